@@ -1,0 +1,115 @@
+"""All settings of the platform, read from ``EXTREMEEARTH_*`` variables and a ``.env`` file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+def _default_home() -> Path:
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "extremeearth"
+
+
+def _default_workers() -> int:
+    return max(
+        1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+
+
+class Settings(BaseSettings):
+    """Settings with safe defaults: one process, one folder, loopback only.
+
+    Every field can be set by an environment variable of its upper-case name with the prefix
+    ``EXTREMEEARTH_``; a URL changes the back end, never the code.
+
+    Examples
+    --------
+    >>> settings = Settings(home="/tmp/ee")
+    >>> settings.database_url
+    'sqlite:////tmp/ee/extremeearth.sqlite'
+    >>> settings.objects_url
+    'file:///tmp/ee/objects'
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="EXTREMEEARTH_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+    )
+
+    home: Path = Field(
+        default_factory=_default_home,
+        description="Folder that holds the database, the objects and the graphs of an embedded platform.",
+    )
+    database: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the database; without it, a SQLite file in `home`. PostgreSQL: "
+        "`postgresql+psycopg://user@host/name`.",
+    )
+    objects: str | None = Field(
+        default=None,
+        description="URL of the object store: `file:///folder`, `s3://bucket/prefix` or `memory:///`; "
+        "without it, a folder in `home`.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None,
+        description="Endpoint of an S3-compatible store, e.g. OpenStack Swift's s3api.",
+    )
+    s3_region: str = Field(default="us-east-1", description="Region of the S3 store.")
+    s3_access_key: str | None = Field(
+        default=None, description="Access key of the S3 store.", repr=False
+    )
+    s3_secret_key: str | None = Field(
+        default=None, description="Secret key of the S3 store.", repr=False
+    )
+    data: Path | None = Field(
+        default=None,
+        description="Folder with the example data for demos; without it, `../shared/data` if it exists.",
+    )
+    host: str = Field(
+        default="127.0.0.1", description="Address that `extremeearth serve` listens on."
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port that `extremeearth serve` listens on."
+    )
+    trusted_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost", "[::1]", "testserver"),
+        description="Names under which the server answers (guards against DNS rebinding).",
+    )
+    allow_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts (`name` or `name:port`) that outgoing requests may reach although they are "
+        "private, loopback or plain http.",
+    )
+    workers: int = Field(
+        default_factory=_default_workers,
+        ge=1,
+        description="Processes that work side by side on this machine.",
+    )
+    request_limit_bytes: int = Field(
+        default=32 * 1024**2, ge=1024, description="Largest request body that is read, in bytes."
+    )
+    query_timeout_s: float = Field(
+        default=60.0, gt=0, description="Longest time one SPARQL query may run, in seconds."
+    )
+    query_row_limit: int = Field(
+        default=1_000_000, ge=1, description="Most rows that one SPARQL query may return."
+    )
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL in force."""
+        return self.database or f"sqlite:///{self.home.absolute()}/extremeearth.sqlite"
+
+    @property
+    def objects_url(self) -> str:
+        """URL of the object store in force."""
+        return self.objects or (self.home.absolute() / "objects").as_uri()

@@ -1,0 +1,38 @@
+"""Fixtures for all tests: where real data and suites are, and a clean environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _beside(variable: str, name: str) -> Path:
+    named = os.environ.get(variable)
+    folder = Path(named) if named else ROOT.parent / "shared" / name
+    if not folder.is_dir():
+        pytest.skip(f"no {name} here: {variable} is not set and ../shared/{name} does not exist")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Folder of real example data; skips, saying why, where there is none."""
+    return _beside("EXTREMEEARTH_DATA", "data")
+
+
+@pytest.fixture(scope="session")
+def suites_folder() -> Path:
+    """Folder of conformance suites; skips, saying why, where there is none."""
+    return _beside("EXTREMEEARTH_SUITES", "suites")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the person who runs the tests must not steer them."""
+    for name in list(os.environ):
+        if name.startswith("EXTREMEEARTH_") and name not in {"EXTREMEEARTH_DATA", "EXTREMEEARTH_SUITES"}:
+            monkeypatch.delenv(name)
