@@ -1,0 +1,3 @@
+"""Linked data tools: RDF, SPARQL, mapping, interlinking, the GeoSPARQL store, federation and ontologies."""
+
+__all__: list[str] = []

@@ -1,0 +1,23 @@
+"""SPARQL 1.1: text to immutable syntax nodes, to the algebra of the recommendation, and back to text.
+
+No evaluation and no input or output happen here; the store and the federation share this front end.
+"""
+
+from extremeearth.knowledge.sparql.parser import parse_query, parse_update
+from extremeearth.knowledge.sparql.printer import to_text
+from extremeearth.knowledge.sparql.scope import variables_of, visible
+from extremeearth.knowledge.sparql.terms import XSD, BlankNode, Iri, Literal, Term, Variable
+
+__all__ = [
+    "XSD",
+    "BlankNode",
+    "Iri",
+    "Literal",
+    "Term",
+    "Variable",
+    "parse_query",
+    "parse_update",
+    "to_text",
+    "variables_of",
+    "visible",
+]
