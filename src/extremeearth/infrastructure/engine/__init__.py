@@ -1,0 +1,9 @@
+"""Where work runs: many items side by side, Arrow tables through SQL, and spatial joins."""
+
+from __future__ import annotations
+
+from extremeearth.infrastructure.engine.contract import PREDICATES, Engine
+from extremeearth.infrastructure.engine.geodesic import distance_m
+from extremeearth.infrastructure.engine.local import LocalEngine
+
+__all__ = ["PREDICATES", "Engine", "LocalEngine", "distance_m"]

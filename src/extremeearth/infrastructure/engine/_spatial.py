@@ -1,0 +1,239 @@
+"""Spatial joins in SedonaDB, with distances refined on the ellipsoid."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from extremeearth.core.boxes import LONLAT, as_crs
+from extremeearth.core.errors import CrsMismatchError, DataBrokenError, InputError
+from extremeearth.core.geodesy import transform
+from extremeearth.infrastructure.engine.contract import PREDICATES
+from extremeearth.infrastructure.engine.geodesic import distance_m as geodesic_m
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+    from odc.geo.crs import CRS
+
+_FUNCTIONS = {name: f"ST_{name}" for name in PREDICATES if name != "dwithin"}
+_SHAPELY_NAMES = {"coveredby": "covered_by"}
+_CONTAINMENT = {"contains", "coveredby", "covers", "within"}
+_COLLECTION = 7
+SMALLEST_RADIUS_M = 6_335_439.0
+"""Smallest radius of curvature of WGS 84 (of the meridian at the equator): makes search windows large enough."""
+MARGIN = 1.01
+MICROMETRE = 1e-6
+PAIRS_AT_ONCE = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One input: WKB and, where the column says so, its reference system."""
+
+    wkb: pa.Array
+    crs: CRS | None
+
+    def shapes(self) -> NDArray[Any]:
+        try:
+            return np.asarray(shapely.from_wkb(self.wkb.to_numpy(zero_copy_only=False)))
+        except shapely.errors.GEOSException as err:
+            raise _broken(err) from err
+
+
+def join_rows(
+    left: pa.Table,
+    right: pa.Table,
+    predicate: str,
+    *,
+    left_geometry: str,
+    right_geometry: str,
+    distance_m: float | None,
+) -> pa.Table:
+    """Do what `LocalEngine.join_spatial` says."""
+    if predicate not in PREDICATES:
+        raise InputError(
+            f"'{predicate}' is no spatial predicate.", hint=f"Use one of {', '.join(PREDICATES)}."
+        )
+    if (predicate == "dwithin") != (distance_m is not None):
+        raise InputError(
+            f"'{predicate}' and a distance of {distance_m} do not go together.",
+            hint="Give distance_m with 'dwithin', and only with it.",
+        )
+    sides = _side(left, left_geometry), _side(right, right_geometry)
+    crs = _common_crs(*sides)
+    if distance_m is not None:
+        return _join_distance(*sides, crs, distance_m)
+    return _join_topology(*sides, predicate)
+
+
+def _side(table: pa.Table, column: str) -> _Side:
+    import pyarrow as pa
+
+    if column not in table.column_names:
+        raise InputError(
+            f"The table has no column '{column}'.",
+            hint=f"It has {', '.join(table.column_names) or 'none'}.",
+        )
+    field = table.schema.field(column)
+    values = table[column].combine_chunks()
+    if isinstance(values, pa.ChunkedArray):  # no chunk, or more than one array can hold
+        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], field.type)
+    if isinstance(values, pa.ExtensionArray):
+        values = values.storage
+    if pa.types.is_null(values.type):
+        values = values.cast(pa.binary())
+    if not (
+        pa.types.is_binary(values.type)
+        or pa.types.is_large_binary(values.type)
+        or pa.types.is_binary_view(values.type)
+    ):
+        raise InputError(
+            f"The column '{column}' holds {field.type}, not geometries.", hint="Write them as WKB."
+        )
+    return _Side(values, _crs_of(field))
+
+
+def _crs_of(field: pa.Field) -> CRS | None:
+    """Read the reference system of a ``geoarrow.wkb`` column, registered as extension type or not."""
+    import pyarrow as pa
+
+    if isinstance(field.type, pa.BaseExtensionType):
+        text = field.type.__arrow_ext_serialize__()
+    else:
+        text = (field.metadata or {}).get(b"ARROW:extension:metadata", b"")
+    try:
+        crs = json.loads(text or b"{}").get("crs")
+    except (ValueError, AttributeError) as err:
+        raise InputError(
+            f"The metadata of the column '{field.name}' cannot be read.", hint="Write geoarrow.wkb."
+        ) from err
+    if crs is None:
+        return None
+    return as_crs(json.dumps(crs) if isinstance(crs, dict) else crs)
+
+
+def _common_crs(left: _Side, right: _Side) -> CRS:
+    if (
+        left.crs is not None
+        and right.crs is not None
+        and not left.crs.proj.equals(right.crs.proj, ignore_axis_order=True)
+    ):
+        raise CrsMismatchError(
+            f"The geometries are in {left.crs} and {right.crs}.",
+            hint="Transform one of them first.",
+        )
+    return left.crs or right.crs or LONLAT
+
+
+def _join_topology(left: _Side, right: _Side, predicate: str) -> pa.Table:
+    if predicate in _CONTAINMENT:
+        shapes = left.shapes(), right.shapes()
+        if any((shapely.get_type_id(side) == _COLLECTION).any() for side in shapes):
+            # GEOS refuses containment of prepared collections; pair by pair it can
+            candidates = _pairs(_column(left.wkb), _column(right.wkb), "ST_Intersects")
+            compare = getattr(shapely, _SHAPELY_NAMES.get(predicate, predicate))
+            a, b = _indices(candidates)
+            return candidates.filter(np.asarray(compare(shapes[0][a], shapes[1][b]), dtype=bool))
+    return _pairs(_column(left.wkb), _column(right.wkb), _FUNCTIONS[predicate])
+
+
+def _join_distance(left: _Side, right: _Side, crs: CRS, limit_m: float) -> pa.Table:
+    import pyarrow as pa
+
+    if not (math.isfinite(limit_m) and limit_m >= 0):
+        raise InputError(f"A distance of {limit_m} m is not possible.", hint="Give 0 or more.")
+    a, b = (
+        np.asarray(transform(side.shapes(), source=crs, target=LONLAT), dtype=object)
+        for side in (left, right)
+    )
+    windows, owners = _windows(a, limit_m)
+    candidates = _pairs(
+        pa.table({"row": owners, "wkb": pa.array(shapely.to_wkb(windows), pa.binary())}),
+        _column(pa.array(shapely.to_wkb(b), pa.binary())),
+        "ST_Intersects",
+        distinct=True,
+    )
+    i, j = _indices(candidates)
+    near = np.zeros(len(i), dtype=bool)
+    for first in range(0, len(i), PAIRS_AT_ONCE):
+        part = slice(first, first + PAIRS_AT_ONCE)
+        near[part] = geodesic_m(a[i[part]], b[j[part]]) <= limit_m + MICROMETRE
+    return candidates.filter(near)
+
+
+def _windows(shapes: NDArray[Any], distance_m: float) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Boxes in longitude and latitude that hold everything within `distance_m` of each shape.
+
+    A box that leaves the globe at the antimeridian comes in again on the other side; one that holds a pole goes
+    all the way round. The half-width is that of a spherical cap: asin(sin d / cos latitude).
+
+    Returns
+    -------
+    boxes, rows
+        The boxes, and for each the row of its shape; missing and empty shapes have none.
+    """
+    bounds = shapely.bounds(shapes)
+    rows = np.flatnonzero(~np.isnan(bounds[:, 0]))
+    xmin, ymin, xmax, ymax = bounds[rows].T
+    angle = min(distance_m * MARGIN / SMALLEST_RADIUS_M, math.pi) + 1e-9
+    reach = np.degrees(angle)
+    steepest = np.radians(np.maximum(np.abs(ymin), np.abs(ymax)))
+    polar = steepest + angle >= math.pi / 2 - 1e-6
+    sine = np.sin(min(angle, math.pi / 2)) / np.cos(np.where(polar, 0.0, steepest))
+    widen = np.where(polar, 360.0, np.degrees(np.arcsin(np.minimum(sine, 1.0))))
+    low, high = np.maximum(ymin - reach, -90.0), np.minimum(ymax + reach, 90.0)
+    west, east = xmin - widen, xmax + widen
+    around = east - west >= 360.0
+    west, east = np.where(around, -180.0, west), np.where(around, 180.0, east)
+    boxes, owners = [shapely.box(np.maximum(west, -180), low, np.minimum(east, 180), high)], [rows]
+    for over, left, right in (
+        (west < -180.0, west + 360.0, np.full_like(west, 180.0)),
+        (east > 180.0, np.full_like(east, -180.0), east - 360.0),
+    ):
+        boxes.append(shapely.box(left[over], low[over], right[over], high[over]))
+        owners.append(rows[over])
+    return np.concatenate(boxes), np.concatenate(owners).astype(np.int64)
+
+
+def _column(wkb: pa.Array) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"row": np.arange(len(wkb), dtype=np.int64), "wkb": wkb})
+
+
+def _pairs(left: pa.Table, right: pa.Table, function: str, *, distinct: bool = False) -> pa.Table:
+    """Join two tables (row, wkb) by a predicate of SedonaDB."""
+    import sedonadb
+
+    session = sedonadb.connect()
+    try:
+        session.create_data_frame(left).to_view("l")
+        session.create_data_frame(right).to_view("r")
+        # the function's name comes from a constant of this module
+        pairs = session.sql(
+            f"SELECT {'DISTINCT' if distinct else ''} l.row AS left_index, r.row AS right_index "  # noqa: S608
+            "FROM (SELECT row, ST_GeomFromWKB(wkb) AS g FROM l) l "
+            "JOIN (SELECT row, ST_GeomFromWKB(wkb) AS g FROM r) r "
+            f"ON {function}(l.g, r.g)"
+        ).to_arrow_table()
+    except Exception as err:  # SedonaDB raises one bare class for all causes
+        raise _broken(err) from err
+    return pairs.sort_by([("left_index", "ascending"), ("right_index", "ascending")])
+
+
+def _indices(pairs: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return pairs["left_index"].to_numpy(), pairs["right_index"].to_numpy()
+
+
+def _broken(error: Exception) -> DataBrokenError:
+    text = str(error)
+    return DataBrokenError(
+        f"The geometries cannot be joined: {text.splitlines()[0] if text else type(error).__name__}.",
+        hint="Check that every one is valid WKB.",
+    )

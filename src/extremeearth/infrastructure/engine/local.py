@@ -1,0 +1,252 @@
+"""The engine of one machine: a few processes, and SedonaDB inside this one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, TypeVar
+
+from extremeearth.core.errors import InputError
+from extremeearth.core.progress import SILENT, Progress, Task
+from extremeearth.infrastructure.engine._items import run_here
+from extremeearth.infrastructure.engine._spatial import join_rows
+from extremeearth.infrastructure.engine._workers import OrderedRun, WorkerPool
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sqlglot.expressions import Expression
+
+__all__ = ["LocalEngine"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 4
+"""Items per worker that may be under way or finished before the oldest one is."""
+BATCH_ROWS = 65_536
+_QUERY = re.compile(r"\s*(?:\(\s*)*(?:select|with|values)\b", re.IGNORECASE)
+
+
+class LocalEngine:
+    """Runs everything on this machine.
+
+    Parameters
+    ----------
+    workers
+        Processes for :meth:`map` and :meth:`map_batches`; with one, the work stays in this process.
+
+    Examples
+    --------
+    >>> engine = LocalEngine()
+    >>> list(engine.map(abs, [-1, 2, -3], label="numbers"))
+    [1, 2, 3]
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        if workers < 1:
+            raise InputError(f"{workers} workers can do nothing.", hint="Give 1 or more.")
+        self.workers = workers
+
+    def __repr__(self) -> str:
+        return f"LocalEngine(workers={self.workers})"
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        label: str,
+        progress: Progress = SILENT,
+        retries: int = 1,
+    ) -> Iterator[Result]:
+        """Run `function` on each item and yield the results in the order of the items.
+
+        Only a few items per worker are taken ahead, so `items` may be endless. A worker process that dies is
+        replaced. Closing the iterator, an error, and `progress.token` end the workers at once.
+
+        Parameters
+        ----------
+        function
+            With several workers: importable by name, as its arguments and results travel between processes.
+        items
+            What to work on.
+        label
+            Name of the work, for progress and errors.
+        progress
+            Where finished items are counted.
+        retries
+            How often an item is tried again. Wrong input and missing data are not tried again.
+
+        Raises
+        ------
+        CancelledError
+            `progress.token` was cancelled.
+        ExtremeEarthError
+            An item failed for good: the message names it, the cause is kept.
+
+        Examples
+        --------
+        >>> list(LocalEngine().map(int, ["1", "x"], label="parse", retries=0))
+        Traceback (most recent call last):
+            ...
+        extremeearth.core.errors.ExtremeEarthError: parse, item 1 ('x'): ValueError: invalid literal ...
+        """
+        if retries < 0:
+            raise InputError(f"{retries} retries are not possible.", hint="Give 0 or more.")
+        total = len(items) if isinstance(items, Sized) else None
+        task = Task(progress, label, total=total)
+        if self.workers == 1:
+            return run_here(function, items, task, retries=retries)
+        pool = WorkerPool(function, size=self.workers)
+        return OrderedRun(pool, items, task, retries=retries, ahead=AHEAD * self.workers).results()
+
+    def map_batches(
+        self,
+        table: pa.Table,
+        function: Callable[[pa.RecordBatch], pa.RecordBatch | pa.Table],
+        schema: pa.Schema,
+    ) -> pa.Table:
+        """Run `function` on pieces of a table and put the results together in order.
+
+        Parameters
+        ----------
+        table
+            Any rows; the pieces have at most 65 536 of them.
+        function
+            Takes a record batch and gives a record batch or a table; it may change the number of rows.
+        schema
+            The columns of what `function` gives, and of the result.
+
+        Raises
+        ------
+        InputError
+            A piece came back with other columns.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> table = pa.table({"n": [1, 2, 3]})
+        >>> even = lambda batch: batch.filter(
+        ...     pa.array([n % 2 == 0 for n in batch["n"].to_pylist()])
+        ... )
+        >>> LocalEngine().map_batches(table, even, table.schema).to_pydict()
+        {'n': [2]}
+        """
+        import pyarrow as pa
+
+        batches = table.to_batches(max_chunksize=BATCH_ROWS)
+        pieces = []
+        for piece in self.map(function, batches, label="batches"):
+            found = pa.Table.from_batches([piece]) if isinstance(piece, pa.RecordBatch) else piece
+            if not found.schema.equals(schema):
+                raise InputError(
+                    f"A batch came back with the columns {_columns(found.schema)} instead of {_columns(schema)}.",
+                    hint="Give the schema that the function returns.",
+                )
+            pieces.append(found)
+        return pa.concat_tables(pieces) if pieces else schema.empty_table()
+
+    def join_spatial(
+        self,
+        left: pa.Table,
+        right: pa.Table,
+        predicate: str,
+        *,
+        left_geometry: str = "geometry",
+        right_geometry: str = "geometry",
+        distance_m: float | None = None,
+    ) -> pa.Table:
+        """Find all pairs of rows whose geometries stand in a relation.
+
+        Parameters
+        ----------
+        left, right
+            Tables with a WKB column, plain or of the extension type ``geoarrow.wkb``. Coordinates are x then y.
+            Where the columns carry a reference system it must be the same; without one it is longitude and
+            latitude, the order used everywhere inside the platform.
+        predicate
+            One of `PREDICATES`: ``left <predicate> right``, in the plane of the coordinates. ``dwithin`` measures
+            on the ellipsoid, across the antimeridian and over the poles.
+        left_geometry, right_geometry
+            Names of the geometry columns.
+        distance_m
+            Largest distance in metres, for ``dwithin`` and nothing else.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``left_index`` and ``right_index``, int64 row numbers from 0, sorted. Missing and empty geometries
+            have no pairs.
+
+        Raises
+        ------
+        InputError
+            Unknown predicate or column, or a distance where none belongs.
+        CrsMismatchError
+            The two columns say that they have different reference systems.
+        DataBrokenError
+            A geometry cannot be read.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, shapely
+        >>> fields = pa.table(
+        ...     {"geometry": shapely.to_wkb([shapely.box(0, 80, 1, 81), shapely.box(5, 80, 6, 81)])}
+        ... )
+        >>> points = pa.table(
+        ...     {"geometry": shapely.to_wkb(shapely.points([[0.5, 80.5], [1.01, 80.5]]))}
+        ... )
+        >>> LocalEngine().join_spatial(fields, points, "contains").to_pydict()
+        {'left_index': [0], 'right_index': [0]}
+        >>> LocalEngine().join_spatial(fields, points, "dwithin", distance_m=200).to_pydict()
+        {'left_index': [0, 0], 'right_index': [0, 1]}
+        """
+        return join_rows(
+            left, right, predicate,
+            left_geometry=left_geometry, right_geometry=right_geometry, distance_m=distance_m,
+        )  # fmt: skip
+
+    def sql(self, statement: Expression | str, **tables: pa.Table) -> pa.Table:
+        """Answer a query over named tables, in SedonaDB's SQL with its ``ST_`` functions.
+
+        Parameters
+        ----------
+        statement
+            A SELECT as sqlglot tree or text, put together by code of this platform: it may read what this
+            process may read, so no text of a caller belongs in it.
+        tables
+            The tables that it names.
+
+        Raises
+        ------
+        InputError
+            It is no query, or cannot be run.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> numbers = pa.table({"n": [1, 2, 3]})
+        >>> LocalEngine().sql("select sum(n) as total from numbers", numbers=numbers).to_pydict()
+        {'total': [6]}
+        """
+        import sedonadb
+
+        text = statement if isinstance(statement, str) else statement.sql()
+        if not _QUERY.match(text):
+            raise InputError(
+                "This SQL statement is not a query.", hint="Begin it with SELECT or WITH."
+            )
+        session = sedonadb.connect()
+        try:
+            for name, table in tables.items():
+                session.create_data_frame(table).to_view(name)
+            return session.sql(text).to_arrow_table()
+        except Exception as err:  # SedonaDB raises bare Exceptions and Arrow errors for one cause
+            raise InputError(
+                f"The SQL query could not be run: {str(err).splitlines()[0]}.",
+                hint="Check its names against those of the tables.",
+            ) from err
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in schema)
