@@ -53,6 +53,7 @@ class Accounts(Keyring):
     Examples
     --------
     >>> from extremeearth.core.database import Database
+    >>> from extremeearth.core.security import Scope
     >>> database = Database("sqlite://")
     >>> database.create_all()
     >>> accounts = Accounts(database)
