@@ -1,0 +1,27 @@
+"""RML mappings: geospatial tables and files to RDF, vectorised and streaming."""
+
+from extremeearth.knowledge.mapping.document import Mapping
+from extremeearth.knowledge.mapping.execution import BATCH_ROWS, MappingReport, map_to_rdf
+from extremeearth.knowledge.mapping.functions import (
+    GEOMETRY_FUNCTIONS,
+    Argument,
+    MapFunction,
+    geometries_of,
+)
+from extremeearth.knowledge.mapping.reader import read_mapping
+from extremeearth.knowledge.mapping.sources import SourceLike
+from extremeearth.knowledge.mapping.terms import OnError
+
+__all__ = [
+    "BATCH_ROWS",
+    "GEOMETRY_FUNCTIONS",
+    "Argument",
+    "MapFunction",
+    "Mapping",
+    "MappingReport",
+    "OnError",
+    "SourceLike",
+    "geometries_of",
+    "map_to_rdf",
+    "read_mapping",
+]

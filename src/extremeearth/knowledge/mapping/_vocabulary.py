@@ -1,0 +1,48 @@
+"""The RML vocabulary, and the older words for the same things."""
+
+from __future__ import annotations
+
+import pyoxigraph as ox
+
+from extremeearth.knowledge.rdf import Namespace
+
+RML = Namespace("http://w3id.org/rml/")
+_R2RML = "http://www.w3.org/ns/r2rml#"
+_OLD_RML = "http://semweb.mmlab.be/ns/rml#"
+_OLD_QUERY_LANGUAGES = "http://semweb.mmlab.be/ns/ql#"
+_RENAMED = {
+    f"{_R2RML}column": RML.reference,
+    f"{_R2RML}logicalTable": RML.logicalSource,
+    f"{_R2RML}tableName": RML.source,
+}
+
+TERM_MAP_PROPERTIES = frozenset(
+    RML[name]
+    for name in (
+        "constant", "reference", "template", "functionExecution", "return", "termType", "datatype", "datatypeMap",
+        "language", "languageMap", "class", "graph", "graphMap", "parentTriplesMap", "joinCondition",
+    )
+)  # fmt: skip
+TRIPLES_MAP_PROPERTIES = frozenset(
+    RML[name]
+    for name in ("logicalSource", "subject", "subjectMap", "predicateObjectMap", "baseIRI")
+)
+PREDICATE_OBJECT_PROPERTIES = frozenset(
+    RML[name] for name in ("predicate", "predicateMap", "object", "objectMap", "graph", "graphMap")
+)
+SOURCE_PROPERTIES = frozenset(
+    RML[name]
+    for name in ("source", "referenceFormulation", "iterator", "path", "root", "null", "tableName")
+)
+JOIN_PROPERTIES = frozenset(RML[name] for name in ("child", "childMap", "parent", "parentMap"))
+
+
+def current(node: ox.NamedNode) -> ox.NamedNode:
+    """Give today's word for a word of R2RML or of RML before 2024; others stay as they are."""
+    iri = node.value
+    if iri in _RENAMED:
+        return ox.NamedNode(_RENAMED[iri])
+    for old in (_R2RML, _OLD_RML, _OLD_QUERY_LANGUAGES):
+        if iri.startswith(old):
+            return ox.NamedNode(RML[iri.removeprefix(old)])
+    return node

@@ -1,0 +1,231 @@
+"""A mapping as values: what :func:`read_mapping` makes of a document, and what execution runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = [
+    "Call", "Constant", "Expression", "Join", "LogicalSource", "Mapping", "Nothing", "PredicateObjectMap",
+    "ReferencingMap", "Reference", "Template", "TermMap", "TermType", "TriplesMap", "calls_of",
+    "references_of",
+]  # fmt: skip
+
+
+class TermType(Enum):
+    """What kind of term a term map makes; the ``UNSAFE`` ones do not percent-encode."""
+
+    IRI = "IRI"
+    URI = "URI"
+    UNSAFE_IRI = "UnsafeIRI"
+    UNSAFE_URI = "UnsafeURI"
+    BLANK = "BlankNode"
+    LITERAL = "Literal"
+
+    @property
+    def is_iri(self) -> bool:
+        """Whether the terms are IRIs of any kind."""
+        return self not in {TermType.BLANK, TermType.LITERAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same term in every row: as it stands in N-Triples, and its bare value."""
+
+    term: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The value of a column, or of a JSONPath."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Texts and references in turn."""
+
+    parts: tuple[str | Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function applied to expressions, by the IRIs of its parameters."""
+
+    function: str
+    arguments: tuple[tuple[str, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No expression: a new blank node in every row."""
+
+
+Expression = Constant | Reference | Template | Call | Nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermMap:
+    """How one term of a statement is made. `datatype` and `language` are expressions themselves."""
+
+    expression: Expression
+    term_type: TermType
+    datatype: TermMap | None = None
+    language: TermMap | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogicalSource:
+    """What is read: a named table or a file; `iterator` is a JSONPath, or a layer's name."""
+
+    name: str
+    formulation: str | None = None
+    iterator: str | None = None
+    nulls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """Equality of an expression over the child's row and one over the parent's."""
+
+    child: Expression
+    parent: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencingMap:
+    """An object that is the subject of another triples map, found by joins."""
+
+    parent: str
+    joins: tuple[Join, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredicateObjectMap:
+    """Every predicate with every object, in these graphs."""
+
+    predicates: tuple[TermMap, ...]
+    objects: tuple[TermMap | ReferencingMap, ...]
+    graphs: tuple[TermMap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriplesMap:
+    """A source, how its rows are named, and what is said of them."""
+
+    name: str
+    source: LogicalSource
+    subject: TermMap
+    classes: tuple[TermMap, ...]
+    graphs: tuple[TermMap, ...]
+    properties: tuple[PredicateObjectMap, ...]
+    base_iri: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping:
+    """All triples maps of a document, by name."""
+
+    triples_maps: dict[str, TriplesMap]
+
+    @property
+    def has_graphs(self) -> bool:
+        """Whether any statement may go to a named graph."""
+        return any(
+            m.graphs or any(p.graphs for p in m.properties) for m in self.triples_maps.values()
+        )
+
+    def sources(self) -> dict[LogicalSource, tuple[str, ...]]:
+        """List what is read, and which references each source must answer.
+
+        Examples
+        --------
+        >>> Mapping(triples_maps={}).sources()
+        {}
+        """
+        needed: dict[LogicalSource, dict[str, None]] = {}
+        for triples_map in self.triples_maps.values():
+            names = needed.setdefault(triples_map.source, {})
+            names.update(dict.fromkeys(self._references(triples_map)))
+            for joined in _referencing(triples_map):
+                parent = self.triples_maps[joined.parent]
+                theirs = needed.setdefault(parent.source, {})
+                theirs.update(dict.fromkeys(references_of(parent.subject)))
+                for join in joined.joins:
+                    names.update(dict.fromkeys(references_of(join.child)))
+                    theirs.update(dict.fromkeys(references_of(join.parent)))
+        return {source: tuple(names) for source, names in needed.items()}
+
+    @staticmethod
+    def _references(triples_map: TriplesMap) -> Iterator[str]:
+        yield from references_of(triples_map.subject)
+        for term_map in (*triples_map.classes, *triples_map.graphs):
+            yield from references_of(term_map)
+        for said in triples_map.properties:
+            for part in (*said.predicates, *said.objects, *said.graphs):
+                if isinstance(part, TermMap):
+                    yield from references_of(part)
+
+
+def _referencing(triples_map: TriplesMap) -> Iterator[ReferencingMap]:
+    for said in triples_map.properties:
+        yield from (o for o in said.objects if isinstance(o, ReferencingMap))
+
+
+def references_of(part: TermMap | Expression | None) -> Iterator[str]:
+    """List the references that a term map or an expression reads, in order, with repeats.
+
+    Examples
+    --------
+    >>> list(references_of(Template(("a/", Reference("id")))))
+    ['id']
+    """
+    if isinstance(part, TermMap):
+        for inner in (part.expression, part.datatype, part.language):
+            yield from references_of(inner)
+    elif isinstance(part, Reference):
+        yield part.name
+    elif isinstance(part, Template):
+        yield from (piece.name for piece in part.parts if isinstance(piece, Reference))
+    elif isinstance(part, Call):
+        for _, argument in part.arguments:
+            yield from references_of(argument)
+
+
+def calls_of(triples_map: TriplesMap) -> Iterator[Call]:
+    """List the function calls of a triples map, those inside of others too.
+
+    Examples
+    --------
+    >>> iri = TermMap(expression=Call("urn:f", ()), term_type=TermType.IRI)
+    >>> source = LogicalSource(name="t")
+    >>> said = TriplesMap(
+    ...     name="m", source=source, subject=iri, classes=(), graphs=(), properties=()
+    ... )
+    >>> [call.function for call in calls_of(said)]
+    ['urn:f']
+    """
+    parts: list[TermMap | ReferencingMap] = [
+        triples_map.subject, *triples_map.classes, *triples_map.graphs
+    ]  # fmt: skip
+    for said in triples_map.properties:
+        parts += [*said.predicates, *said.objects, *said.graphs]
+    for part in parts:
+        if isinstance(part, ReferencingMap):
+            for join in part.joins:
+                yield from _calls(join.child)
+                yield from _calls(join.parent)
+        else:
+            for expression in (part, part.datatype, part.language):
+                if expression is not None:
+                    yield from _calls(expression.expression)
+
+
+def _calls(expression: Expression) -> Iterator[Call]:
+    if isinstance(expression, Call):
+        yield expression
+        for _, argument in expression.arguments:
+            yield from _calls(argument)

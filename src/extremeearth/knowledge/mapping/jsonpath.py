@@ -1,0 +1,142 @@
+"""The simple part of JSONPath (RFC 9535): child names, indices and wildcards, no filters, no descent."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pyarrow as pa
+
+from extremeearth.core.errors import DataBrokenError, MappingError
+from extremeearth.knowledge.mapping.frames import JSON_VALUE
+from extremeearth.knowledge.rdf import XSD
+
+__all__ = ["find", "json_column", "parse_path"]
+
+Step = str | int | None
+"""A member's name, an element's index, or `None` for all."""
+
+_STEP = re.compile(
+    r"""\.(?P<name>[^.\[\]'"*\s]+) | \[\s*'(?P<single>(?:[^'\\]|\\.)*)'\s*\] | \[\s*"(?P<double>(?:[^"\\]|\\.)*)"\s*\]
+      | \[\s*(?P<index>-?\d+)\s*\] | (?P<all>\[\s*\*\s*\]|\.\*)""",
+    re.VERBOSE,
+)
+
+
+def parse_path(text: str) -> tuple[Step, ...]:
+    """Read a JSONPath; the leading ``$`` may be missing, as in older mappings.
+
+    Raises
+    ------
+    MappingError
+        It is broken, or uses a part of JSONPath that is not supported.
+
+    Examples
+    --------
+    >>> parse_path("$.fields[*]['crop name']")
+    ('fields', None, 'crop name')
+    """
+    rest = text.strip()
+    if rest.startswith("$"):
+        rest = rest[1:]
+    elif rest and not rest.startswith(("[", ".")):
+        rest = f".{rest}"
+    steps: list[Step] = []
+    position = 0
+    while position < len(rest):
+        match = _STEP.match(rest, position)
+        if match is None:
+            raise MappingError(
+                f"The JSONPath '{text}' cannot be read from '{rest[position:]}' on.",
+                hint="Names, ['quoted names'], [numbers] and [*] are supported.",
+            )
+        position = match.end()
+        if match["all"]:
+            steps.append(None)
+        elif match["index"]:
+            steps.append(int(match["index"]))
+        elif match["name"] is not None:
+            steps.append(match["name"])
+        else:
+            quoted = match["single"] if match["single"] is not None else match["double"]
+            steps.append(re.sub(r"\\(.)", r"\1", quoted))
+    return tuple(steps)
+
+
+def find(value: Any, steps: tuple[Step, ...]) -> list[Any]:
+    """Give every value that a path leads to.
+
+    Examples
+    --------
+    >>> find({"a": [{"b": 1}, {"b": 2}]}, parse_path("$.a[*].b"))
+    [1, 2]
+    """
+    found = [value]
+    for step in steps:
+        following: list[Any] = []
+        for item in found:
+            if step is None:
+                following += (
+                    item
+                    if isinstance(item, list)
+                    else list(item.values())
+                    if isinstance(item, dict)
+                    else []
+                )
+            elif isinstance(step, str) and isinstance(item, dict):
+                if step in item:
+                    following.append(item[step])
+            elif (
+                isinstance(step, int) and isinstance(item, list) and -len(item) <= step < len(item)
+            ):
+                following.append(item[step])
+        found = following
+    return found
+
+
+def _value(value: Any, path: str) -> dict[str, str | None] | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return {"text": value, "datatype": None}
+    if isinstance(value, bool):
+        return {"text": "true" if value else "false", "datatype": XSD.boolean}
+    if isinstance(value, int):
+        return {"text": str(value), "datatype": XSD.integer}
+    if isinstance(value, float):
+        return {"text": repr(value), "datatype": XSD.double}
+    raise DataBrokenError(
+        f"{path} leads to a {'list' if isinstance(value, list) else 'record'}, not to a value.",
+        hint="Add [*] for the values of a list, or the name of a member.",
+    )
+
+
+def json_column(records: list[Any], path: str) -> Any:
+    """Give what a path finds in each record: one value each, or a list each where the path has a wildcard.
+
+    Raises
+    ------
+    DataBrokenError
+        The path leads to a list or a record.
+
+    Examples
+    --------
+    >>> json_column([{"a": 1}, {}], "$.a").to_pylist()
+    [{'text': '1', 'datatype': 'http://www.w3.org/2001/XMLSchema#integer'}, None]
+    """
+    steps = parse_path(path)
+    found = [[_value(v, path) for v in find(record, steps)] for record in records]
+    if None in steps:
+        return pa.array(
+            [[v for v in values if v is not None] for values in found], pa.large_list(JSON_VALUE)
+        )
+    return pa.array([values[0] if values else None for values in found], JSON_VALUE)
+
+
+def read_json(data: bytes, name: str) -> Any:
+    """Parse JSON, or raise `DataBrokenError`."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as err:
+        raise DataBrokenError(f"{name} is not JSON: {err}.", hint="Check the file.") from err

@@ -1,0 +1,180 @@
+"""Making terms: a term map over a frame gives a term column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extremeearth.core.errors import DataBrokenError, InputError, MappingError
+from extremeearth.knowledge.mapping.document import (
+    Call,
+    Constant,
+    Expression,
+    Nothing,
+    Reference,
+    TermMap,
+    TermType,
+)
+from extremeearth.knowledge.mapping.frames import Frame, Values, lexical_forms
+from extremeearth.knowledge.mapping.functions import Argument, MapFunction, argument_of
+from extremeearth.knowledge.rdf import (
+    ABSOLUTE_IRI,
+    TEXT,
+    blank_terms,
+    iri_terms,
+    join_text,
+    language_terms,
+    literal_terms,
+    percent_encode,
+)
+
+__all__ = ["Issues", "OnError", "TermMaker"]
+
+OnError = Literal["raise", "skip"]
+"""What happens to a row that makes a broken term: everything stops, or the row is counted and left out."""
+
+UNSAFE_CHARACTERS = '\x20<>"{}|^`\\'
+
+
+@dataclass(slots=True)
+class Issues:
+    """What went wrong in single rows, counted by reason."""
+
+    policy: OnError = "raise"
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def broken(self, reason: str, *, example: str, rows: int) -> None:
+        """Count broken rows, or raise `DataBrokenError` if the policy says so."""
+        if self.policy == "raise":
+            raise DataBrokenError(
+                f"'{example}' {reason}.",
+                hint="Mend the source, or skip such rows with on_error='skip'.",
+            )
+        self.counts[reason] += rows
+
+
+@dataclass(slots=True)
+class TermMaker:
+    """Evaluates the term maps of one triples map.
+
+    `label` tells the blank nodes without an expression apart from those of other triples maps.
+    """
+
+    base_iri: str
+    functions: Mapping[str, MapFunction]
+    issues: Issues
+    label: str
+
+    def terms(self, term_map: TermMap, frame: Frame) -> Any:
+        """Make the terms of every row: a term column, or one text where all are the same."""
+        expression = term_map.expression
+        if isinstance(expression, Constant) and not (term_map.datatype or term_map.language):
+            if expression.term.startswith("<"):
+                return self._iris(expression.value, TermType.UNSAFE_IRI)
+            return expression.term
+        if isinstance(expression, Nothing):
+            return join_text(f"_:r{self.label}x", pc.cast(frame.numbers(), TEXT))
+        if term_map.term_type.is_iri:
+            encode = {TermType.IRI: "iri", TermType.URI: "uri"}.get(term_map.term_type)
+            return self._iris(self.texts(expression, frame, encode=encode).text, term_map.term_type)
+        if term_map.term_type is TermType.BLANK:
+            return blank_terms(_column(self.texts(expression, frame).text, frame))
+        return self._literals(term_map, frame)
+
+    def texts(
+        self,
+        expression: Expression,
+        frame: Frame,
+        *,
+        encode: str | None = None,
+        wanted: str | None = None,
+    ) -> Values:
+        """Evaluate an expression to texts; `encode` makes a template's values safe for an IRI."""
+        if isinstance(expression, Constant):
+            return Values(expression.value)
+        if isinstance(expression, Reference):
+            return frame.values(expression.name, wanted=wanted)
+        if isinstance(expression, Call):
+            return self._called(expression, frame, wanted=wanted)
+        if isinstance(expression, Nothing):
+            raise MappingError("A term map without an expression has no text.")
+        parts: list[Any] = []
+        for part in expression.parts:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            values = frame.values(part.name).text
+            parts.append(
+                values if encode is None else percent_encode(values, ascii_only=encode == "uri")
+            )
+        joined = join_text(*parts) if len(parts) > 1 else parts[0]
+        return Values(joined)
+
+    def _called(self, call: Call, frame: Frame, *, wanted: str | None) -> Values:
+        function = self.functions[call.function]
+        arguments = {iri: self._argument(inner, frame) for iri, inner in call.arguments}
+        result = lexical_forms(function.call(arguments), wanted=wanted)
+        return Values(result.text, function.datatype or result.datatype)
+
+    def _argument(self, expression: Expression, frame: Frame) -> Argument:
+        if isinstance(expression, Reference):
+            return argument_of(frame, expression.name)
+        return Argument(self.texts(expression, frame).text, frame.rows)
+
+    def _iris(self, texts: Any, kind: TermType) -> Any:
+        if isinstance(texts, str):
+            scalar = iri_terms(pa.array([texts], TEXT), base=self.base_iri)
+            return scalar[0].as_py()
+        if kind in {TermType.UNSAFE_IRI, TermType.UNSAFE_URI}:
+            return self._unsafe(texts)
+        good = pc.match_substring_regex(texts, pattern=ABSOLUTE_IRI)
+        if not pc.all(good, min_count=0).as_py():
+            texts = pc.if_else(good, texts, join_text(self.base_iri, texts))
+            good = pc.match_substring_regex(texts, pattern=ABSOLUTE_IRI)
+        if not pc.all(good, min_count=0).as_py():
+            bad = pc.filter(texts, pc.invert(good))
+            self.issues.broken("is not an IRI", example=bad[0].as_py(), rows=len(bad))
+            texts = pc.if_else(good, texts, pa.scalar(None, TEXT))
+        return iri_terms(texts, checked=False)
+
+    def _unsafe(self, texts: Any) -> Any:
+        """Keep every character; what an IRI of N-Triples cannot hold is written as a Unicode escape."""
+        absolute = pc.match_substring_regex(texts, pattern=r"^[A-Za-z][A-Za-z0-9+.\-]*:")
+        texts = pc.if_else(absolute, texts, join_text(self.base_iri, texts))
+        for character in sorted(UNSAFE_CHARACTERS, key=lambda c: c != "\\"):
+            texts = pc.replace_substring(
+                texts, pattern=character, replacement=f"\\u{ord(character):04X}"
+            )
+        return join_text("<", texts, ">")
+
+    def _literals(self, term_map: TermMap, frame: Frame) -> Any:
+        datatype: Any = None
+        if term_map.datatype is not None:
+            datatype = self._bare_iris(term_map.datatype, frame)
+        wanted = datatype if isinstance(datatype, str) else None
+        values = self.texts(term_map.expression, frame, wanted=wanted)
+        text = _column(values.text, frame)
+        if term_map.language is not None:
+            tags = self.texts(term_map.language.expression, frame).text
+            try:
+                return language_terms(text, language=tags)
+            except InputError as err:
+                raise DataBrokenError(err.message, hint=err.hint) from err
+        return literal_terms(text, datatype=values.datatype if datatype is None else datatype)
+
+    def _bare_iris(self, term_map: TermMap, frame: Frame) -> Any:
+        terms = self.terms(term_map, frame)
+        return (
+            terms[1:-1]
+            if isinstance(terms, str)
+            else pc.utf8_slice_codeunits(terms, start=1, stop=-1)
+        )
+
+
+def _column(texts: Any, frame: Frame) -> Any:
+    return pa.array([texts] * frame.rows, TEXT) if isinstance(texts, str) else texts
