@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from extremeearth.processing.accounts.accounts import Accounts
+from extremeearth.processing.accounts.audit import write_audit
 from extremeearth.processing.accounts.keys import IssuedKey, KeyInfo
 from extremeearth.processing.accounts.people import AuditEntry, Member, Project, User
 from extremeearth.processing.accounts.roles import Role, allowed
@@ -19,4 +20,5 @@ __all__ = [
     "User",
     "accounts_router",
     "allowed",
+    "write_audit",
 ]

@@ -1,12 +1,10 @@
-"""Rows to values, and the one way to write the audit log."""
+"""Rows to values."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy.orm import Session
 
-from extremeearth.core.security import Principal, Scope
+from extremeearth.core.security import Scope
 from extremeearth.processing.accounts.keys import KeyInfo
 from extremeearth.processing.accounts.people import AuditEntry, Member, Project, User
 from extremeearth.processing.accounts.roles import Role
@@ -60,24 +58,3 @@ def audit_of(row: AuditRow) -> AuditEntry:
 def role_of(session: Session, *, project_id: str, user_id: str) -> Role | None:
     row = session.get(MemberRow, (project_id, user_id))
     return None if row is None else Role(row.role)
-
-
-def audit(
-    session: Session,
-    by: Principal,
-    action: str,
-    target: str,
-    *,
-    project_id: str | None = None,
-    user_id: str | None = None,
-) -> None:
-    session.add(
-        AuditRow(
-            at=datetime.now(UTC),
-            user_id=by.user_id or user_id,
-            project_id=project_id or by.project_id,
-            key_id=by.key_id,
-            action=action,
-            target=target[:2000],
-        )
-    )

@@ -16,12 +16,12 @@ from extremeearth.core.errors import (
 )
 from extremeearth.core.security import ANONYMOUS, Principal
 from extremeearth.processing.accounts._rows import (
-    audit,
     audit_of,
     member_of,
     project_of,
     user_of,
 )
+from extremeearth.processing.accounts.audit import write_audit
 from extremeearth.processing.accounts.keyring import Keyring
 from extremeearth.processing.accounts.people import (
     AuditEntry,
@@ -83,7 +83,7 @@ class Accounts(Keyring):
             with self.database.session() as session:
                 session.add(row)
                 session.flush()
-                audit(session, by, "user.create", name)
+                write_audit(session, by, "user.create", name)
         except IntegrityError as err:
             raise ConflictError(
                 f"There is a user '{name}' already.", hint="Choose another name."
@@ -115,7 +115,9 @@ class Accounts(Keyring):
                 session.add(
                     MemberRow(project_id=row.id, user_id=owner.id, role=Role.OWNER, created=now)
                 )
-                audit(session, by, "project.create", name, project_id=row.id, user_id=owner.id)
+                write_audit(
+                    session, by, "project.create", name, project_id=row.id, user_id=owner.id
+                )
         except IntegrityError as err:
             raise ConflictError(
                 f"There is a project '{name}' already.", hint="Choose another name."
@@ -214,7 +216,7 @@ class Accounts(Keyring):
                 if role is not Role.OWNER:
                     _keep_an_owner(session, project, leaving=user)
                 row.role = role
-            audit(session, by, "member.set", f"{user.name} {role}", project_id=project.id)
+            write_audit(session, by, "member.set", f"{user.name} {role}", project_id=project.id)
         return Member(user=user, role=role)
 
     def remove_member(self, project: Project, user: User, *, by: Principal = ANONYMOUS) -> None:
@@ -233,7 +235,7 @@ class Accounts(Keyring):
                 raise NotFoundError(f"There is no member '{user.name}'.")
             _keep_an_owner(session, project, leaving=user)
             session.delete(row)
-            audit(session, by, "member.remove", user.name, project_id=project.id)
+            write_audit(session, by, "member.remove", user.name, project_id=project.id)
 
     def audit(
         self, project: Project, *, limit: int = 100, before: int | None = None
@@ -249,7 +251,7 @@ class Accounts(Keyring):
     def record(self, principal: Principal, action: str, target: str) -> None:
         """Note in the audit log that a caller did something."""
         with self.database.session() as session:
-            audit(session, principal, action, target)
+            write_audit(session, principal, action, target)
 
 
 def _now() -> datetime:

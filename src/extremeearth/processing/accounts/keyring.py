@@ -20,7 +20,8 @@ from extremeearth.core.errors import (
 )
 from extremeearth.core.security import ANONYMOUS, Principal, Scope
 from extremeearth.core.times import format_instant
-from extremeearth.processing.accounts._rows import audit, key_of, role_of
+from extremeearth.processing.accounts._rows import key_of, role_of
+from extremeearth.processing.accounts.audit import write_audit
 from extremeearth.processing.accounts.keys import (
     IssuedKey,
     KeyInfo,
@@ -130,7 +131,9 @@ class Keyring:
             )  # fmt: skip
             until = now + overlap
             old.expires = until if old.expires is None else min(old.expires, until)
-            audit(session, by, "key.rotate", f"{prefix} {issued.prefix}", project_id=old.project_id)
+            write_audit(
+                session, by, "key.rotate", f"{prefix} {issued.prefix}", project_id=old.project_id
+            )
         return issued
 
     def revoke(
@@ -147,7 +150,7 @@ class Keyring:
             row = self._key(session, prefix, viewer)
             if row.revoked is None:
                 row.revoked = _now()
-                audit(session, by, "key.revoke", prefix, project_id=row.project_id)
+                write_audit(session, by, "key.revoke", prefix, project_id=row.project_id)
 
     def keys(self, *, project: Project, user: User | None = None) -> list[KeyInfo]:
         """List the keys of a project (and user), newest first; those of jobs are left out."""
@@ -211,7 +214,7 @@ class Keyring:
                 session.execute(
                     update(KeyRow).where(KeyRow.prefix == key.prefix).values(last_used=now)
                 )
-                audit(session, who, "key.use", key.prefix)
+                write_audit(session, who, "key.use", key.prefix)
         except StorageError:  # a full disk must not lock people out of reading
             log.exception("the use of key %s could not be noted", key.prefix)
 
@@ -249,7 +252,7 @@ class Keyring:
             project_id=project_id, job_id=job_id, scopes=sorted(scopes), created=now, expires=expires,
         )  # fmt: skip
         session.add(row)
-        audit(session, by, "key.create", prefix, project_id=project_id, user_id=user_id)
+        write_audit(session, by, "key.create", prefix, project_id=project_id, user_id=user_id)
         return IssuedKey(
             prefix=prefix, name=name, user_id=user_id, project_id=project_id, scopes=scopes,
             created=now, expires=expires, token=f"{prefix}.{secret}",

@@ -73,6 +73,7 @@ def job_of(row: JobRow, state: State | None = None) -> Job:
         updated=row.updated,
         attempt=now.attempt,
         scopes=frozenset(map(Scope, row.scopes)),
+        options=row.options,
     )
 
 

@@ -46,6 +46,8 @@ class Job:
         How often it was started; more than 1 where a worker was lost.
     scopes
         Rights of the key that started it.
+    options
+        What who started it wants besides, e.g. which outputs; the queue only keeps it.
 
     Examples
     --------
@@ -79,6 +81,7 @@ class Job:
     updated: datetime
     attempt: int = 0
     scopes: frozenset[Scope] = field(default_factory=frozenset)
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:

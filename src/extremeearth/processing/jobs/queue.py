@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from extremeearth.core.database import Database
 from extremeearth.core.errors import ConflictError, NotFoundError, UnavailableError
 from extremeearth.core.security import Principal, Scope
+from extremeearth.processing.accounts import write_audit
 from extremeearth.processing.jobs import _rows, states
 from extremeearth.processing.jobs.job import Job, JobStatus
 from extremeearth.processing.jobs.limits import JobLimits
@@ -79,7 +80,14 @@ class JobQueue:
         self.clock = clock
         self.changed = threading.Event()
 
-    def submit(self, process_id: str, inputs: dict[str, Any], *, principal: Principal) -> Job:
+    def submit(
+        self,
+        process_id: str,
+        inputs: dict[str, Any],
+        *,
+        principal: Principal,
+        options: dict[str, Any] | None = None,
+    ) -> Job:
         """Put a job into the queue.
 
         Raises
@@ -109,11 +117,12 @@ class JobQueue:
                 )
             row = JobRow(
                 id=uuid.uuid4().hex, project_id=principal.project_id, user_id=principal.user_id,
-                scopes=sorted(principal.scopes), process_id=process_id, inputs=inputs,
+                scopes=sorted(principal.scopes), process_id=process_id, inputs=inputs, options=options or {},
                 status=JobStatus.ACCEPTED, progress=0, message="Waits for its turn.", attempt=0,
                 max_attempts=self.limits.attempts, created=now, updated=now,
             )  # fmt: skip
             session.add(row)
+            write_audit(session, principal, "job.submit", f"{process_id} {row.id}")
         self.changed.set()
         return _rows.job_of(row)
 
@@ -177,6 +186,7 @@ class JobQueue:
             state, commands = states.step(_rows.state_of(row), states.Dismiss(now=self.clock()))
             job = _rows.job_of(row, state)
             self._apply(session, row, state, commands)
+            write_audit(session, viewer, "job.dismiss", job_id)
         self.changed.set()
         return job
 

@@ -30,6 +30,7 @@ class JobRow(Base):
     scopes: Mapped[list[str]] = mapped_column(JSON)
     process_id: Mapped[str] = mapped_column(String(64))
     inputs: Mapped[dict[str, Any]] = mapped_column(JSON)
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[str] = mapped_column(String(16))
     progress: Mapped[int]
     message: Mapped[str] = mapped_column(Text)
