@@ -131,7 +131,7 @@ def station_pressure_hpa(sea_level_hpa: Any, *, elevation_m: Any) -> Any:
     Examples
     --------
     >>> round(float(station_pressure_hpa(1013.0, elevation_m=480.0)), 1)
-    957.7
+    957.5
     """
     return sea_level_hpa * ((293.0 - 0.0065 * elevation_m) / 293.0) ** 5.26
 

@@ -27,7 +27,9 @@ from extremeearth.data.products.phenology import (
 
 __all__ = ["simulate_field_archive"]
 
-SOURCE = "Simulated: made-up crops, parcels and weather in the shape of the real data; no observation."
+SOURCE = (
+    "Simulated: made-up crops, parcels and weather in the shape of the real data; no observation."
+)
 UTM = "EPSG:32632"
 ORIGIN = (693_000.0, 5_361_000.0)  # south-west corner of the parcels, in UTM zone 32
 PARCELS, PARCEL_COLUMNS, CELL_M = 301, 22, 200.0
@@ -175,7 +177,9 @@ def _parcel_series(rng: np.random.Generator, crops: list[Crop]) -> pd.DataFrame:
         values[rows] = surface(crop, days, lai, wetness=rng.uniform(0.75, 1.15, rows.size))
     values = top_of_atmosphere(values * rng.normal(1.0, 0.05, values.shape))
     # one overcast date, and broken cloud on others, as in the half-monthly original
-    cover = np.where(rng.random(values.shape[:2]) < 0.12, rng.uniform(0.1, 0.9, values.shape[:2]), 0.0)
+    cover = np.where(
+        rng.random(values.shape[:2]) < 0.12, rng.uniform(0.1, 0.9, values.shape[:2]), 0.0
+    )
     cover[:, 1] = rng.uniform(0.5, 1.0, PARCELS)
     values = np.clip(cloudy(values, cover=cover), 0.0, 1.2).astype(np.float32)
     frame = pd.DataFrame(
@@ -193,7 +197,9 @@ def _weather(rng: np.random.Generator, trial_fields: Any) -> pd.DataFrame:
     days = WEATHER_DATES.dayofyear.to_numpy(dtype=np.float64)
     count = days.size
     season = np.sin((days - 105.0) / 365.0 * 2 * np.pi)
-    cloud = np.clip(0.62 + np.convolve(rng.normal(0, 0.45, count + 2), np.ones(3) / 3, "valid"), 0, 1)
+    cloud = np.clip(
+        0.62 + np.convolve(rng.normal(0, 0.45, count + 2), np.ones(3) / 3, "valid"), 0, 1
+    )
     rain = np.where(rng.random(count) < 0.15 + 0.45 * cloud, rng.gamma(0.7, 6.0, count), 0.0)
     mean = 8.0 + 12.0 * season + np.convolve(rng.normal(0, 4.0, count + 4), np.ones(5) / 5, "valid")
     swing = 7.5 - 3.5 * cloud
@@ -211,7 +217,9 @@ def _weather(rng: np.random.Generator, trial_fields: Any) -> pd.DataFrame:
                     "tmin_c": local - swing,
                     "tmax_c": local + swing,
                     "tmean_c": local,
-                    "humidity": np.clip(0.6 + 0.25 * cloud + rng.normal(0, 0.03, count), 0.35, 0.98),
+                    "humidity": np.clip(
+                        0.6 + 0.25 * cloud + rng.normal(0, 0.03, count), 0.35, 0.98
+                    ),
                     "wind_m_s": np.clip(rng.gamma(5.0, 0.55, count), 0.8, 9.0),
                     "radiation_mj_m2": (20.0 + 9.0 * season) * (1.15 - 0.7 * cloud),
                     "sunshine_h": daylight * (1.0 - cloud),
@@ -228,7 +236,7 @@ def _weather(rng: np.random.Generator, trial_fields: Any) -> pd.DataFrame:
     frame["pressure_hpa"] = station_pressure_hpa(
         frame["sea_level_pressure_hpa"], elevation_m=frame["elevation_m"]
     )
-    frame.insert(frame.columns.get_loc("elevation_m"), "et0_mm", _reference_et0(frame))
+    frame["et0_mm"] = _reference_et0(frame)
     return frame
 
 
