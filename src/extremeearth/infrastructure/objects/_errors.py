@@ -25,6 +25,11 @@ def translated(doing: str, key: str) -> Iterator[None]:
     except ExtremeEarthError:
         raise
     except FileNotFoundError as err:
+        if doing == "write" or "<Code>NoSuchBucket<" in str(err):
+            raise StorageError(
+                f"The store could not {doing} '{key}': its bucket or folder is not there.",
+                hint="Make it first, or check the URL of the object store.",
+            ) from err
         raise DataMissingError(
             f"There is no object '{key}'.", hint="Check the key, or that what makes it has run."
         ) from err

@@ -66,16 +66,19 @@ class ZarrFolder(ZarrObjectStore[Any]):
 
     async def set(self, key: str, value: Buffer) -> None:
         """Write one key."""
+        self._check_writable()
         with translated("write", self._full(key)):
             await super().set(self._full(key), value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         """Write one key unless it is there."""
+        self._check_writable()
         with translated("write", self._full(key)):
             await super().set_if_not_exists(self._full(key), value)
 
     async def delete(self, key: str) -> None:
         """Remove one key."""
+        self._check_writable()
         with translated("delete", self._full(key)):
             await super().delete(self._full(key))
 

@@ -108,7 +108,8 @@ class ObjectStore:
         data
             The content, or the file that holds it; large files go up in parts.
         if_absent
-            Refuse to replace an object that exists.
+            Refuse to replace an object that exists. Of several writers at once exactly one succeeds on a folder,
+            in memory and on AWS; OpenStack Swift looks first and writes then, so claim names there in the database.
 
         Raises
         ------
