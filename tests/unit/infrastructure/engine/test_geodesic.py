@@ -1,0 +1,97 @@
+"""Distances between shapes, compared with geodesics between many points on their edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import Geod
+
+from extremeearth.infrastructure.engine import distance_m
+
+WGS84 = Geod(ellps="WGS84")
+
+
+def brute(a: Any, b: Any, step: float) -> float:
+    """Shortest geodesic between points every `step` degrees on the edges."""
+    ca, cb = (shapely.get_coordinates(shapely.segmentize(shape, step)) for shape in (a, b))
+    i, j = (grid.ravel() for grid in np.meshgrid(np.arange(len(ca)), np.arange(len(cb))))
+    return float(WGS84.inv(ca[i, 0], ca[i, 1], cb[j, 0], cb[j, 1])[2].min())
+
+
+@pytest.mark.parametrize("lat", [0.0, 48.0, 80.0, 89.0, -70.0])
+@pytest.mark.parametrize("other", [179.0, -179.6])
+def test_triangles_anywhere(lat: float, other: float) -> None:
+    generator = np.random.default_rng(3)
+    spread = np.array([0.3, 0.1])
+    for _ in range(3):
+        a = shapely.Polygon(generator.uniform(-1, 1, (3, 2)) * spread + [179.6, lat])
+        b = shapely.Polygon(generator.uniform(-1, 1, (3, 2)) * spread + [other, lat + 0.4])
+        if shapely.intersects(a, b):
+            continue
+        assert float(distance_m(a, b)) == pytest.approx(brute(a, b, 0.004), abs=1.0, rel=1e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(*[st.floats(-180, 180), st.floats(-90, 90)] * 2)
+def test_points_are_geodesics_apart(lon: float, lat: float, lon2: float, lat2: float) -> None:
+    expected = WGS84.inv(lon, lat, lon2, lat2)[2]
+    assert float(distance_m(shapely.Point(lon, lat), shapely.Point(lon2, lat2))) == pytest.approx(
+        expected
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-170, 170), st.floats(-85, 85), st.floats(0, 360), st.floats(1, 50_000))
+def test_a_point_beside_a_box_is_as_far_as_it_was_moved(
+    lon: float, lat: float, azimuth: float, metres: float
+) -> None:
+    """From the corner outwards, and back: never farther than moved, the same both ways round."""
+    box = shapely.box(lon, lat, lon + 0.1, lat + 0.1)
+    there = WGS84.fwd(lon, lat, azimuth, metres)[:2]
+    point = shapely.Point(there)
+    found = float(distance_m(box, point))
+    assert found <= metres + 1e-6
+    assert found == pytest.approx(float(distance_m(point, box)), abs=1e-3)
+
+
+def test_a_cap_around_the_pole() -> None:
+    cap = shapely.box(-180, 85, 180, 90)
+    expected = WGS84.inv(10, 84, 10, 85)[2]
+    for lon in (-180, -100, 0, 10, 180):
+        assert float(distance_m(cap, shapely.Point(lon, 84))) == pytest.approx(expected, abs=0.1)
+    assert float(distance_m(cap, shapely.Point(33, 89))) == 0.0
+
+
+def test_shapes_that_reach_the_other_side_of_the_earth() -> None:
+    hole = shapely.box(-20, -20, 20, 20)
+    almost_all = shapely.box(-180, -80, 170, 80).difference(hole)
+    expected = WGS84.inv(0, 0, 0, 20)[2]
+    assert float(distance_m(almost_all, shapely.Point(0, 0))) == pytest.approx(expected, abs=1.0)
+
+
+def test_arrays_missing_empty_and_projected() -> None:
+    shapes = np.array(
+        [shapely.Point(0, 0), None, shapely.Point(), shapely.box(0, 0, 1, 1)], dtype=object
+    )
+    found = distance_m(shapes, shapely.Point(0, 0))
+    np.testing.assert_array_equal(found, [0, np.nan, np.nan, 0])
+    east = distance_m(shapely.Point(500_000, 0), shapely.Point(501_000, 0), crs=32632)
+    assert float(east) == pytest.approx(1000 / 0.9996, rel=1e-6)
+
+
+def test_collections_count_with_all_their_parts() -> None:
+    mixed = shapely.GeometryCollection(
+        [shapely.Point(10, 0), shapely.GeometryCollection([shapely.LineString([(5, 5), (0.1, 0)])])]
+    )
+    assert float(distance_m(mixed, shapely.Point(0, 0))) == pytest.approx(
+        WGS84.inv(0, 0, 0.1, 0)[2], abs=20
+    )
+    line = shapely.LineString([(5, 5), (0.1, 0)])
+    assert float(distance_m(mixed, shapely.Point(0, 0))) == float(
+        distance_m(line, shapely.Point(0, 0))
+    )

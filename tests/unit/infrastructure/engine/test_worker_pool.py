@@ -1,0 +1,184 @@
+"""Processes of the local engine: they die, hang, and answer what cannot be sent, and the engine copes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from extremeearth.core.errors import (
+    CancelledError,
+    ExtremeEarthError,
+    InputError,
+    StorageError,
+    UnavailableError,
+)
+from extremeearth.core.progress import CancelToken, EventProgress
+from extremeearth.infrastructure.engine import LocalEngine
+
+TWO = LocalEngine(workers=2)
+
+
+def die(item: int) -> int:
+    if item == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def die_once(folder: Path, item: int) -> int:
+    marker = folder / f"{item}"
+    if item % 3 == 1 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def fail_once(folder: Path, item: int) -> int:
+    marker = folder / f"{item}"
+    if not marker.exists():
+        marker.touch()
+        raise RuntimeError("first time")
+    return item
+
+
+def count_then_refuse(folder: Path, item: int) -> NoReturn:
+    (folder / f"try-{len(list(folder.iterdir()))}").touch()
+    raise InputError(f"{item} is wrong.")
+
+
+def write_pid_and_sleep(folder: Path, item: int) -> int:
+    if item:
+        (folder / f"{os.getpid()}").touch()
+        time.sleep(600)
+    return item
+
+
+class OddError(Exception):
+    """Cannot be rebuilt from its arguments."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one + two)
+
+
+def raise_odd(_item: int) -> NoReturn:
+    raise OddError("a", "b")
+
+
+def raise_full(_item: int) -> NoReturn:
+    raise OSError(28, "No space left on device")
+
+
+def raise_memory(_item: int) -> NoReturn:
+    raise MemoryError
+
+
+def give_lock(_item: int) -> Any:
+    return threading.Lock()
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_a_worker_that_dies_is_told_with_its_item() -> None:
+    with pytest.raises(UnavailableError, match=r"deaths, item 1 \(1\): .*signal 9") as failed:
+        list(TWO.map(die, range(4), label="deaths", retries=1))
+    assert "memory" in (failed.value.hint or "")
+
+
+def test_dead_workers_are_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
+    assert list(TWO.map(partial(die_once, tmp_path), range(8), label="x")) == list(range(8))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_passing_failure_is_tried_again(tmp_path: Path, workers: int) -> None:
+    engine = LocalEngine(workers=workers)
+    assert list(engine.map(partial(fail_once, tmp_path), range(3), label="x")) == [0, 1, 2]
+    for marker in tmp_path.iterdir():
+        marker.unlink()
+    with pytest.raises(ExtremeEarthError, match="RuntimeError: first time"):
+        list(engine.map(partial(fail_once, tmp_path), range(3), label="x", retries=0))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_wrong_input_is_not_tried_again(tmp_path: Path, workers: int) -> None:
+    with pytest.raises(InputError, match="7 is wrong"):
+        list(
+            LocalEngine(workers=workers).map(
+                partial(count_then_refuse, tmp_path), [7], label="x", retries=5
+            )
+        )
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def _wait_for_pid(folder: Path) -> int:
+    while not (found := list(folder.iterdir())):
+        time.sleep(0.01)
+    return int(found[0].name)
+
+
+def test_cancelling_ends_what_is_running(tmp_path: Path) -> None:
+    token = CancelToken()
+    progress = EventProgress(lambda _event: None, token=token)
+    results = TWO.map(partial(write_pid_and_sleep, tmp_path), [0, 1], label="x", progress=progress)
+    assert next(results) == 0
+    pid = _wait_for_pid(tmp_path)
+    assert alive(pid)
+    token.cancel()
+    with pytest.raises(CancelledError):
+        next(results)
+    assert not alive(pid)
+
+
+def test_leaving_the_loop_ends_what_is_running(tmp_path: Path) -> None:
+    results = TWO.map(partial(write_pid_and_sleep, tmp_path), [0, 1], label="x")
+    assert next(results) == 0
+    pid = _wait_for_pid(tmp_path)
+    results.close()  # type: ignore[attr-defined]  # it is a generator
+    assert not alive(pid)
+
+
+def test_an_error_that_cannot_travel_still_tells_its_text() -> None:
+    with pytest.raises(ExtremeEarthError, match="OddError: ab"):
+        list(TWO.map(raise_odd, [1], label="x", retries=0))
+
+
+def test_the_place_in_the_worker_is_kept() -> None:
+    with pytest.raises(StorageError) as failed:
+        list(TWO.map(raise_full, [1], label="x", retries=0))
+    cause = failed.value.__cause__
+    assert cause is not None
+    assert "raise_full" in "".join(cause.__notes__)
+    assert failed.value.hint == "Free some space."
+
+
+def test_too_little_memory_is_told() -> None:
+    with pytest.raises(UnavailableError, match="MemoryError"):
+        list(TWO.map(raise_memory, [1], label="x", retries=0))
+
+
+def test_results_that_cannot_travel_are_told() -> None:
+    with pytest.raises(ExtremeEarthError, match="lock"):
+        list(TWO.map(give_lock, [1], label="x", retries=0))
+
+
+def test_functions_and_items_that_cannot_travel_are_refused() -> None:
+    with pytest.raises(InputError, match="lambda"):
+        TWO.map(lambda item: item, [1], label="x")
+    with pytest.raises(InputError, match="Item 0"):
+        list(TWO.map(abs, [threading.Lock()], label="x"))  # type: ignore[list-item]  # the point of the test
+
+
+def test_an_engine_needs_a_worker() -> None:
+    with pytest.raises(InputError):
+        LocalEngine(workers=0)
