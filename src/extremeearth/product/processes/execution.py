@@ -78,6 +78,7 @@ def execute(
 def _stage_out(
     catalogue: Catalogue, items: list[pystac.Item], *, project_id: str, public: bool
 ) -> None:
+    _add_missing_collections(catalogue, items)
     for wait_s in STAGE_OUT_WAITS_S:
         try:
             catalogue.add(items, project_id=project_id, public=public)
@@ -85,3 +86,16 @@ def _stage_out(
         except StorageError:
             time.sleep(wait_s)
     catalogue.add(items, project_id=project_id, public=public)
+
+
+def _add_missing_collections(catalogue: Catalogue, items: list[pystac.Item]) -> None:
+    """Make the collections that are not there yet: work must not be lost for want of a description."""
+    for name in sorted({item.collection_id for item in items if item.collection_id}):
+        try:
+            catalogue.collection(name)
+        except NotFoundError:
+            everywhere = pystac.SpatialExtent([[-180.0, -90.0, 180.0, 90.0]])
+            extent = pystac.Extent(everywhere, pystac.TemporalExtent([[None, None]]))
+            catalogue.add_collection(
+                pystac.Collection(name, description="What processors made.", extent=extent)
+            )
