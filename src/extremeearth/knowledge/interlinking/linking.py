@@ -104,7 +104,8 @@ def link(
     Parameters
     ----------
     left, right
-        Features of any geometry type; the right ones are transformed to the left ones' reference system.
+        Features of any geometry type. Where their reference systems differ, both are compared in the left one's, or in
+        longitude and latitude where only the right side has that.
     left_id, right_id
         Columns with the features' IRIs, or with what makes one after a prefix.
     relations
@@ -129,7 +130,7 @@ def link(
     Raises
     ------
     CrsError
-        A side has no reference system.
+        A side has no reference system, or lies outside of the common one.
     InputError
         A column is missing, an id is missing or makes no IRI, a relation is not known.
 
@@ -175,7 +176,7 @@ def link_with_report(
     (1, {'equals': 1})
     """
     chosen = choose_relations(relations, vocabulary=vocabulary)
-    crs = _crs_of(left, "left")
+    crs = _common_crs(_crs_of(left, "left"), _crs_of(right, "right"))
     ours = _side(left, left_id, left_prefix, crs, on_invalid)
     theirs = _side(right, right_id, right_prefix, crs, on_invalid)
     rows, columns = _candidates(ours.shapes, theirs.shapes, engine)
@@ -259,6 +260,11 @@ def _crs_of(frame: GeoDataFrame, side: str) -> CRS:
     return as_crs(frame.crs)
 
 
+def _common_crs(left: CRS, right: CRS) -> CRS:
+    """Take the left side's system, or the right one's where only that is longitude and latitude: it reaches everywhere."""
+    return right if right.geographic and not left.geographic else left
+
+
 def _side(
     frame: GeoDataFrame, id_column: str, prefix: str, crs: CRS, on_invalid: OnInvalid
 ) -> _Side:
@@ -267,7 +273,7 @@ def _side(
             f"There is no column '{id_column}'.",
             hint=f"There are: {', '.join(map(str, frame.columns))}.",
         )
-    own = _crs_of(frame, "right")
+    own = as_crs(frame.crs)
     iris = as_text(frame[id_column])
     if iris.null_count:
         raise InputError(
@@ -277,6 +283,11 @@ def _side(
         iris = join_text(prefix, percent_encode(iris))
     iri_terms(iris)  # raises, naming the first id that makes no IRI
     shapes = np.asarray(transform(frame.geometry.to_numpy(), source=own, target=crs), dtype=object)
+    if not np.isfinite(shapely.get_coordinates(shapes)).all():
+        raise CrsError(
+            f"Some features cannot be brought from {own} to {crs}: they lie outside of it.",
+            hint="Give both sides in a system that covers them, e.g. EPSG:4326.",
+        )
     empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     broken = ~empty & ~shapely.is_valid(shapes)
     if broken.any() and on_invalid != "keep":
