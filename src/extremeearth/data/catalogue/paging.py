@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import math
@@ -128,7 +127,7 @@ def read_token(token: str, query: ItemQuery, keys: Sequence[Key]) -> list[Any]:
         if made_for != fingerprint(query) or len(values) != len(keys):
             raise wrong
         return [_value(key.kind, value) for key, value in zip(keys, values, strict=True)]
-    except (ValueError, TypeError, KeyError, binascii.Error, RecursionError) as err:
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as err:
         raise wrong from err
     except (FilterError, InputError) as err:
         raise wrong from err
