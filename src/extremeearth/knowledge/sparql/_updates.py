@@ -46,7 +46,6 @@ class UpdateParser(PatternParser):
             self.error("';' or the end of the update")
         return Update(tuple(operations), self.base)
 
-
     def _operation(self) -> Operation:
         word = self.word()
         self.at += 1

@@ -106,7 +106,11 @@ class _Parser(UpdateParser, PatternParser):
             where = self.where()
             modifier = self._modifier()
             found = AskQuery(
-                where=where, dataset=dataset, modifier=modifier, values=self._values(), base=self.base
+                where=where,
+                dataset=dataset,
+                modifier=modifier,
+                values=self._values(),
+                base=self.base,
             )
         else:
             self.error("SELECT, CONSTRUCT, DESCRIBE or ASK")

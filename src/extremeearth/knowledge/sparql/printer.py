@@ -238,11 +238,19 @@ def _dataset(dataset: s.DatasetClause, word: str, indent: str) -> list[str]:
 def _query(query: s.Query, indent: str) -> list[str]:
     lines = [] if query.base is None else [f"BASE <{query.base}>"]
     if isinstance(query, s.SelectQuery):
-        items = "*" if query.projection is None else " ".join([_projection(p) for p in query.projection])
+        items = (
+            "*"
+            if query.projection is None
+            else " ".join([_projection(p) for p in query.projection])
+        )
         word = "DISTINCT " if query.distinct else "REDUCED " if query.reduced else ""
         lines.append(f"{indent}SELECT {word}{items}")
     elif isinstance(query, s.ConstructQuery):
-        lines += [indent + "CONSTRUCT {", *[f"{indent}  {_triple(t)}" for t in query.template], indent + "}"]
+        lines += [
+            indent + "CONSTRUCT {",
+            *[f"{indent}  {_triple(t)}" for t in query.template],
+            indent + "}",
+        ]
     elif isinstance(query, s.DescribeQuery):
         items = "*" if query.resources is None else " ".join([str(r) for r in query.resources])
         lines.append(f"{indent}DESCRIBE {items}")
@@ -290,7 +298,11 @@ def _quads(blocks: tuple[s.QuadBlock, ...]) -> list[str]:
         if block.graph is None:
             lines += [f"  {_triple(t)}" for t in block.triples]
         else:
-            lines += [f"  GRAPH {block.graph} {{", *[f"    {_triple(t)}" for t in block.triples], "  }"]
+            lines += [
+                f"  GRAPH {block.graph} {{",
+                *[f"    {_triple(t)}" for t in block.triples],
+                "  }",
+            ]
     return lines
 
 

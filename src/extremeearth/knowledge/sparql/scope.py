@@ -138,11 +138,11 @@ def variables_of(expression: Expression, *, outside_aggregates: bool = False) ->
 def is_grouped(query: SelectQuery) -> bool:
     """Tell whether a query has groups: by GROUP BY, or by an aggregate anywhere."""
     modifier = query.modifier
-    expressions = [item.expression for item in query.projection or () if item.expression is not None]
+    expressions = [
+        item.expression for item in query.projection or () if item.expression is not None
+    ]
     expressions += [*modifier.having, *(condition.expression for condition in modifier.order_by)]
-    return bool(
-        modifier.group_by or modifier.having or any(aggregates_of(e) for e in expressions)
-    )
+    return bool(modifier.group_by or modifier.having or any(aggregates_of(e) for e in expressions))
 
 
 def check_select(query: SelectQuery, refuse: Callable[[str], None]) -> None:
@@ -188,5 +188,9 @@ def check_select(query: SelectQuery, refuse: Callable[[str], None]) -> None:
 
 def _only_exists(expression: Expression, loose: set[Variable]) -> bool:
     """Variables that occur only in the pattern of an EXISTS may be free there."""
-    direct = {e for e in _walk(expression, into=lambda e: not isinstance(e, Aggregate)) if isinstance(e, Variable)}
+    direct = {
+        e
+        for e in _walk(expression, into=lambda e: not isinstance(e, Aggregate))
+        if isinstance(e, Variable)
+    }
     return not direct & loose

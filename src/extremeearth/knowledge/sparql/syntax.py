@@ -518,9 +518,7 @@ class Modify(_Node):
     where: GroupPattern
 
 
-Operation = (
-    Load | Clear | Drop | Create | Transfer | InsertData | DeleteData | DeleteWhere | Modify
-)
+Operation = Load | Clear | Drop | Create | Transfer | InsertData | DeleteData | DeleteWhere | Modify
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,4 +527,3 @@ class Update(_Node):
 
     operations: tuple[Operation, ...]
     base: str | None = None
-

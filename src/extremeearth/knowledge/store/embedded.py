@@ -1,0 +1,503 @@
+"""The store in this process: pyoxigraph in memory or in a folder, with the GeoSPARQL functions of `functions`."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import pyoxigraph as ox
+
+from extremeearth.core.errors import (
+    AccessError,
+    AddressRefusedError,
+    ConflictError,
+    DataBrokenError,
+    DataMissingError,
+    InputError,
+    LimitError,
+    QuerySyntaxError,
+    StorageError,
+)
+from extremeearth.knowledge.sparql import Iri, parse_query, parse_update
+from extremeearth.knowledge.sparql.syntax import Load
+from extremeearth.knowledge.sparql.walk import count_triple_patterns, services_of
+from extremeearth.knowledge.store.contract import LoadReport, Source
+from extremeearth.knowledge.store.formats import rdf_format
+from extremeearth.knowledge.store.functions import AGGREGATES, FUNCTIONS
+from extremeearth.knowledge.store.results import Row, Solutions, Triples
+from extremeearth.knowledge.store.terms import from_oxigraph, to_oxigraph
+from extremeearth.knowledge.store.workers import Deadline, Workers
+
+__all__ = ["EmbeddedGraph", "open_graph"]
+
+T = TypeVar("T")
+
+MAX_TRIPLE_PATTERNS = 1_000
+"""Most triple patterns in one query: the planner below is recursive."""
+CHECK_EVERY = 256
+
+
+def open_graph(
+    path: Path | str | None = None, *, read_only: bool = False, row_limit: int | None = None
+) -> EmbeddedGraph:
+    """Open a graph store.
+
+    Parameters
+    ----------
+    path
+        Folder of the store, made if it does not exist; `None` keeps the graph in memory.
+    read_only
+        Open a folder that another process may have open for writing; sees the state of this moment.
+    row_limit
+        Most rows or triples of one answer; `None` for no limit.
+
+    Raises
+    ------
+    ConflictError
+        The folder is open for writing elsewhere: there is one writer.
+    DataMissingError
+        There is no store to read.
+    StorageError
+        The folder cannot be read or written.
+
+    Examples
+    --------
+    >>> graph = open_graph()
+    >>> graph.load(b'<urn:a> <urn:p> "x" .', "nt").triples
+    1
+    >>> print(graph.query("SELECT ?o { <urn:a> <urn:p> ?o }").rows[0][0])
+    "x"
+    """
+    if path is None:
+        return EmbeddedGraph(ox.Store(), path=None, row_limit=row_limit)
+    folder = Path(path)
+    if read_only and not folder.is_dir():
+        raise DataMissingError(f"There is no store in {folder}.", hint="Load something first.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        store = ox.Store.read_only(str(folder)) if read_only else ox.Store(str(folder))
+    except OSError as err:
+        if "lock" in str(err).lower():
+            raise ConflictError(
+                f"The store in {folder} is open elsewhere.",
+                hint="Close the other program, or open it read-only.",
+            ) from err
+        raise StorageError(
+            f"The store in {folder} cannot be opened: {err}.",
+            hint="Check the folder and your rights.",
+        ) from err
+    return EmbeddedGraph(store, path=folder, read_only=read_only, row_limit=row_limit)
+
+
+class EmbeddedGraph:
+    """A `GraphStore` in this process; made by `open_graph`. May be used from several threads."""
+
+    def __init__(
+        self,
+        store: ox.Store,
+        *,
+        path: Path | None,
+        read_only: bool = False,
+        row_limit: int | None = None,
+    ) -> None:
+        self._store = store
+        self._write = threading.Lock()
+        self._workers = Workers()
+        self.path = path
+        self.read_only = read_only
+        self.row_limit = row_limit
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    # -------------------------------------------------------------------------------- reading
+
+    def query(
+        self,
+        text: str,
+        *,
+        timeout_s: float = 60.0,
+        row_limit: int | None = None,
+        default_graphs: Sequence[str] | None = None,
+        named_graphs: Sequence[str] | None = None,
+        base: str | None = None,
+    ) -> Solutions | bool | Triples:
+        """Answer a query.
+
+        Parameters
+        ----------
+        text
+            SPARQL 1.1 with the ``geof:`` functions. FROM means graphs of this store; nothing is fetched.
+        timeout_s
+            Longest time to wait, in seconds.
+        row_limit
+            Most rows or triples; that of the store by default.
+        default_graphs, named_graphs
+            IRIs of the graphs to ask, in place of FROM (SPARQL 1.1 Protocol, section 2.1.4).
+        base
+            IRI that relative ones are resolved against.
+
+        Returns
+        -------
+        Solutions, bool or Triples
+            For SELECT, ASK, and CONSTRUCT or DESCRIBE.
+
+        Raises
+        ------
+        QuerySyntaxError
+            The text is no query; says where.
+        AddressRefusedError
+            The query names a SERVICE.
+        TimeoutExceededError
+            It took too long.
+        LimitError
+            The answer has too many rows.
+        """
+        parsed = parse_query(text, base=base)
+        if services_of(parsed):
+            raise AddressRefusedError(
+                "A store does not contact other endpoints for a query.",
+                hint="Ask the federation instead.",
+            )
+        if count_triple_patterns(parsed) > MAX_TRIPLE_PATTERNS:
+            raise LimitError(
+                f"The query has more than {MAX_TRIPLE_PATTERNS} triple patterns.",
+                hint="Cut it into several.",
+            )
+        deadline = Deadline(timeout_s)
+        most = self.row_limit if row_limit is None else row_limit
+        chosen = _dataset(default_graphs, named_graphs)
+
+        def answer() -> Solutions | bool | Triples:
+            with _translated():
+                found = self._store.query(
+                    text, base_iri=base, custom_functions=_until(deadline),
+                    custom_aggregate_functions=AGGREGATES, **chosen,
+                )  # fmt: skip
+                return _read(found, most=most, deadline=deadline)
+
+        return self._workers.run(answer, deadline=deadline)
+
+    def graphs(self) -> Iterable[str]:
+        """Give the IRIs of the named graphs."""
+        return [g.value for g in self._store.named_graphs() if isinstance(g, ox.NamedNode)]
+
+    def has_graph(self, graph: str) -> bool:
+        """Tell whether a named graph exists."""
+        return self._store.contains_named_graph(to_oxigraph(Iri(graph)))
+
+    def read_graph(self, graph: str | None) -> Triples:
+        """Give all triples of a graph; of the default graph for `None`."""
+        quads = self._store.quads_for_pattern(None, None, None, _graph_node(graph))
+        triples: list[Any] = [
+            (from_oxigraph(q.subject), from_oxigraph(q.predicate), from_oxigraph(q.object))
+            for q in quads
+        ]
+        return Triples(triples)
+
+    # -------------------------------------------------------------------------------- writing
+
+    def update(
+        self,
+        text: str,
+        *,
+        timeout_s: float = 60.0,
+        default_graphs: Sequence[str] | None = None,
+        named_graphs: Sequence[str] | None = None,
+        base: str | None = None,
+    ) -> None:
+        """Carry out an update in one transaction: all of it, or nothing.
+
+        An update that takes longer than `timeout_s` is given up by the caller, but may still be carried out as a
+        whole: ask before sending it again.
+
+        Raises
+        ------
+        QuerySyntaxError
+            The text is no update; says where.
+        AddressRefusedError
+            The update has a LOAD or a SERVICE: nothing is fetched.
+        AccessError
+            The store is open for reading only.
+        TimeoutExceededError
+            It took too long.
+        """
+        parsed = parse_update(text, base=base)
+        if services_of(parsed) or any(isinstance(o, Load) for o in parsed.operations):
+            raise AddressRefusedError(
+                "An update does not fetch from other servers.", hint="Fetch the file and load it."
+            )
+        if default_graphs is not None or named_graphs is not None:
+            text = _with_using(parsed, default_graphs or (), named_graphs or ())
+        deadline = Deadline(timeout_s)
+
+        def change() -> None:
+            with self._writing(), _translated():
+                self._store.update(
+                    text,
+                    base_iri=base,
+                    custom_functions=_until(deadline),
+                    custom_aggregate_functions=AGGREGATES,
+                )
+
+        self._workers.run(change, deadline=deadline)
+
+    def load(
+        self,
+        source: Source,
+        format: str | None = None,
+        *,
+        graph: str | None = None,
+        base: str | None = None,
+    ) -> LoadReport:
+        """Add an RDF document, gzip or not: all of it, or nothing.
+
+        Parameters
+        ----------
+        source
+            A file, bytes or an open binary file.
+        format
+            Short name (``nt``, ``nq``, ``ttl``, ``trig``, ``rdf``, ``jsonld``) or media type; by default from the
+            ending of the file's name.
+        graph
+            IRI of the graph for triples; the default graph by default. N-Quads and TriG name their own.
+        base
+            IRI that relative ones are resolved against; that of the file by default.
+
+        Raises
+        ------
+        DataMissingError
+            There is no such file.
+        DataBrokenError
+            The document is not well-formed; says in which line. The store is as it was.
+        InputError
+            The format is unknown.
+        """
+        return self._load(source, format, graph=graph, base=base, replace=False)
+
+    def replace_graph(
+        self, graph: str | None, source: Source, format: str, *, base: str | None = None
+    ) -> LoadReport:
+        """Make a graph hold exactly a document: it is read to its end before anything changes."""
+        return self._load(source, format, graph=graph, base=base, replace=True)
+
+    def _load(
+        self,
+        source: Source,
+        format: str | None,
+        *,
+        graph: str | None,
+        base: str | None,
+        replace: bool,
+    ) -> LoadReport:
+        named = str(source) if isinstance(source, Path) else getattr(source, "name", None)
+        found = rdf_format(format, file=named if isinstance(named, str) else None)
+        if replace and found.supports_datasets and found != ox.RdfFormat.JSON_LD:
+            raise InputError(
+                "A graph is replaced by triples, not by quads.", hint="Send Turtle or N-Triples."
+            )
+        if base is None and isinstance(source, Path):
+            base = source.absolute().as_uri()
+        target = _graph_node(graph)
+        started = time.perf_counter()
+        with _opened(source) as stream, self._writing():
+            before = len(self._store)
+            try:
+                if replace:
+                    before = self._replace(stream, found, target, base)
+                else:
+                    self._store.bulk_load(
+                        input=stream, format=found, base_iri=base, to_graph=target
+                    )
+                    if isinstance(target, ox.NamedNode):
+                        self._store.add_graph(target)
+            except (SyntaxError, ValueError, gzip.BadGzipFile, EOFError) as err:
+                what = named if isinstance(named, str) else "The document"
+                raise DataBrokenError(
+                    f"{what} is not well-formed: {err}", hint="Nothing was loaded."
+                ) from err
+            except OSError as err:
+                raise StorageError(
+                    f"The load was not written: {err}.", hint="Nothing was loaded."
+                ) from err
+            triples = len(self._store) - before
+        return LoadReport(
+            triples=triples,
+            seconds=time.perf_counter() - started,
+            format=found.media_type,
+            graph=graph,
+        )
+
+    def _replace(self, stream: IO[bytes], format: Any, target: Any, base: str | None) -> int:
+        """Parse first; then take the old triples out and put the new in, in one transaction. Gives the old size."""
+        quads = ox.parse(
+            input=stream,
+            format=format,
+            base_iri=base,
+            without_named_graphs=True,
+            rename_blank_nodes=True,
+        )
+        lines = ox.serialize((q.triple for q in quads), format=ox.RdfFormat.N_TRIPLES) or b""
+        size = len(self._store)
+        old = sum(1 for _ in self._store.quads_for_pattern(None, None, None, target))
+        if isinstance(target, ox.DefaultGraph):
+            text = f"DROP DEFAULT ; INSERT DATA {{ {lines.decode()} }}"
+        else:
+            text = (
+                f"DROP SILENT GRAPH {target} ; CREATE SILENT GRAPH {target} ; "
+                f"INSERT DATA {{ GRAPH {target} {{ {lines.decode()} }} }}"
+            )
+        self._store.update(text)
+        return size - old
+
+    def drop_graph(self, graph: str | None) -> None:
+        """Remove a graph with its triples; empty the default graph for `None`."""
+        name = "DEFAULT" if graph is None else f"GRAPH {_graph_node(graph)}"
+        with self._writing():
+            self._store.update(f"DROP SILENT {name}")
+
+    def close(self) -> None:
+        """Write everything to the disk and let another process open the folder."""
+        if self.path is not None and not self.read_only:
+            self._store.flush()
+        del self._store
+
+    @contextmanager
+    def _writing(self) -> Any:
+        if self.read_only:
+            raise AccessError("The store is open for reading only.", hint="Open it for writing.")
+        with self._write:
+            yield
+
+
+# ---------------------------------------------------------------------------------------- pieces
+
+
+def _graph_node(graph: str | None) -> Any:
+    return ox.DefaultGraph() if graph is None else to_oxigraph(Iri(graph))
+
+
+def _dataset(default: Sequence[str] | None, named: Sequence[str] | None) -> dict[str, Any]:
+    if not default and not named:
+        return {}
+    return {
+        "default_graph": [_graph_node(g) for g in default or ()],
+        "named_graphs": [_graph_node(g) for g in named or ()],
+    }
+
+
+def _with_using(parsed: Any, default: Sequence[str], named: Sequence[str]) -> str:
+    """Put the graphs of the protocol in place of USING (SPARQL 1.1 Protocol, section 2.2.3)."""
+    from dataclasses import replace
+
+    from extremeearth.knowledge.sparql.syntax import DatasetClause, DeleteWhere, Modify
+
+    using = DatasetClause(tuple(map(Iri, default)), tuple(map(Iri, named)))
+    operations = []
+    for operation in parsed.operations:
+        if isinstance(operation, DeleteWhere):
+            raise InputError(
+                "DELETE WHERE has no USING.", hint="Write DELETE { ... } WHERE { ... }."
+            )
+        if isinstance(operation, Modify):
+            if operation.using or operation.graph is not None:
+                raise InputError(
+                    "Graphs are named both in the update and in the request.",
+                    hint="Name them in one place.",
+                )
+            operation = replace(operation, using=using)  # noqa: PLW2901 - the changed one takes its place
+        operations.append(operation)
+    return str(replace(parsed, operations=tuple(operations)))
+
+
+def _until(deadline: Deadline) -> dict[Any, Callable[..., Any]]:
+    """Give the functions; after the deadline each is an error, so that a query given up ends sooner."""
+
+    def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *terms: None if deadline.passed else function(*terms)
+
+    return {name: bounded(function) for name, function in FUNCTIONS.items()}
+
+
+def _read(found: Any, *, most: int | None, deadline: Deadline) -> Solutions | bool | Triples:
+    if isinstance(found, ox.QueryBoolean):
+        return bool(found)
+    known: dict[Any, Any] = {}
+
+    def term(value: Any) -> Any:
+        if value is None:
+            return None
+        mine = known.get(value)
+        if mine is None:
+            mine = known[value] = from_oxigraph(value)
+        return mine
+
+    rows: list[Any] = []
+    solutions = isinstance(found, ox.QuerySolutions)
+    for item in found:
+        if most is not None and len(rows) >= most:
+            raise LimitError(
+                f"The answer has more than {most} rows.", hint="Ask for less, e.g. with a LIMIT."
+            )
+        if len(rows) % CHECK_EVERY == 0:
+            deadline.check()
+        rows.append(tuple(map(term, item)))
+    if solutions:
+        names: tuple[str, ...] = tuple(v.value for v in found.variables)
+        answer: list[Row] = rows
+        return Solutions(names, answer)
+    return Triples(list(dict.fromkeys(rows)))
+
+
+@contextmanager
+def _translated() -> Any:
+    try:
+        yield
+    except SyntaxError as err:
+        # The parser of the engine is asked after ours: what only it refuses is told in its words.
+        raise QuerySyntaxError(f"The query was refused: {err}.", hint="Check it.") from err
+    except (RuntimeError, ValueError) as err:
+        raise InputError(
+            f"The query cannot be answered: {err}.", hint="Check the functions it uses."
+        ) from err
+    except OSError as err:
+        raise StorageError(
+            f"The store cannot be read or written: {err}.", hint="Check the disk."
+        ) from err
+
+
+@contextmanager
+def _opened(source: Source) -> Any:
+    """Give a binary stream, unpacked where its first bytes say gzip."""
+    if isinstance(source, Path):
+        try:
+            raw: IO[bytes] = source.open("rb")
+        except FileNotFoundError as err:
+            raise DataMissingError(f"There is no file {source}.", hint="Check the name.") from err
+        except OSError as err:
+            raise DataBrokenError(
+                f"{source} cannot be read: {err.strerror}.", hint="Check your rights."
+            ) from err
+    elif isinstance(source, bytes):
+        raw = io.BytesIO(source)
+    else:
+        raw = source
+    buffered = raw if isinstance(raw, io.BytesIO) else io.BufferedReader(raw, 1 << 20)  # type: ignore[type-var]  # any readable
+    try:
+        packed = (
+            buffered.peek(2)[:2]
+            if isinstance(buffered, io.BufferedReader)
+            else buffered.getvalue()[:2]
+        ) == b"\x1f\x8b"
+        yield gzip.open(buffered, "rb") if packed else buffered
+    finally:
+        if isinstance(source, Path):
+            buffered.close()
+        elif isinstance(buffered, io.BufferedReader):
+            buffered.detach()
