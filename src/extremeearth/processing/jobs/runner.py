@@ -58,7 +58,8 @@ class JobRunner:
     queue
         Where jobs come from.
     command
-        Gives the command line that calls `run_job` for a job.
+        Gives the command line that calls `run_job` for a job, and ends with 0 only if that gave `True`: what
+        any other one wrote goes to this process's log.
     slots
         How many jobs run at the same time.
     environment
@@ -208,13 +209,16 @@ class JobRunner:
             self._children.pop(child.lease.claim, None)
 
     def _give_back(self) -> None:
-        children = [*self._children.values()]
-        for child in children:
+        for child in [*self._children.values()]:
             try:
-                self.queue.release(child.lease.claim, child.lease.job.id)
+                if not self.queue.release(child.lease.claim, child.lease.job.id):
+                    # it has told how it ended and is about to exit: what it wrote is still wanted
+                    self._ended(child, child.process.wait(GRACE_S))
+            except subprocess.TimeoutExpired:
+                continue
             except ExtremeEarthError:  # its lease will expire instead
                 log.exception("job %s could not be given back", child.lease.job.id)
-        self._end(children)
+        self._end([*self._children.values()])
 
 
 def _tail(output: IO[bytes]) -> str:
