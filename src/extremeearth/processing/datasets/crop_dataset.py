@@ -107,7 +107,8 @@ class CropDataset:
     def days(self) -> NDArray[np.int64]:
         """Day of the year (1 to 366) of each date, int64 [t]."""
         first = self.dates.astype("datetime64[Y]").astype("datetime64[D]")
-        return (self.dates.astype("datetime64[D]") - first).astype(np.int64) + 1
+        days: NDArray[np.int64] = (self.dates.astype("datetime64[D]") - first).astype(np.int64) + 1
+        return days
 
     @property
     def counts(self) -> tuple[int, ...]:

@@ -107,7 +107,7 @@ def series_arrays(
     wanted = series[series["parcel_id"].isin(ids)]
     day = pd.to_datetime(wanted["date"]).to_numpy().astype("datetime64[D]")
     dates, column = np.unique(day, return_inverse=True)
-    row = pd.Index(ids).get_indexer(wanted["parcel_id"])
+    row = pd.Index(ids).get_indexer(pd.Index(wanted["parcel_id"]))
     if len(np.unique(row * max(len(dates), 1) + column)) != len(wanted):
         raise DataBrokenError(
             "A parcel has two rows on one date.", hint="Give one row per parcel and date."

@@ -171,9 +171,8 @@ def dataset_item(
 
 
 def link_source(item: pystac.Item, source: pystac.Item) -> None:
-    """Add a ``derived_from`` link that names the source within the catalogue."""
-    href = f"../../{source.collection_id}/items/{source.id}"
-    item.add_link(pystac.Link("derived_from", href, "application/geo+json", source.id))
+    """Add a ``derived_from`` link; the catalogue keeps it as the source's collection and name."""
+    item.add_link(pystac.Link("derived_from", source, media_type="application/geo+json"))
 
 
 def _season(dataset: CropDataset) -> TimeRange:

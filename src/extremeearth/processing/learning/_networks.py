@@ -96,6 +96,8 @@ class LTAE(nn.Module):
     query and attends over the clear dates with its own share of the channels.
     """
 
+    day_code: Tensor
+
     def __init__(
         self, *, members: int, channels: int, days: Sequence[int], classes: int, width: int = 64, heads: int = 8,
         key: int = 8, dense: int = 64, dropout: float = 0.2,

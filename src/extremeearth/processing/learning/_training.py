@@ -60,7 +60,7 @@ def fit(
             batch = orders[:, start : start + plan.batch]
             loss = _loss(network, series[batch], valid[batch], labels[batch], weight, plan=plan)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
         if epoch % CHECK_EVERY == 0 or epoch == plan.epochs:
@@ -104,7 +104,9 @@ def _loss(
         importance = importance * share[..., 0] + importance[:, other] * (1 - share[..., 0])
     log_probability = network.body(features, valid).log_softmax(dim=-1)
     # the sum over members gives each the gradient it would have alone
-    return -((target * log_probability).sum(-1) * importance).mean(dim=1).sum()
+    entropy = -(target * log_probability).sum(-1)
+    total: Tensor = (entropy * importance).mean(dim=1).sum()
+    return total
 
 
 @torch.no_grad()

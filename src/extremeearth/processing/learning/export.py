@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ def export_onnx(
     mask[0] = False
     if samples is not None and valid is not None:
         series, mask = np.concatenate([series, samples]), np.concatenate([mask, valid])
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     with warnings.catch_warnings():
         # the TorchScript exporter announces its successor; it is the one without a further dependency
         warnings.filterwarnings(
@@ -90,7 +91,7 @@ def export_onnx(
             input_names=["series", "valid"], output_names=["probabilities"], opset_version=OPSET, dynamo=False,
             dynamic_axes={"series": {0: "n"}, "valid": {0: "n"}, "probabilities": {0: "n"}},
         )  # fmt: skip
-    document = buffer.getvalue()
+    document: bytes = buffer.getvalue()
     onnx.checker.check_model(onnx.load_model_from_string(document), full_check=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -31,7 +31,9 @@ class ProbabilityModel(Protocol):
 class Learner(Protocol):
     """A recipe for training."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Short name of the recipe."""
 
     def fit(
         self, dataset: CropDataset, rows: NDArray[np.int64], *, seed: int, progress: Progress

@@ -199,7 +199,7 @@ def train_network(
 
 
 def _parts(dataset: CropDataset, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Divide the training parcels of the training parcels by their folds, or by their blocks where folds are too few."""
+    """Divide the training parcels by their folds, or by their blocks where the folds are too few."""
     folds = np.unique(dataset.folds[rows], return_inverse=True)[1]
     if folds.max() + 1 >= MIN_PARTS:
         return folds.astype(np.int64)
