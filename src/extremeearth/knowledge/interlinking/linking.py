@@ -261,7 +261,7 @@ def _crs_of(frame: GeoDataFrame, side: str) -> CRS:
 
 
 def _common_crs(left: CRS, right: CRS) -> CRS:
-    """Take the left side's system, or the right one's where only that is longitude and latitude: it reaches everywhere."""
+    """Take the left side's system, or longitude and latitude where only the right side has it."""
     return right if right.geographic and not left.geographic else left
 
 
