@@ -39,20 +39,26 @@ export function words(name: string): string {
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
-const UNITS: Record<string, [unit: string, digits: number]> = {
-  area_ha: ['ha', 2],
-  lai_max: ['m²/m²', 1],
-  yield_t_ha: ['t/ha', 1],
+/** Units by how the name ends; the first that fits counts. */
+const UNITS: [ending: string, unit: string, digits: number][] = [
+  ['_t_ha', 't/ha', 1],
+  ['_ha', 'ha', 2],
+  ['_mm', 'mm', 0],
+  ['lai_max', 'm²/m²', 1],
+];
+const unitOf = (name: string): [string, number] | null => {
+  const found = UNITS.find(([ending]) => name.endsWith(ending));
+  return found ? [found[1], found[2]] : null;
 };
 
 /** The label of a property, without its unit. */
 export function propertyLabel(name: string): string {
-  return m.properties[name] ?? words(name.replace(/_(mm|ha|m2|pct)$/, ''));
+  return m.properties[name] ?? words(name.replace(/_(mm|t_ha|ha)$/, ''));
 }
 
 export function propertyUnit(name: string): string | null {
   if (name === 'confidence') return '%';
-  return UNITS[name]?.[0] ?? (name.endsWith('_mm') ? 'mm' : null);
+  return unitOf(name)?.[0] ?? null;
 }
 
 /** The value of a property with its unit; identifiers and codes stay as they are. */
@@ -62,9 +68,8 @@ export function propertyValue(name: string, value: unknown): string {
   if (typeof value === 'number') {
     if (name.endsWith('_id') || name.endsWith('_code')) return String(value);
     if (name === 'confidence') return `${number(value <= 1 ? value * 100 : value, 0)} %`;
-    const unit = propertyUnit(name);
-    const digits = UNITS[name]?.[1] ?? (unit === 'mm' ? 0 : 2);
-    return unit ? `${number(value, digits)} ${unit}` : number(value, digits);
+    const [unit, digits] = unitOf(name) ?? ['', 2];
+    return `${number(value, digits)} ${unit}`.trim();
   }
   return ['predicted', 'declared', 'crop', 'declared_name'].includes(name) ? words(String(value)) : String(value);
 }

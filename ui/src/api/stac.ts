@@ -2,7 +2,7 @@
 import { m } from '../messages.ts';
 import type { Http } from './http.ts';
 import { Problem } from './problem.ts';
-import type { Features, SeriesFile, StacItem } from './types.ts';
+import type { Features, FeatureSeries, SeriesFile, StacItem } from './types.ts';
 
 const timeOf = (item: StacItem): string => {
   const { created, updated, datetime, end_datetime: end } = item.properties;
@@ -38,7 +38,9 @@ export async function featuresOf(http: Http, item: StacItem): Promise<Features> 
   return found;
 }
 
+/** Series by feature: of many features (`series`), or of the one that the item is about (`curve-json`). */
 export async function seriesOf(http: Http, item: StacItem): Promise<SeriesFile> {
-  const href = item.assets['series']?.href;
-  return href ? http.json<SeriesFile>(href) : {};
+  const { series, 'curve-json': curve } = item.assets;
+  if (series) return http.json<SeriesFile>(series.href);
+  return curve ? { [item.id]: await http.json<FeatureSeries>(curve.href) } : {};
 }

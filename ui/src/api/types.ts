@@ -106,5 +106,6 @@ export interface FeatureSeries {
   [quantity: string]: (number | string | null)[];
 }
 
+/** Series by feature. */
 export type SeriesFile = Record<string, FeatureSeries>;
 export type Features = FeatureCollection<Geometry | null, Record<string, unknown>>;

@@ -1,8 +1,6 @@
 /** Draws one chart with uPlot; loaded when the first chart is shown. */
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { day, number } from '../format.ts';
-import { m } from '../messages.ts';
 import type { ChartData, Curve } from './curves.ts';
 
 const HEIGHT_PX = 132;
@@ -10,7 +8,7 @@ const FONT = '11px "Inter", system-ui, sans-serif';
 
 function seriesOf(curve: Curve, colourOf: (name: string) => string): UPlot.Series {
   const colour = colourOf(curve.colour);
-  const shared: UPlot.Series = { label: curve.label, stroke: colour, width: 1.75, spanGaps: true, points: { show: false }, value: (_, value) => (value === null ? '–' : number(value, 2)) };
+  const shared: UPlot.Series = { label: curve.label, stroke: colour, width: 1.75, spanGaps: true, points: { show: false } };
   if (curve.form === 'bars') {
     const bars = UPlot.paths.bars?.({ size: [0.9, 8] });
     return { ...shared, width: 0, fill: colour, ...(bars ? { paths: bars } : {}) };
@@ -28,7 +26,8 @@ const sparse: UPlot.Series.Points.Filter = (plot, index) => {
 export class Plot {
   private readonly plot: UPlot;
 
-  constructor(target: HTMLElement, chart: ChartData, group: string) {
+  /** @param pointed told the place in the columns that the pointer is at, or `null` */
+  constructor(target: HTMLElement, chart: ChartData, group: string, pointed: (index: number | null) => void) {
     const css = getComputedStyle(target);
     const colourOf = (name: string): string => css.getPropertyValue(name).trim();
     const axis = { stroke: colourOf('--muted'), font: FONT, grid: { stroke: colourOf('--line'), width: 1 }, ticks: { show: false } };
@@ -43,8 +42,10 @@ export class Plot {
           { ...axis, size: 24, space: 56, values: (_, stamps) => stamps.map((stamp) => new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(stamp * 1000)) },
           { ...axis, size: 38, space: 28 },
         ],
+        legend: { show: false },
+        hooks: { setCursor: [(plot) => pointed(plot.cursor.idx ?? null)] },
         scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.1 : 1] } },
-        series: [{ label: m.date, value: (_, stamp) => (stamp === null ? '–' : day(stamp * 1000)) }, ...chart.curves.map((curve) => seriesOf(curve, colourOf))],
+        series: [{}, ...chart.curves.map((curve) => seriesOf(curve, colourOf))],
       },
       [chart.days, ...chart.curves.map((curve) => curve.values)] as UPlot.AlignedData,
       target,

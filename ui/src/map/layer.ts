@@ -2,8 +2,9 @@
 import { number, words } from '../format.ts';
 import { m } from '../messages.ts';
 import type { Features, LegendClass, StacItem } from '../api/types.ts';
+import { aroundBoxes, boxOf } from './boxes.ts';
 
-export type LayerKind = 'crop' | 'water' | 'footprint';
+export type LayerKind = 'crop' | 'water' | 'lai' | 'footprint';
 
 export interface LegendEntry {
   label: string;
@@ -33,7 +34,10 @@ export interface MapLayer {
 }
 
 /** Light to dark; perceptually even, and told apart with any kind of colour vision (seaborn's "mako"). */
-export const RAMP = ['#d5f2de', '#84d9b1', '#3fb0ad', '#347da4', '#40407f', '#221b33'] as const;
+export const RAMP = ['#def5e5', '#8bdab2', '#40b7ad', '#348fa7', '#37659e', '#463f80'] as const;
+/** Pale to dark green, for leaf area (matplotlib's "YlGn", trimmed). */
+const GREENS = ['#e6f4b5', '#b7e09b', '#7cc67f', '#40a35b', '#1a7a41', '#0b5232'] as const;
+export const LAI_COLLECTION = 'leaf-area-index';
 const NO_COLOUR = '#9aa5ab';
 const SAFE_COLOUR = /^#[0-9a-f]{6}$/i;
 
@@ -42,6 +46,7 @@ const safe = (colour: unknown): string => (typeof colour === 'string' && SAFE_CO
 export const collectionOf = (item: StacItem): string => item.collection ?? '';
 
 export function kindOf(item: StacItem): LayerKind {
+  if (collectionOf(item) === LAI_COLLECTION) return 'lai';
   if (!item.assets['geojson']) return 'footprint';
   if (collectionOf(item) === 'crop-type-maps') return 'crop';
   return collectionOf(item) === 'water-availability' ? 'water' : 'footprint';
@@ -83,26 +88,29 @@ export function niceLimits(highest: number, parts: number): number[] {
   return Array.from({ length: Math.ceil(highest / step - 1e-9) }, (_, i) => Number(((i + 1) * step).toPrecision(6)));
 }
 
-function waterClasses(features: Features): { legend: Legend; colourOf: MapLayer['colourOf'] } {
-  const needs = features.features.map((feature) => feature.properties['irrigation_mm']).filter((value): value is number => typeof value === 'number');
-  const limits = niceLimits(Math.max(0, ...needs), RAMP.length);
+interface Classes {
+  legend: Legend;
+  colourOf: MapLayer['colourOf'];
+}
+
+/** Classes of one quantity of the features, from 0 to its highest value. */
+function classes(features: Features, quantity: string, ramp: readonly string[], title: string, unit: string): Classes {
+  const values = features.features.map((feature) => feature.properties[quantity]).filter((value): value is number => typeof value === 'number');
+  const limits = niceLimits(Math.max(0, ...values), ramp.length);
   const classOf = (value: number): number => limits.findIndex((limit) => value <= limit);
   const entries: LegendEntry[] = limits.map((limit, index) => ({
     label: `${number(limits[index - 1] ?? 0)} – ${number(limit)}`,
-    colour: RAMP[index] as string,
-    count: needs.filter((need) => classOf(need) === index).length,
+    colour: ramp[index] as string,
+    count: values.filter((value) => classOf(value) === index).length,
   }));
-  if (entries.length === 0) entries.push({ label: '0', colour: RAMP[0], count: needs.length });
-  const missing = features.features.length - needs.length;
+  if (entries.length === 0) entries.push({ label: '0', colour: ramp[0] as string, count: values.length });
+  const missing = features.features.length - values.length;
   if (missing > 0) entries.push({ label: m.noValue, colour: NO_COLOUR, count: missing });
-  return {
-    legend: { title: m.irrigationNeed, unit: m.mm, entries },
-    colourOf: (properties) => {
-      const value = properties['irrigation_mm'];
-      if (typeof value !== 'number') return NO_COLOUR;
-      return RAMP[Math.max(0, classOf(value))] as string;
-    },
+  const colourOf = (properties: Record<string, unknown>): string => {
+    const value = properties[quantity];
+    return typeof value === 'number' ? (ramp[Math.max(0, classOf(value))] as string) : NO_COLOUR;
   };
+  return { legend: { title, unit, entries }, colourOf };
 }
 
 /** A layer without features shows where its item lies. */
@@ -115,9 +123,29 @@ export function makeLayer(id: string, title: string, item: StacItem, found: Feat
   const kind = kindOf(item);
   const features = kind === 'footprint' ? withFootprint(item, found) : found;
   const shared = { id, kind, title, item, features, result: options.result ?? false, visible: options.visible ?? true, opacity: 85 };
-  if (kind === 'water') return { ...shared, ...waterClasses(features) };
+  if (kind === 'water') return { ...shared, ...classes(features, 'irrigation_mm', RAMP, m.irrigationNeed, m.mm) };
+  if (kind === 'lai') return { ...shared, ...classes(features, 'lai_max', GREENS, m.largestLai, m.chartLaiUnit) };
   if (kind === 'crop') return { ...shared, legend: cropLegend(item, features), colourOf: (properties) => safe(properties['colour']) };
   const colour = '#0f8a8a';
   const legend = { title, unit: null, entries: [{ label: m.footprint, colour, count: features.features.length }] };
   return { ...shared, legend, colourOf: () => colour };
+}
+
+/** The leaf area items of many fields, seen as one: an item that stands for all, and a feature of each. */
+export function gatherLai(items: readonly StacItem[]): { item: StacItem; features: Features } {
+  const times = (name: string): string[] => items.map((item) => String(item.properties[name] ?? item.properties['datetime'])).sort();
+  const item: StacItem = {
+    id: '*',
+    collection: LAI_COLLECTION,
+    bbox: aroundBoxes(items.map((each) => boxOf(each.bbox)).filter((box) => box !== null)) ?? [],
+    geometry: null,
+    properties: { title: m.layerLai, start_datetime: times('start_datetime')[0], end_datetime: times('end_datetime').at(-1) },
+    assets: {},
+  };
+  const features = items.map(({ id, geometry, properties: from }): Features['features'][number] => ({
+    type: 'Feature',
+    geometry,
+    properties: { id, name: from['ee:field'], crop: from['ee:crop'], lai_max: from['ee:lai_max'], lai_max_date: from['ee:lai_max_date'], clear_dates: from['ee:clear_dates'] },
+  }));
+  return { item, features: { type: 'FeatureCollection', features } };
 }

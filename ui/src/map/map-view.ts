@@ -249,14 +249,14 @@ export class MapView {
   private drawGraticule(): void {
     const palette = paletteOf(this.dark);
     if (this.graticule) this.map.removeLayer(this.graticule);
-    const label = (): Text => new Text({ font: '500 10px "Inter", system-ui, sans-serif', fill: new Fill({ color: palette.gridLabel }), stroke: new Stroke({ color: palette.land, width: 3 }) });
+    const label = (place: { textAlign?: 'end'; textBaseline?: 'top' }): Text => new Text({ ...place, offsetX: place.textAlign ? -4 : 0, offsetY: place.textAlign ? -8 : 4, font: '500 10px "Inter", system-ui, sans-serif', fill: new Fill({ color: palette.gridLabel }), stroke: new Stroke({ color: palette.land, width: 3 }) });
     this.graticule = new Graticule({
       strokeStyle: new Stroke({ color: palette.grid, width: 1 }),
       showLabels: this.code === '3857',
-      lonLabelStyle: label(),
-      latLabelStyle: label(),
-      lonLabelPosition: 0.995,
-      latLabelPosition: 0.995,
+      lonLabelStyle: label({ textBaseline: 'top' }),
+      latLabelStyle: label({ textAlign: 'end' }),
+      lonLabelPosition: 1,
+      latLabelPosition: 1,
       targetSize: 160,
       wrapX: this.code === '3857',
       zIndex: 2,

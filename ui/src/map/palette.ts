@@ -29,13 +29,13 @@ const LIGHT: Palette = {
 };
 
 const DARK: Palette = {
-  land: '#1b262e',
+  land: '#172027',
   coast: '#37474f',
   border: '#3f4d56',
   label: '#93a3ad',
   grid: 'rgba(170, 200, 215, 0.10)',
   gridLabel: 'rgba(170, 190, 200, 0.8)',
-  outline: 'rgba(6, 12, 16, 0.75)',
+  outline: 'rgba(225, 236, 242, 0.5)',
   selected: '#ffffff',
   halo: '#0b1318',
   box: '#6cd0dc',

@@ -118,10 +118,13 @@ export class Jobs {
     }
   }
 
-  async cancel(entry: JobEntry): Promise<void> {
+  /** Stops a job that runs; removes one that has ended. */
+  async dismiss(entry: JobEntry): Promise<void> {
     entry.cancelling = true;
     try {
+      const ended = hasEnded(entry.job);
       entry.job = await dismissJob(this.http, entry.id);
+      if (ended) this.entries = this.entries.filter((other) => other !== entry);
     } catch (thrown) {
       entry.problem = asProblem(thrown);
     } finally {

@@ -1,14 +1,15 @@
 /** The layers on the map, and what was chosen on them. */
 import type { Http } from '../api/http.ts';
 import { asProblem, Problem } from '../api/problem.ts';
-import { featuresOf, itemOf, newestItems, seriesOf } from '../api/stac.ts';
+import { featuresOf, itemOf, newestFirst, newestItems, seriesOf } from '../api/stac.ts';
 import type { FeatureSeries, LonLatBox, SeriesFile, StacItem } from '../api/types.ts';
 import { aroundBoxes, boxOf } from '../map/boxes.ts';
-import { collectionOf, featureId, kindOf, makeLayer, type MapLayer } from '../map/layer.ts';
+import { collectionOf, featureId, gatherLai, kindOf, LAI_COLLECTION, type LayerKind, makeLayer, type MapLayer } from '../map/layer.ts';
 import { m } from '../messages.ts';
 import type { LayerState } from './url.ts';
 
-const COLLECTIONS = ['crop-type-maps', 'water-availability'] as const;
+const COLLECTIONS = ['crop-type-maps', 'water-availability', LAI_COLLECTION] as const;
+const MOST_ITEMS = 200;
 
 type Properties = Record<string, unknown>;
 
@@ -18,8 +19,9 @@ export class Layers {
   list = $state.raw<MapLayer[]>([]);
   loading = $state(true);
   problem = $state.raw<Problem | null>(null);
-  /** Every map that could be shown, newest first. */
+  /** Every map that could be shown, newest first; leaf area of fields counts as one. */
   known = $state.raw<StacItem[]>([]);
+  private fields: StacItem[] = [];
   private readonly series = new Map<string, Promise<SeriesFile>>();
   private readonly indexed = new WeakMap<MapLayer['features'], Map<string, Properties>>();
 
@@ -30,8 +32,9 @@ export class Layers {
     this.loading = true;
     this.problem = null;
     try {
-      const found = await Promise.all(COLLECTIONS.map((name) => newestItems(this.http, name)));
-      this.known = found.flat();
+      const found = await Promise.all(COLLECTIONS.map((name) => newestItems(this.http, name, MOST_ITEMS)));
+      this.known = this.fields = [];
+      this.know(found.flat());
       const named = await Promise.all(wanted.map((state) => this.restore(state)));
       const restored = named.filter((layer) => layer !== null);
       this.list = restored.length > 0 ? restored : await this.newest();
@@ -40,6 +43,14 @@ export class Layers {
     } finally {
       this.loading = false;
     }
+  }
+
+  private know(items: readonly StacItem[]): void {
+    const known = new Map([...items, ...this.known, ...this.fields].reverse().map((item) => [layerId(item), item]));
+    const all = newestFirst([...known.values()].filter((item) => item.id !== '*'));
+    this.fields = all.filter((item) => kindOf(item) === 'lai');
+    const gathered = this.fields.length > 0 ? [gatherLai(this.fields).item] : [];
+    this.known = [...all.filter((item) => kindOf(item) === 'crop' || kindOf(item) === 'water'), ...gathered];
   }
 
   private async newest(): Promise<MapLayer[]> {
@@ -65,18 +76,20 @@ export class Layers {
 
   private async make(item: StacItem, options: { visible?: boolean; result?: boolean } = {}): Promise<MapLayer> {
     const targets = item.properties['ee:targets'];
-    const words = { crop: m.layerCrop, water: targets === 'parcels' ? m.layerWaterParcels : m.layerWaterFields, footprint: item.id };
+    const words = { crop: m.layerCrop, water: targets === 'parcels' ? m.layerWaterParcels : m.layerWaterFields, lai: m.layerLai, footprint: item.id };
     const title = typeof item.properties['title'] === 'string' ? item.properties['title'] : words[kindOf(item)];
-    return makeLayer(layerId(item), title, item, await featuresOf(this.http, item), options);
+    const features = item.id === '*' ? gatherLai(this.fields).features : await featuresOf(this.http, item);
+    return makeLayer(layerId(item), title, item, features, options);
   }
 
-  /** Puts items on top of the map; gives how many there are. */
+  /** Puts items on top of the map; gives how many layers that makes. */
   async add(items: readonly StacItem[], result: boolean): Promise<number> {
-    const made = await Promise.all(items.map((item) => this.make(item, { result })));
+    this.know(items);
+    const alone = items.filter((item) => kindOf(item) !== 'lai');
+    const gathered = alone.length < items.length ? [gatherLai(this.fields).item] : [];
+    const made = await Promise.all([...alone, ...gathered].map((item) => this.make(item, { result })));
     const ids = new Set(made.map((layer) => layer.id));
     this.list = [...this.list.filter((layer) => !ids.has(layer.id)), ...made];
-    const strange = items.filter((item) => kindOf(item) !== 'footprint' && !this.known.some((known) => layerId(known) === layerId(item)));
-    this.known = [...strange, ...this.known];
     return made.length;
   }
 
@@ -92,9 +105,10 @@ export class Layers {
     return this.list.find((layer) => layer.id === id);
   }
 
-  /** The box around all layers that are switched on, or else around all. */
-  extent(): LonLatBox | null {
-    const on = this.list.filter((layer) => layer.visible);
+  /** The box around all layers that are switched on, or else around all; with a `kind`, around its layers if there are. */
+  extent(kind?: LayerKind): LonLatBox | null {
+    const on = this.list.filter((layer) => layer.visible && (!kind || layer.kind === kind));
+    if (on.length === 0 && kind) return this.extent();
     const boxes = (on.length > 0 ? on : this.list).map((layer) => boxOf(layer.item.bbox));
     return aroundBoxes(boxes.filter((box) => box !== null));
   }
@@ -112,9 +126,10 @@ export class Layers {
     return index.get(id) ?? null;
   }
 
-  /** The item that holds curves for the features of `layer`: its own, or the newest one about parcels. */
-  curvesItem(layer: MapLayer): StacItem | null {
+  /** The item that holds the curves of a feature: its layer's, its own, or the newest one about parcels. */
+  curvesItem(layer: MapLayer, feature: string): StacItem | null {
     if (layer.kind === 'water') return layer.item;
+    if (layer.kind === 'lai') return this.fields.find((item) => item.id === feature) ?? null;
     return this.known.find((item) => kindOf(item) === 'water' && item.properties['ee:targets'] === 'parcels') ?? null;
   }
 

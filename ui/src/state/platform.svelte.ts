@@ -74,7 +74,7 @@ export class Platform {
 
   private async loadLayers(state: PageState): Promise<void> {
     await this.layers.load(state.layers);
-    const extent = this.layers.extent();
+    const extent = this.layers.extent('crop');
     if (!this.place && extent) this.map?.fit(extent, false);
   }
 
