@@ -200,6 +200,10 @@ class ModelRegistry:
         """Go through all versions that this viewer may see."""
         return map(_version, self._items(viewer))
 
+    def is_public(self, version: ModelVersion, *, viewer: Principal) -> bool:
+        """Tell whether everybody may see a version that this viewer sees."""
+        return self._catalogue.is_public(MODELS, version.item.id, viewer=viewer)
+
     def open(self, version: ModelVersion, *, threads: int = 1) -> EmbeddedModel:
         """Load a version into this process.
 
