@@ -23,6 +23,7 @@ CrsLike = CRS | str | int
 
 MIN_UTM_LATITUDE, MAX_UTM_LATITUDE = -80.0, 84.0
 BOX_NUMBERS = 4
+AREA_STEPS = 1000
 
 
 def as_crs(value: Any) -> CRS:
@@ -164,10 +165,13 @@ class Box:
         )
 
     def area_m2(self) -> float:
-        """Give the area on the ellipsoid in square metres."""
+        """Give the area on the ellipsoid in square metres; sides follow the axes of `crs`, not geodesics."""
         from extremeearth.core.geodesy import area_m2
 
-        return float(area_m2(self.polygon(), crs=self.crs))
+        outline = self.polygon()
+        xmin, ymin, xmax, ymax = outline.bounds
+        fine = shapely.segmentize(outline, max(xmax - xmin, ymax - ymin) / AREA_STEPS)
+        return float(area_m2(fine, crs=self.crs))
 
 
 BoxLike = Box | str | Sequence[float]

@@ -124,7 +124,7 @@ def as_time_range(value: TimeRangeLike) -> TimeRange:
     if isinstance(value, TimeRange):
         return value
     if isinstance(value, str):
-        parts: list[TimeLike | None] = list(value.split("/"))
+        parts: list[TimeLike | None] = [part.strip() for part in value.split("/")]
     elif isinstance(value, date):
         parts = [value]
     else:
