@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     ColumnElement,
     Float,
     Integer,
@@ -245,7 +246,8 @@ class Compiler:
         if left in TEXTS or right in TEXTS:
             return texts  # type: ignore[no-any-return]  # operator
         numbers = compare(self.number(left), self.number(right))
-        return or_(numbers, texts)
+        # of two properties at most one comparison has a value: they are both numbers or both texts
+        return func.coalesce(numbers, texts, type_=Boolean)
 
     def _like(self, value: Sql, pattern: str) -> Sql:
         """LIKE is case-insensitive in SQLite, GLOB is not; PostgreSQL's LIKE is as CQL2 wants it."""
@@ -264,7 +266,7 @@ class Compiler:
             taken = False
         written = "".join(parts)
         if self._sqlite:
-            return value.op("GLOB")(written)
+            return value.bool_op("GLOB")(written)
         return value.like(written, escape="\\")
 
     def _temporal(self, relation: str, subject: Property, a: datetime, b: datetime) -> Sql:
