@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,7 @@ def lexical_forms(column: Any, *, wanted: str | None = None) -> Values:
     MappingError
         The column's type has no form in RDF.
     DataBrokenError
-        A number with a fraction is wanted as an integer.
+        A number with a fraction is wanted as an integer, or one that is not finite as a decimal.
 
     Examples
     --------
@@ -172,13 +173,25 @@ def _numbers(column: Any, wanted: str | None) -> Values:
                 hint="Use xsd:double in the mapping.",
             ) from err
     if wanted == XSD.decimal:
-        whole = pc.cast(column, pa.decimal128(38, 12), safe=False)
-        text = pc.utf8_rtrim(pc.utf8_rtrim(as_text(whole), characters="0"), characters=".")
-        return Values(text, XSD.decimal)
+        if not pc.all(pc.is_finite(column), min_count=0).as_py():
+            raise DataBrokenError(
+                "A number that is not finite is mapped to a decimal.",
+                hint="Use xsd:double in the mapping.",
+            )
+        return Values(_without_exponents(as_text(column)), XSD.decimal)
     text = as_text(column)
     for printed, lexical in (("^inf$", "INF"), ("^-inf$", "-INF"), ("^nan$", "NaN")):
         text = pc.replace_substring_regex(text, pattern=printed, replacement=lexical)
     return Values(text, XSD.double)
+
+
+def _without_exponents(text: Any) -> Any:
+    """Write the numbers that have an exponent in full: xsd:decimal knows none."""
+    hits = pc.fill_null(pc.match_substring(text, pattern="e"), False)
+    if not pc.any(hits).as_py():
+        return text
+    full = [format(Decimal(number), "f") for number in text.filter(hits).to_pylist()]
+    return pc.replace_with_mask(text, hits, pa.array(full, TEXT))
 
 
 def _times(column: Any, wanted: str | None) -> Values:
