@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+# Datasets get the accessor `.odc`, which tells their reference system.
+from odc.geo.xr import assign_crs
+
 from extremeearth.core.errors import InputError
 
-__all__ = ["clear_mask", "is_snow", "require_bands"]
+__all__ = ["clear_mask", "is_snow", "require_bands", "with_crs_of"]
 
 SNOW_NDSI = 0.4  # normalised difference snow index above which snow lies (Hall et al. 1995)
 SNOW_GREEN = 0.2  # ... on a surface that is also bright in green
@@ -108,7 +112,14 @@ def clear_mask(series: xr.Dataset) -> xr.DataArray:
     clear.attrs = {
         "long_name": "pixel shows the field: inside, no cloud, no snow, all bands present"
     }
-    return clear.rename("clear")
+    named: xr.DataArray = with_crs_of(series, clear.rename("clear"))
+    return named
+
+
+def with_crs_of(series: xr.Dataset, made: Any) -> Any:
+    """Give what was made of a series the series' reference system, if it has one."""
+    crs = series.odc.crs
+    return made if crs is None else assign_crs(made, crs)
 
 
 def _band(reflectance: xr.DataArray, name: str) -> NDArray[np.floating]:

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from extremeearth.core.errors import InputError
-from extremeearth.processing.preprocessing.clouds import clear_mask, require_bands
+from extremeearth.processing.preprocessing.clouds import clear_mask, require_bands, with_crs_of
 from extremeearth.processing.preprocessing.network import LaiNetwork, lai_network, network_inputs
 from extremeearth.processing.preprocessing.simulation import INPUT_BANDS
 
@@ -106,7 +106,8 @@ def retrieve_lai(series: xr.Dataset, *, network: LaiNetwork | None = None) -> xr
             estimate.outside * LAI_FLAGS["input_outside_simulations"]
             + estimate.clipped * LAI_FLAGS["output_clipped"]
         )
-    return _described(clear, lai, flags, network)
+    found: xr.Dataset = with_crs_of(series, _described(clear, lai, flags, network))
+    return found
 
 
 def _described(
