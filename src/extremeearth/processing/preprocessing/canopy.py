@@ -198,7 +198,7 @@ def canopy_reflectance(
     ...     relative_azimuth_deg=one(60.0),
     ... )
     >>> red_and_infrared.round(2)
-    array([[0.03, 0.37]])
+    array([[0.03, 0.38]])
     """
     sun, view = np.deg2rad(sun_zenith_deg), np.deg2rad(view_zenith_deg)
     turn = np.abs((np.asarray(relative_azimuth_deg) + 180) % 360 - 180)

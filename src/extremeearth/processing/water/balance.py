@@ -38,6 +38,8 @@ class Irrigation:
         Millimetres by date, for ``"schedule"``; days without an entry get none.
     wetted_share
         Share of the ground that irrigation wets, above 0 to 1.
+    least_lai
+        With ``"refill"``, no irrigation on days with less green leaf: nobody waters bare soil or ripe grain.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Irrigation:
     strategy: Literal["rainfed", "refill", "schedule"] = "rainfed"
     scheduled: pd.Series | None = None
     wetted_share: float = 1.0
+    least_lai: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.wetted_share <= 1:
@@ -65,8 +68,8 @@ class Irrigation:
 
 RAINFED = Irrigation()
 """No irrigation."""
-REFILL = Irrigation(strategy="refill")
-"""Fill the root zone whenever the readily available water is used up."""
+REFILL = Irrigation(strategy="refill", least_lai=1.0)
+"""Fill the root zone whenever the readily available water is used up and green leaves cover the ground."""
 
 
 @dataclass(slots=True)
@@ -232,7 +235,7 @@ def _steps(
 ) -> Iterator[dict[str, float]]:
     first_mm = soil.available_mm_per_m * float(days["root_depth_m"].iloc[0])
     state = _State(depletion_mm=min(depletion_mm, first_mm), surface_mm=0.0)
-    columns = ("et0_mm", "kcb", "kc_max", "rain_mm", "root_depth_m", "scheduled")
+    columns = ("lai", "et0_mm", "kcb", "kc_max", "rain_mm", "root_depth_m", "scheduled")
     for values in zip(*(days[name].to_numpy(dtype=np.float64) for name in columns), strict=True):
         day = dict(zip(columns, (float(value) for value in values), strict=True))
         yield _step(state, day, soil=soil, crop=crop, irrigation=irrigation)
@@ -257,7 +260,8 @@ def _step(
     share = min(max(crop.depletion_share + 0.04 * (5.0 - kcb * et0), 0.1), 0.8)
     raw = share * taw
     water = day["scheduled"]
-    if irrigation.strategy == "refill" and state.depletion_mm > raw:
+    thirsty = state.depletion_mm > raw and day["lai"] >= irrigation.least_lai
+    if irrigation.strategy == "refill" and thirsty:
         water = state.depletion_mm
     runoff = _runoff_mm(day["rain_mm"], soil.curve_number)
     soaked = day["rain_mm"] - runoff
