@@ -56,11 +56,6 @@ export function propertyLabel(name: string): string {
   return m.properties[name] ?? words(name.replace(/_(mm|t_ha|ha)$/, ''));
 }
 
-export function propertyUnit(name: string): string | null {
-  if (name === 'confidence') return '%';
-  return unitOf(name)?.[0] ?? null;
-}
-
 /** The value of a property with its unit; identifiers and codes stay as they are. */
 export function propertyValue(name: string, value: unknown): string {
   if (value === null || value === undefined || value === '') return m.noValue;

@@ -10,7 +10,7 @@ export interface Order {
   falling: boolean;
 }
 
-const HIDDEN = new Set(['colour']);
+const HIDDEN = new Set(['colour', 'predicted_value']);
 
 /** Every property that some row has, in the order in which they first occur. */
 export function columnsOf(rows: readonly Row[]): string[] {

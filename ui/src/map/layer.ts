@@ -2,6 +2,7 @@
 import { number, words } from '../format.ts';
 import { m } from '../messages.ts';
 import type { Features, LegendClass, StacItem } from '../api/types.ts';
+import { hectares } from './areas.ts';
 import { aroundBoxes, boxOf } from './boxes.ts';
 
 export type LayerKind = 'crop' | 'water' | 'lai' | 'footprint';
@@ -119,9 +120,20 @@ function withFootprint(item: StacItem, features: Features): Features {
   return { type: 'FeatureCollection', features: [{ type: 'Feature', geometry: item.geometry, properties: { id: item.id } }] };
 }
 
+/** Adds the area of each feature that does not bring it. */
+function withAreas(features: Features): Features {
+  return {
+    type: 'FeatureCollection',
+    features: features.features.map((feature) => {
+      const area = feature.properties['area_ha'] === undefined ? hectares(feature.geometry) : null;
+      return area === null ? feature : { ...feature, properties: { ...feature.properties, area_ha: area } };
+    }),
+  };
+}
+
 export function makeLayer(id: string, title: string, item: StacItem, found: Features, options: { result?: boolean; visible?: boolean } = {}): MapLayer {
   const kind = kindOf(item);
-  const features = kind === 'footprint' ? withFootprint(item, found) : found;
+  const features = kind === 'footprint' ? withFootprint(item, found) : kind === 'lai' ? found : withAreas(found);
   const shared = { id, kind, title, item, features, result: options.result ?? false, visible: options.visible ?? true, opacity: 85 };
   if (kind === 'water') return { ...shared, ...classes(features, 'irrigation_mm', RAMP, m.irrigationNeed, m.mm) };
   if (kind === 'lai') return { ...shared, ...classes(features, 'lai_max', GREENS, m.largestLai, m.chartLaiUnit) };
