@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geopandas
@@ -19,7 +20,7 @@ from extremeearth.core.boxes import Box, as_box, grid_over, local_crs
 from extremeearth.core.errors import DataBrokenError, LimitError, NoDataError, UnavailableError
 from extremeearth.core.progress import Task
 from extremeearth.core.security import Scope
-from extremeearth.core.times import TimeRange, as_instant, as_time_range
+from extremeearth.core.times import TimeRange, as_instant, as_time_range, format_instant
 from extremeearth.data.products import feature_item, load_table, save_cog, save_geojson, save_table
 from extremeearth.infrastructure.objects import href_of
 from extremeearth.processing.datasets import BANDS, align_series, series_arrays
@@ -235,6 +236,7 @@ class CropTypeProcessor:
             time=as_time_range((observed.first, observed.last)),
             title=f"Crop types, {observed.first} to {observed.last}",
             properties={
+                "created": format_instant(datetime.now(UTC)),
                 "ee:legend": legend,
                 "ee:model": f"{version.name}@{version.version}",
                 "ee:model_sha256": version.sha256,
