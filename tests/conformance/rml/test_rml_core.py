@@ -54,7 +54,14 @@ def old_vocabulary():
     r2rml, old_rml, ql = (
         "http://www.w3.org/ns/r2rml#", "http://semweb.mmlab.be/ns/rml#", "http://semweb.mmlab.be/ns/ql#",
     )  # fmt: skip
-    own = {"logicalSource", "source", "iterator", "referenceFormulation", "reference", "languageMap"}
+    own = {
+        "logicalSource",
+        "source",
+        "iterator",
+        "referenceFormulation",
+        "reference",
+        "languageMap",
+    }
 
     def older(node):
         if not isinstance(node, ox.NamedNode) or not node.value.startswith("http://w3id.org/rml/"):
@@ -65,7 +72,9 @@ def old_vocabulary():
         return ox.NamedNode((old_rml if name in own else r2rml) + name)
 
     def translate(mapping: Path) -> str:
-        quads = list(ox.parse(mapping.read_bytes(), format=ox.RdfFormat.TURTLE, base_iri="http://m.org/"))
+        quads = list(
+            ox.parse(mapping.read_bytes(), format=ox.RdfFormat.TURTLE, base_iri="http://m.org/")
+        )
         path = "http://w3id.org/rml/path"
         files = {q.subject: q.object for q in quads if q.predicate.value == path}
         triples = [
@@ -85,7 +94,11 @@ def test_every_case_that_can_be_said_in_the_older_vocabulary_passes(
     not_turtle = {"RMLTC0023b-JSON", "RMLTC0023c-JSON", "RMLTC0023e-JSON"}
     found = [c for c in cases(suites_folder) if c.name not in not_turtle]
     failed = [
-        c.name for c in found if not passes(c, old_vocabulary(c / "mapping.ttl"), tmp_path / f"{c.name}.nq")
+        c.name
+        for c in found
+        if not passes(c, old_vocabulary(c / "mapping.ttl"), tmp_path / f"{c.name}.nq")
     ]
-    print(f"RML core in the older vocabulary: {len(found) - len(failed)} of {len(found)} cases pass")
+    print(
+        f"RML core in the older vocabulary: {len(found) - len(failed)} of {len(found)} cases pass"
+    )
     assert failed == []

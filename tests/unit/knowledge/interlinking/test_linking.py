@@ -258,7 +258,7 @@ def test_features_that_a_projection_cannot_reach_are_an_error():
 
 def test_iris_are_kept_and_ids_are_made_safe():
     left = gpd.GeoDataFrame({"iri": ["urn:a"]}, geometry=[shapely.Point(0, 0)], crs=4326)
-    right = gpd.GeoDataFrame({"name": ["Süd Feld/1"]}, geometry=[shapely.Point(0, 0)], crs=4326)
+    right = gpd.GeoDataFrame({"name": ["Süd Hof/1"]}, geometry=[shapely.Point(0, 0)], crs=4326)
     links = link(
         left,
         right,
@@ -271,7 +271,7 @@ def test_iris_are_kept_and_ids_are_made_safe():
         {
             "source": "urn:a",
             "relation": GEO.sfEquals,
-            "target": "https://e.org/S%C3%BCd%20Feld%2F1".replace("%C3%BC", "ü"),
+            "target": "https://e.org/S%C3%BCd%20Hof%2F1".replace("%C3%BC", "ü"),
         }
     ]
 

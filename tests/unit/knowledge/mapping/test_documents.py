@@ -149,7 +149,7 @@ def test_mixed_systems_in_a_text_column_are_an_error():
         (f"<urn:m> {SOURCE} ; {SUBJECT} ; rml:predicateObjectMap [ rml:predicate <urn:p> ] .", "no object"),
         (f"<urn:m> {SOURCE} ; {SUBJECT} ; rml:predicateObjectMap [ rml:object <urn:p> ] .", "no predicate"),
         (f'<urn:m> {SOURCE} ; {SUBJECT} ; rml:predicateObjectMap [ rml:predicate "p" ; rml:object 1 ] .', "not an IRI"),
-        (f'<urn:m> {SOURCE} ; rml:subjectMap [ rml:tempalte "urn:{{id}}" ] .', "rml:tempalte"),
+        (f'<urn:m> {SOURCE} ; rml:subjectMap [ rml:tmplate "urn:{{id}}" ] .', "rml:tmplate"),
         (f'<urn:m> {SOURCE} ; rml:subjectMap [ rml:template "urn:{{id}}" ; rml:reference "a" ] .', "has both"),
         (f'<urn:m> {SOURCE} ; rml:subjectMap [ rml:reference "a" ; rml:termType rml:Nothing ] .', "not a term type"),
         (f'<urn:m> {SOURCE} ; rml:subjectMap [ rml:reference "a" ; rml:datatype <urn:d> ] .', "makes no literal"),

@@ -201,7 +201,7 @@ def test_a_missing_column_is_found_before_the_first_row(tmp_path, places, kind, 
         rml:subjectMap [ rml:template "{id}" ; rml:class ex:C ] .
     <urn:b> rml:logicalSource [ rml:source [ rml:path "bad.KIND" ] ] ;
         rml:subjectMap [ rml:template "{id}" ] ;
-        rml:predicateObjectMap [ rml:predicate ex:p ; rml:objectMap [ rml:reference "nmae" ] ] ."""
+        rml:predicateObjectMap [ rml:predicate ex:p ; rml:objectMap [ rml:reference "nme" ] ] ."""
     mapping = mapping.replace("KIND", kind)
     path = tmp_path / f"bad.{kind}"
     given = {"fine": pa.table({"id": [1]})}
@@ -217,7 +217,7 @@ def test_a_missing_column_is_found_before_the_first_row(tmp_path, places, kind, 
 
     target = tmp_path / "out.nt"
     text = "@prefix rml: <http://w3id.org/rml/> . @prefix ex: <https://example.org/> ." + mapping
-    with pytest.raises(MappingError, match=r"'nmae'.*It has: .*name"):
+    with pytest.raises(MappingError, match=r"'nme'.*It has: .*name"):
         run(text, sources=given, folder=tmp_path, target=target)
     assert not target.exists()
 
