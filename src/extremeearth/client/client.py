@@ -212,8 +212,10 @@ class Client:
         """
         return download(self._connection, href, Path(target), progress=progress)
 
-    def sparql(self, query: str) -> list[dict[str, dict[str, str]]] | bool | str:
-        """Ask the GeoSPARQL store.
+    def sparql(
+        self, query: str, *, federated: bool = False
+    ) -> list[dict[str, dict[str, str]]] | bool | str:
+        """Ask the GeoSPARQL store, or with `federated` all endpoints that the platform joins with it.
 
         Returns
         -------
@@ -227,7 +229,7 @@ class Client:
             The query cannot be parsed.
         """
         answer = self._connection.send(
-            "POST", "sparql", content=query.encode(),
+            "POST", "federation/sparql" if federated else "sparql", content=query.encode(),
             headers={
                 "Content-Type": "application/sparql-query",
                 "Accept": f"{SPARQL_RESULTS}, {N_TRIPLES};q=0.9",

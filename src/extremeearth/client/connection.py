@@ -43,7 +43,7 @@ def error_of(problem: Mapping[str, Any], *, status: int) -> ExtremeEarthError:
     title = str(problem.get("title") or f"The server answered {status}.")
     kind = _BY_CODE.get(str(problem.get("code")), RemoteError)
     hint = problem.get("hint") or problem.get("detail")
-    if problem.get("code") in {"server.bug", "job.bug"} and problem.get("request_id"):
+    if problem.get("code") == "server.bug" and problem.get("request_id"):
         hint = f"Tell the operator the request id {problem['request_id']}."
     places = [f"{e.get('where')}: {e.get('what')}" for e in problem.get("errors") or ()]
     return kind(" ".join([title, *places]), hint=None if hint is None else str(hint))

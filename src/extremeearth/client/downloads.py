@@ -12,7 +12,7 @@ from extremeearth.core.progress import Progress, Task
 
 __all__ = ["download"]
 
-PARTIAL, COMPLETE, NO_SUCH_RANGE = 206, 200, 416
+PARTIAL, NO_SUCH_RANGE = 206, 416
 
 
 def download(connection: Connection, href: str, target: Path, *, progress: Progress) -> Path:
@@ -57,6 +57,8 @@ def download(connection: Connection, href: str, target: Path, *, progress: Progr
 def _receive(
     response: httpx.Response, part: Path, tag_file: Path, *, progress: Progress, label: str
 ) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise RemoteError(f"{label}: the server packed it, although it was asked not to.")
     resumed = response.status_code == PARTIAL
     have = part.stat().st_size if resumed else 0
     announced = response.headers.get("content-length")
@@ -68,7 +70,7 @@ def _receive(
         tag_file.unlink(missing_ok=True)
     with part.open("ab" if resumed else "wb") as file, Task(progress, label, total=total) as task:
         task.advance(have)
-        for chunk in response.iter_bytes(1 << 16):
+        for chunk in response.iter_raw():
             file.write(chunk)
             task.advance(len(chunk))
         size = file.tell()

@@ -85,7 +85,7 @@ def not_successful(request: Request, job: Job) -> Response | None:
     if job.status is JobStatus.DISMISSED:
         return not_available(request, "The job was dismissed, so it has no results.")
     return _typed(
-        request, HTTPStatus.NOT_FOUND, "result-not-ready", code="job.not-ready",
+        request, HTTPStatus.NOT_FOUND, "result-not-ready", code=NotFoundError.code,
         title=f"The job is {job.status}, not done.", hint="Ask again when its status is 'successful'.",
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def _failed(request: Request, found: Mapping[str, Any]) -> Response:
 def not_available(request: Request, title: str) -> Response:
     """Answer a request for an output that this job does not give."""
     return _typed(
-        request, HTTPStatus.NOT_FOUND, "result-not-available", title=title, code="job.no-result",
+        request, HTTPStatus.NOT_FOUND, "result-not-available", title=title, code=NotFoundError.code,
         hint="Name the output in 'outputs' when the process is run, or leave 'outputs' out.",
     )  # fmt: skip
 
