@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pystac
@@ -95,7 +96,8 @@ def _add_missing_collections(catalogue: Catalogue, items: list[pystac.Item]) -> 
             catalogue.collection(name)
         except NotFoundError:
             everywhere = pystac.SpatialExtent([[-180.0, -90.0, 180.0, 90.0]])
-            extent = pystac.Extent(everywhere, pystac.TemporalExtent([[None, None]]))
+            always: list[list[datetime | None]] = [[None, None]]
+            extent = pystac.Extent(everywhere, pystac.TemporalExtent(always))
             catalogue.add_collection(
                 pystac.Collection(name, description="What processors made.", extent=extent)
             )
