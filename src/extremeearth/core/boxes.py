@@ -169,7 +169,7 @@ class Box:
         from extremeearth.core.geodesy import area_m2
 
         outline = self.polygon()
-        xmin, ymin, xmax, ymax = outline.bounds
+        xmin, ymin, xmax, ymax = shapely.bounds(outline)
         fine = shapely.segmentize(outline, max(xmax - xmin, ymax - ymin) / AREA_STEPS)
         return float(area_m2(fine, crs=self.crs))
 
