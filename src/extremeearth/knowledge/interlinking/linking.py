@@ -68,6 +68,13 @@ class LinkReport:
 
     `candidates` are the pairs whose boxes meet, `related` those that needed a full DE-9IM code, `links` the count per
     relation, `invalid` the shapes that were not valid on each side, `empty` those without extent.
+
+    Examples
+    --------
+    >>> LinkReport(
+    ...     candidates=3, related=1, links={"within": 2}, invalid=(0, 0), empty=(0, 1)
+    ... ).links["within"]
+    2
     """
 
     candidates: int

@@ -24,7 +24,14 @@ Patterns = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A relation: its short name, the IRI of its property, and its patterns for two dimensions (0, 1 or 2)."""
+    """A relation: its short name, the IRI of its property, and its patterns for two dimensions (0, 1 or 2).
+
+    Examples
+    --------
+    >>> crosses = choose_relations(["crosses"], vocabulary="sf")[0]
+    >>> crosses.patterns(1, 2), crosses.patterns(2, 2)
+    (('T*T******',), ())
+    """
 
     name: str
     iri: str

@@ -91,9 +91,11 @@ class GeoFile:
         from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
         wanted = GEOMETRY in references
+        # a mapping of constants alone still needs the number of rows
+        columns = [r for r in references if r != GEOMETRY] or ([] if wanted else self.columns()[:1])
         try:
             with pyogrio.open_arrow(
-                self.path, layer=self.layer, columns=[r for r in references if r != GEOMETRY], read_geometry=wanted,
+                self.path, layer=self.layer, columns=columns, read_geometry=wanted,
                 batch_size=batch_rows, use_pyarrow=True,
             ) as (meta, reader):  # fmt: skip
                 own_name = meta["geometry_name"] or "wkb_geometry"

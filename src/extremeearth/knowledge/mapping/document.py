@@ -148,16 +148,29 @@ class Mapping:
         """
         needed: dict[LogicalSource, dict[str, None]] = {}
         for triples_map in self.triples_maps.values():
-            names = needed.setdefault(triples_map.source, {})
-            names.update(dict.fromkeys(self._references(triples_map)))
+            ours = needed.setdefault(triples_map.source, {})
+            ours.update(dict.fromkeys(self.reads(triples_map)))
             for joined in _referencing(triples_map):
-                parent = self.triples_maps[joined.parent]
-                theirs = needed.setdefault(parent.source, {})
-                theirs.update(dict.fromkeys(references_of(parent.subject)))
-                for join in joined.joins:
-                    names.update(dict.fromkeys(references_of(join.child)))
-                    theirs.update(dict.fromkeys(references_of(join.parent)))
+                theirs = needed.setdefault(self.triples_maps[joined.parent].source, {})
+                theirs.update(dict.fromkeys(self.joined_on(joined)))
         return {source: tuple(names) for source, names in needed.items()}
+
+    def reads(self, triples_map: TriplesMap) -> tuple[str, ...]:
+        """List what a triples map needs of its own source."""
+        names = list(self._references(triples_map))
+        for joined in _referencing(triples_map):
+            if not joined.joins:  # the parent reads the same row
+                names += references_of(self.triples_maps[joined.parent].subject)
+            for join in joined.joins:
+                names += references_of(join.child)
+        return tuple(dict.fromkeys(names))
+
+    def joined_on(self, joined: ReferencingMap) -> tuple[str, ...]:
+        """List what a join needs of the parent's source."""
+        names = list(references_of(self.triples_maps[joined.parent].subject))
+        for join in joined.joins:
+            names += references_of(join.parent)
+        return tuple(dict.fromkeys(names))
 
     @staticmethod
     def _references(triples_map: TriplesMap) -> Iterator[str]:

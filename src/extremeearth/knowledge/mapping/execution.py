@@ -46,6 +46,13 @@ class MappingReport:
 
     `rows` counts each row once per triples map that reads it; `triples` the statements written, without repeats
     inside a batch; `skipped` the rows that made no statement, by reason.
+
+    Examples
+    --------
+    >>> MappingReport(
+    ...     rows=2, triples=4, skipped={"the subject has no value": 1}, seconds=0.1
+    ... ).triples
+    4
     """
 
     rows: int
@@ -85,10 +92,13 @@ class _Rows:
 class _Run:
     mapping: doc.Mapping
     sources: Mapping[doc.LogicalSource, Source]
-    needed: Mapping[doc.LogicalSource, tuple[str, ...]]
     makers: Mapping[str, TermMaker]
     batch_rows: int
     indexes: dict[doc.ReferencingMap, JoinIndex] = field(default_factory=dict)
+
+    def frames(self, source: doc.LogicalSource, references: tuple[str, ...]) -> Iterator[Frame]:
+        """Read a source once, only these of its columns."""
+        return self.sources[source].frames(references, batch_rows=self.batch_rows)
 
 
 def map_to_rdf(
@@ -173,32 +183,31 @@ def map_to_rdf(
     known = {**GEOMETRY_FUNCTIONS, **(functions or {})}
     _check_functions(read, known)
     _check_target(read, target)
-    needed = read.sources()
-    opened = {s: open_source(s, sources=sources or {}, folder=folder) for s in needed}
-    for source, names in needed.items():
+    opened = {s: open_source(s, sources=sources or {}, folder=folder) for s in read.sources()}
+    for source, names in read.sources().items():
         opened[source].check(names)
     issues = Issues(policy=on_error)
     makers = {
         name: TermMaker(check_iri(m.base_iri or base_iri), known, issues, str(number))
         for number, (name, m) in enumerate(read.triples_maps.items())
     }
-    run = _Run(read, opened, needed, makers, batch_rows)
+    run = _Run(read, opened, makers, batch_rows)
+    rows, triples = _write(run, target, progress)
+    seconds = time.perf_counter() - started
+    return MappingReport(rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds)
+
+
+def _write(run: _Run, target: Path | BinaryIO, progress: Progress) -> tuple[int, int]:
+    """Write what every triples map says; give rows read and lines written."""
     rows = triples = 0
     with open_statements(target) as file, Task(progress, "rows to RDF") as task:
-        for triples_map in read.triples_maps.values():
-            for frame in opened[triples_map.source].frames(
-                needed[triples_map.source], batch_rows=batch_rows
-            ):
+        for triples_map in run.mapping.triples_maps.values():
+            for frame in run.frames(triples_map.source, run.mapping.reads(triples_map)):
                 for lines in _lines(run, triples_map, frame):
                     triples += write_lines(lines, file)
                 rows += frame.rows
                 task.advance(frame.rows)
-    return MappingReport(
-        rows=rows,
-        triples=triples,
-        skipped=dict(issues.counts),
-        seconds=time.perf_counter() - started,
-    )
+    return rows, triples
 
 
 def _check_target(mapping: doc.Mapping, target: Path | BinaryIO) -> None:
@@ -302,8 +311,6 @@ def _index(run: _Run, joined: doc.ReferencingMap) -> JoinIndex:
     """Give the parent's subjects by join value, read once."""
     if joined not in run.indexes:
         parent = run.mapping.triples_maps[joined.parent]
-        frames = run.sources[parent.source].frames(
-            run.needed[parent.source], batch_rows=run.batch_rows
-        )
+        frames = run.frames(parent.source, run.mapping.joined_on(joined))
         run.indexes[joined] = JoinIndex.build(joined, parent, run.makers[parent.name], frames)
     return run.indexes[joined]

@@ -35,7 +35,13 @@ __all__ = ["GEOMETRY_FUNCTIONS", "Argument", "MapFunction", "geometries_of"]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What a function gets: an Arrow array of `rows` values, or one text for all; `crs` for geometries."""
+    """What a function gets: an Arrow array of `rows` values, or one text for all; `crs` for geometries.
+
+    Examples
+    --------
+    >>> Argument(pa.array(["a", "b"]), rows=2).crs is None
+    True
+    """
 
     values: Any
     rows: int
@@ -48,6 +54,15 @@ class MapFunction:
 
     `call` takes the arguments by parameter IRI and returns an Arrow array of as many values; `datatype` is the
     natural datatype of the result, `None` for plain text.
+
+    Examples
+    --------
+    >>> import pyarrow.compute as pc
+    >>> upper = MapFunction(
+    ...     call=lambda given: pc.utf8_upper(given["urn:text"].values), parameters=("urn:text",)
+    ... )
+    >>> upper.call({"urn:text": Argument(pa.array(["a"]), rows=1)}).to_pylist()
+    ['A']
     """
 
     call: Callable[[Mapping[str, Argument]], Any]

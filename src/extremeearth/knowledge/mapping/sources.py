@@ -71,10 +71,9 @@ class TableSource:
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
         """Cut the table into batches."""
-        chosen = self.table.select(list(references))
         systems = {name: crs for name, crs in self.systems.items() if name in references}
-        for start in range(0, chosen.num_rows, batch_rows):
-            part = chosen.slice(start, batch_rows)
+        for start in range(0, self.table.num_rows, batch_rows):
+            part = self.table.slice(start, batch_rows)
             columns = {name: part[name].combine_chunks() for name in references}
             yield Frame(columns=columns, rows=part.num_rows, systems=systems, first_row=start)
 

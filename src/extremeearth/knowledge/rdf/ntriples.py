@@ -298,7 +298,17 @@ def statement_lines(subject: Any, predicate: Any, object_: Any, graph: Any = Non
 
 
 def write_lines(lines: Any, target: BinaryIO) -> int:
-    """Write lines to an open binary file, without a copy; give how many."""
+    r"""Write lines to an open binary file, without a copy; give how many.
+
+    Examples
+    --------
+    >>> import io
+    >>> out = io.BytesIO()
+    >>> write_lines(statement_lines("<urn:s>", "<urn:p>", literal_terms(pa.array(["a", "b"]))), out)
+    2
+    >>> out.getvalue()
+    b'<urn:s> <urn:p> "a" .\n<urn:s> <urn:p> "b" .\n'
+    """
     if len(lines):
         data = memoryview(lines.buffers()[2])
         offsets = memoryview(lines.buffers()[1]).cast("q")
@@ -316,6 +326,15 @@ def open_statements(target: Path | BinaryIO) -> Iterator[BinaryIO]:
     ------
     StorageError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "links.nt.gz"
+    >>> with open_statements(path) as file:
+    ...     _ = file.write(b"<urn:s> <urn:p> <urn:o> .")
+    >>> gzip.decompress(path.read_bytes())
+    b'<urn:s> <urn:p> <urn:o> .'
     """
     if not isinstance(target, Path):
         yield target

@@ -33,6 +33,19 @@ class NationalCrops:
 
     `table` has ``crop_code, name, name_en, hcat_code``; `name` is in `language` (a BCP 47 tag), and may also be called
     ``name_{language}``.
+
+    Examples
+    --------
+    >>> codes = pd.DataFrame(
+    ...     {
+    ...         "crop_code": ["BTH"],
+    ...         "name": ["Blé"],
+    ...         "name_en": ["wheat"],
+    ...         "hcat_code": ["3301010101"],
+    ...     }
+    ... )
+    >>> NationalCrops(country="fr", year=2018, language="fr", table=codes).country
+    'fr'
     """
 
     country: str
@@ -198,12 +211,34 @@ def reference_to_rdf(
 def taxonomy_to_rdf(
     taxonomy: pd.DataFrame, target: Path | BinaryIO, *, national: Iterable[NationalCrops] = ()
 ) -> MappingReport:
-    """Write the crop hierarchy and national codes as SKOS; see :func:`reference_to_rdf`."""
+    """Write the crop hierarchy and national codes as SKOS; see :func:`reference_to_rdf`.
+
+    Examples
+    --------
+    >>> import io
+    >>> out = io.BytesIO()
+    >>> _ = taxonomy_to_rdf(
+    ...     pd.DataFrame({"hcat_code": ["3301010000"], "hcat_name": ["cereal"]}), out
+    ... )
+    >>> b'"cereal"@en' in out.getvalue()
+    True
+    """
     return reference_to_rdf(target, taxonomy=taxonomy, national=national)
 
 
 def boundaries_to_rdf(regions: gpd.GeoDataFrame, target: Path | BinaryIO) -> MappingReport:
-    """Write administrative units as GeoSPARQL features; see :func:`reference_to_rdf`."""
+    """Write administrative units as GeoSPARQL features; see :func:`reference_to_rdf`.
+
+    Examples
+    --------
+    >>> import io
+    >>> import shapely
+    >>> regions = gpd.GeoDataFrame(
+    ...     {"name": ["A"], "iso_a3": ["AAA"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326
+    ... )
+    >>> boundaries_to_rdf(regions, io.BytesIO()).rows
+    2
+    """
     return reference_to_rdf(target, regions=regions)
 
 

@@ -307,3 +307,18 @@ def test_progress_counts_rows_and_stops_when_asked(tmp_path, places):
     with pytest.raises(CancelledError):
         map_to_rdf(text, sources={"t": places}, target=tmp_path / "b.nt", progress=stop)
     assert not (tmp_path / "b.nt").exists()
+
+
+@pytest.mark.parametrize("name", ["t", "t.csv", "t.parquet", "t.gpkg"])
+def test_constants_alone_need_rows_but_no_columns(mapped, places, tmp_path, name):
+    plain = pd.DataFrame(places.drop(columns="geometry"))
+    plain.to_csv(tmp_path / "t.csv", index=False)
+    plain.to_parquet(tmp_path / "t.parquet")
+    places.to_file(tmp_path / "t.gpkg")
+    text = f"""<urn:m> rml:logicalSource [ rml:source "{name}" ] ; rml:subject ex:all ;
+        rml:predicateObjectMap [ rml:predicate ex:p ; rml:object 1 ] ."""
+    found, report = mapped(text, sources={"t": plain}, folder=tmp_path)
+    assert report.rows == 2
+    assert len(found) == 1
+    empty, report = mapped(text.replace(f'"{name}"', '"none"'), sources={"none": plain.head(0)})
+    assert (empty, report.rows) == (set(), 0)

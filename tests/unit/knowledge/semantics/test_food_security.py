@@ -278,3 +278,24 @@ def test_tables_that_cannot_be_right_are_refused(parcels):
     )
     with pytest.raises(InputError, match="kind"):
         food_security_sources(season=2018, lai=lai)
+
+
+def test_two_endpoints_answer_the_question_as_one_graph_does(real):
+    from extremeearth.knowledge.federation import Endpoint, Federation
+    from extremeearth.knowledge.store import open_graph
+
+    season, reference, union = open_graph(None), open_graph(None), open_graph(None)
+    for graph, parts in (
+        (season, (real.season,)),
+        (reference, (real.reference,)),
+        (union, (real.season, real.reference)),
+    ):
+        for part in parts:
+            graph.load(part, "application/n-triples")
+    federation = Federation(
+        [Endpoint(name="store", graph=season), Endpoint(name="reference", graph=reference)]
+    )
+    question = disagreement_query(region="Germany")
+    answer, expected = federation.query(question, timeout_s=60), union.query(question, timeout_s=60)
+    assert answer.serialize("csv") == expected.serialize("csv")
+    assert answer.serialize("csv").count(b"\n") > 3
