@@ -268,7 +268,9 @@ def test_only_the_owner_removes_an_item_and_its_objects(database: Database) -> N
 def test_an_object_belongs_to_the_item_whose_asset_it_is(catalogue: Catalogue) -> None:
     one = item("a")
     one.add_asset("map", pystac.Asset("object:maps/a/map.tif"))
-    one.add_asset("cube", pystac.Asset("object:maps/a/cube"))
+    one.add_asset(
+        "cube", pystac.Asset("object:maps/a/cube", media_type="application/vnd.zarr; version=3")
+    )
     catalogue.add([one], project_id="alice")
 
     def owner(key: str, viewer: Principal) -> str | None:
@@ -280,6 +282,7 @@ def test_an_object_belongs_to_the_item_whose_asset_it_is(catalogue: Catalogue) -
     for key in (
         "maps/\x00/x",
         "maps/a/other",
+        "maps/a/map.tif/x",
         "maps/a/cubes/x",
         "maps/a/map.tif2",
         "maps/b/map.tif",

@@ -292,7 +292,7 @@ class Catalogue:
             query = replace(query, token=page.next_token)
 
     def owner_of_object(self, key: str, *, viewer: Principal) -> pystac.Item | None:
-        """Find the item that an object belongs to: it is an asset, or lies below one (a chunk of a cube).
+        """Find the item that an object belongs to: it is an asset, or lies below a Zarr one (a chunk).
 
         Returns
         -------
@@ -309,7 +309,8 @@ class Catalogue:
         for asset in item.assets.values():
             if asset.href.startswith("object:"):
                 owned = key_of(asset.href)
-                if key == owned or key.startswith(f"{owned}/"):
+                cube = "zarr" in (asset.media_type or "")
+                if key == owned or (cube and key.startswith(f"{owned}/")):
                     return item
         return None
 

@@ -8,7 +8,6 @@ from urllib.parse import quote
 import pystac
 from fastapi import Request
 
-from extremeearth.core.errors import InputError
 from extremeearth.data.catalogue import STAC_HREF
 from extremeearth.infrastructure.objects import key_of
 
@@ -114,34 +113,3 @@ class Links:
             return href
         collection, _, item_id = href.removeprefix(STAC_HREF).partition("/")
         return self.item_href(collection, item_id)
-
-    def incoming(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Read an item as it came in: addresses of this server become what is kept.
-
-        Raises
-        ------
-        InputError
-            An asset is not in the object store below the item's own name: no address that a user gives is
-            ever read. Or a link is no web address.
-        """
-        mine = f"{body.get('collection')}/{body.get('id')}/"
-        assets = {}
-        for name, asset in dict(body.get("assets") or {}).items():
-            href = str(asset.get("href")) if isinstance(asset, dict) else ""
-            prefix = f"{self.root}/download/"
-            if href.startswith(prefix):
-                href = OBJECT + href.removeprefix(prefix)
-            if not href.startswith(OBJECT) or not key_of(href).startswith(mine):
-                raise InputError(
-                    f"The asset '{str(name)[:100]}' is not in this platform's store below '{mine[:200]}'.",
-                    hint=f"Write its href as 'object:{mine[:200]}<file>'.",
-                )
-            assets[name] = asset | {"href": href}
-        links = body.get("links") or []
-        for link in links if isinstance(links, list) else [None]:
-            target = link.get("href") if isinstance(link, dict) else None
-            if not isinstance(target, str) or not target.startswith(
-                ("https://", "http://", STAC_HREF)
-            ):
-                raise InputError("A link is no web address.", hint="Write https://...")
-        return body | {"assets": assets, "links": links}

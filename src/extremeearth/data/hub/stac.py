@@ -15,6 +15,7 @@ from extremeearth.data.catalogue import Catalogue, ItemPage, ItemQuery
 from extremeearth.data.hub.downloads import viewer_of
 from extremeearth.data.hub.links import GEOJSON, SCHEMA, Links
 from extremeearth.data.hub.searches import query_of, text_parameters
+from extremeearth.data.hub.uploads import read_item
 
 __all__ = ["CONFORMANCE", "stac_router"]
 
@@ -187,7 +188,7 @@ def _write(router: APIRouter, catalogue: Catalogue) -> None:
         features = body.get("features") if many else [body]
         if not isinstance(features, list) or not 1 <= len(features) <= MAX_BATCH:
             raise InputError(f"Send 1 to {MAX_BATCH} items.", hint="Send a Feature, or several.")
-        items = [_item(feature, collection, links) for feature in features]
+        items = [read_item(feature, collection=collection, links=links) for feature in features]
         catalogue.add(items, project_id=_project(caller), public=None)
         if many:
             return _geojson({"added": [item.id for item in items]}, 201)
@@ -202,7 +203,7 @@ def _write(router: APIRouter, catalogue: Catalogue) -> None:
         """Replace an item of the key's project."""
         catalogue.get(collection, item_id, viewer=caller)
         links = Links(request)
-        item = _item(body | {"id": body.get("id", item_id)}, collection, links)
+        item = read_item(body | {"id": body.get("id", item_id)}, collection=collection, links=links)
         if item.id != item_id:
             raise InputError("The body has another id than the path.", hint="Make them the same.")
         catalogue.add([item], project_id=_project(caller), public=None)
@@ -224,28 +225,6 @@ def _project(caller: Principal) -> str:
 def _body(item: pystac.Item) -> dict[str, Any]:
     body: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
     return body
-
-
-def _item(feature: Any, collection: str, links: Links) -> pystac.Item:
-    """Read an item that somebody sent.
-
-    Raises
-    ------
-    InputError
-        It is no STAC item, is of another collection, or points to what is not its own.
-    """
-    if not isinstance(feature, dict) or feature.get("type") != "Feature":
-        raise InputError("The body is no STAC item.", hint="Send a GeoJSON Feature.")
-    if feature.get("collection", collection) != collection:
-        raise InputError("The item is of another collection.", hint="Send it there.")
-    feature = links.incoming(feature | {"collection": collection})
-    try:
-        return pystac.Item.from_dict(feature, preserve_dict=True)
-    # pystac reads without checking: a wrong member can fail anywhere inside it
-    except (pystac.STACError, KeyError, TypeError, ValueError, AttributeError) as err:
-        raise InputError(
-            f"The body is no STAC item: {str(err)[:200]}.", hint="Validate it with pystac."
-        ) from err
 
 
 def _next_by_get(

@@ -163,6 +163,11 @@ def _vector(path: Path, columns: dict[str, str], driver: str) -> Any:
         raise DataBrokenError(
             f"{path} names no coordinate reference system.", hint="Fetch the file again."
         )
+    placeless = int((frame.geometry.isna() | frame.geometry.is_empty).sum())
+    if placeless:  # what GDAL makes of a shapefile that was cut off
+        raise DataBrokenError(
+            f"{path} has {placeless} features without a geometry.", hint="Fetch the file again."
+        )
     return _columns(frame, columns | {"geometry": "geometry"}, path).to_crs("EPSG:4326")
 
 
