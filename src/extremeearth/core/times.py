@@ -46,7 +46,10 @@ def as_instant(value: TimeLike, *, end_of_day: bool = False) -> datetime:
         except ValueError as err:
             raise TimeRangeError(f"'{text}' is not a time.", hint=type_hint) from err
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        try:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError as err:  # year 1 or 9999, and an offset that leads out of them
+            raise TimeRangeError(f"'{value}' is not a time in UTC.", hint=type_hint) from err
     return datetime.combine(value, time.max if end_of_day else time.min, tzinfo=UTC)
 
 

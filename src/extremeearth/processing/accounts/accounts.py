@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from extremeearth.core.errors import (
     ConflictError,
-    InputError,
     NotFoundError,
 )
 from extremeearth.core.security import ANONYMOUS, Principal
@@ -29,7 +28,9 @@ from extremeearth.processing.accounts.people import (
     Project,
     User,
     as_email,
+    as_line,
     as_name,
+    is_name,
 )
 from extremeearth.processing.accounts.roles import Role
 from extremeearth.processing.accounts.tables import (
@@ -102,8 +103,7 @@ class Accounts(Keyring):
         InputError
             The name or title cannot be right.
         """
-        if len(title) > 200:
-            raise InputError("The title of a project is at most 200 characters long.")
+        as_line(title, what="title", longest=200)
         now = _now()
         row = ProjectRow(
             id=uuid.uuid4().hex, name=as_name(name, what="project"), title=title, created=now
@@ -133,7 +133,8 @@ class Accounts(Keyring):
             There is none.
         """
         with self.database.session() as session:
-            row = session.scalar(select(UserRow).where(UserRow.name == name))
+            query = select(UserRow).where(UserRow.name == name)
+            row = session.scalar(query) if is_name(name) else None
         if row is None:
             raise NotFoundError(
                 f"There is no user '{name}'.", hint="See 'extremeearth user create'."
@@ -149,7 +150,8 @@ class Accounts(Keyring):
             There is none.
         """
         with self.database.session() as session:
-            row = session.scalar(select(ProjectRow).where(ProjectRow.name == name))
+            query = select(ProjectRow).where(ProjectRow.name == name)
+            row = session.scalar(query) if is_name(name) else None
         if row is None:
             raise NotFoundError(
                 f"There is no project '{name}'.",

@@ -26,11 +26,12 @@ from extremeearth.processing.accounts.keys import (
     IssuedKey,
     KeyInfo,
     hash_secret,
+    is_prefix,
     make_token,
     same_secret,
     split_token,
 )
-from extremeearth.processing.accounts.people import Project, User
+from extremeearth.processing.accounts.people import Project, User, as_line
 from extremeearth.processing.accounts.roles import Role, allowed
 from extremeearth.processing.accounts.tables import KeyRow, MemberRow
 
@@ -235,8 +236,7 @@ class Keyring:
             raise InputError(
                 "A key without a scope opens nothing.", hint="Name at least one scope."
             )
-        if not name.strip() or len(name) > MAX_KEY_NAME:
-            raise InputError(f"The name of a key has 1 to {MAX_KEY_NAME} characters.")
+        as_line(name, what="name of a key", longest=MAX_KEY_NAME, shortest=1)
         if expires is not None and expires <= now:
             raise InputError("The key would be expired already.", hint="Give a time to come.")
         role = role_of(session, project_id=project_id, user_id=user_id)
@@ -259,7 +259,7 @@ class Keyring:
         )  # fmt: skip
 
     def _key(self, session: Session, prefix: str, viewer: Principal | None) -> KeyRow:
-        row = session.get(KeyRow, prefix, with_for_update=True)
+        row = session.get(KeyRow, prefix, with_for_update=True) if is_prefix(prefix) else None
         if row is None or (viewer is not None and not viewer.may_see(row.project_id)):
             raise NotFoundError(
                 f"There is no key '{prefix[:32]}'.",

@@ -16,7 +16,15 @@ from datetime import datetime
 from extremeearth.core.errors import KeyInvalidError
 from extremeearth.core.security import Scope
 
-__all__ = ["IssuedKey", "KeyInfo", "hash_secret", "make_token", "same_secret", "split_token"]
+__all__ = [
+    "IssuedKey",
+    "KeyInfo",
+    "hash_secret",
+    "is_prefix",
+    "make_token",
+    "same_secret",
+    "split_token",
+]
 
 _TOKEN = re.compile(r"(ee[0-9a-f]{10})\.([A-Za-z0-9_-]{43})")
 _NOBODY = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
@@ -74,6 +82,17 @@ def make_token() -> tuple[str, str]:
     True
     """
     return f"ee{secrets.token_hex(5)}", secrets.token_urlsafe(32)
+
+
+def is_prefix(text: str) -> bool:
+    """Tell whether a text can be the prefix of a key; no other is ever shown to a database.
+
+    Examples
+    --------
+    >>> is_prefix("ee0123456789"), is_prefix("ee")
+    (True, False)
+    """
+    return re.fullmatch(r"ee[0-9a-f]{10}", text) is not None
 
 
 def split_token(token: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from extremeearth.core.errors import InputError
 from extremeearth.processing.accounts.roles import Role
 
-__all__ = ["AuditEntry", "Member", "Project", "User", "as_email", "as_name"]
+__all__ = ["AuditEntry", "Member", "Project", "User", "as_email", "as_line", "as_name", "is_name"]
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,189}")
@@ -93,5 +93,37 @@ def as_email(value: str | None) -> str | None:
     if value is not None and not _EMAIL.fullmatch(value):
         raise InputError(
             f"'{value[:80]}' is not an e-mail address.", hint="Write name@domain, or none."
+        )
+    return value
+
+
+def is_name(value: str) -> bool:
+    r"""Tell whether a text can be the name of a user or project; no other is ever shown to a database.
+
+    Examples
+    --------
+    >>> is_name("ada"), is_name("a\x00")
+    (True, False)
+    """
+    return _NAME.fullmatch(value) is not None
+
+
+def as_line(value: str, *, what: str, longest: int, shortest: int = 0) -> str:
+    """Check a text for people: one line that can be printed.
+
+    Raises
+    ------
+    InputError
+        It is too short, too long, or holds characters that cannot be printed.
+
+    Examples
+    --------
+    >>> as_line("Ice in the Baltic", what="title", longest=200)
+    'Ice in the Baltic'
+    """
+    if not shortest <= len(value.strip()) <= len(value) <= longest or not value.isprintable():
+        raise InputError(
+            f"The {what} is not one line of {shortest} to {longest} printable characters.",
+            hint="Shorten it, and leave control characters out.",
         )
     return value

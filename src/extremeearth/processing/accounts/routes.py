@@ -115,7 +115,7 @@ def _add_projects(router: APIRouter, accounts: Accounts) -> None:
         project: str,
         caller: Admin,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        before: Annotated[int | None, Query(ge=1)] = None,
+        before: Annotated[int | None, Query(ge=1, le=2**31)] = None,
     ) -> dict[str, Any]:
         """List what was done in a project, newest first."""
         found = accounts.project(project, viewer=caller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +10,9 @@ from typing import Any
 
 from extremeearth.core.security import Scope
 
-__all__ = ["FINAL", "Job", "JobStatus"]
+__all__ = ["FINAL", "Job", "JobStatus", "is_job_id"]
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class JobStatus(StrEnum):
@@ -87,3 +90,14 @@ class Job:
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.status in FINAL
+
+
+def is_job_id(text: str) -> bool:
+    r"""Tell whether a text can be the number of a job; no other is ever shown to a database.
+
+    Examples
+    --------
+    >>> is_job_id("0123456789abcdef0123456789abcdef"), is_job_id("x\x00")
+    (True, False)
+    """
+    return _ID.fullmatch(text) is not None

@@ -14,7 +14,7 @@ from sqlalchemy.sql import ColumnElement
 from extremeearth.core.errors import InputError, TimeRangeError
 from extremeearth.core.times import TimeRange, as_instant, format_instant
 from extremeearth.processing.jobs import _rows
-from extremeearth.processing.jobs.job import Job, JobStatus
+from extremeearth.processing.jobs.job import Job, JobStatus, is_job_id
 from extremeearth.processing.jobs.tables import JobRow
 
 __all__ = ["JobFilter", "JobPage", "page_of"]
@@ -80,7 +80,7 @@ def _conditions(query: JobFilter, now: datetime) -> list[ColumnElement[bool]]:
     if query.status:
         found.append(JobRow.status.in_(query.status))
     if query.process_ids:
-        found.append(JobRow.process_id.in_(query.process_ids))
+        found.append(JobRow.process_id.in_([n for n in query.process_ids if "\x00" not in n]))
     if query.created is not None and query.created.start is not None:
         found.append(JobRow.created >= query.created.start)
     if query.created is not None and query.created.end is not None:
@@ -106,6 +106,8 @@ def _write_token(job: Job) -> str:
 def _read_token(token: str) -> tuple[datetime, str]:
     try:
         created, job_id = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        if not is_job_id(job_id):
+            raise ValueError(job_id)
         return as_instant(created), job_id
     except (ValueError, binascii.Error, UnicodeError, TimeRangeError) as err:
         raise InputError(

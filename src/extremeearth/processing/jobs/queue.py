@@ -17,7 +17,7 @@ from extremeearth.core.errors import ConflictError, NotFoundError, UnavailableEr
 from extremeearth.core.security import Principal, Scope
 from extremeearth.processing.accounts import write_audit
 from extremeearth.processing.jobs import _rows, states
-from extremeearth.processing.jobs.job import Job, JobStatus
+from extremeearth.processing.jobs.job import Job, JobStatus, is_job_id
 from extremeearth.processing.jobs.limits import JobLimits
 from extremeearth.processing.jobs.listing import JobFilter, JobPage, page_of
 from extremeearth.processing.jobs.tables import JobLogRow, JobRow
@@ -253,7 +253,7 @@ class JobQueue:
             job_id, claim,
             states.Beat(
                 now=now, claim=claim, lease_until=self._lease_end(now), progress=progress,
-                message=None if message is None else message[: self.limits.log_characters],
+                message=None if message is None else _line(message, self.limits.log_characters),
             ),
         )  # fmt: skip
 
@@ -337,10 +337,14 @@ class JobQueue:
 
 
 def _visible(session: Session, job_id: str, viewer: Principal, *, lock: bool = False) -> JobRow:
-    row = session.get(JobRow, job_id, with_for_update=lock or None)
+    row = session.get(JobRow, job_id, with_for_update=lock or None) if is_job_id(job_id) else None
     if row is None or not viewer.may_see(row.project_id):
         raise NotFoundError(
             f"There is no job '{job_id[:64]}'.",
             hint="Check the number, and that your key is of its project.",
         )
     return row
+
+
+def _line(text: str, longest: int) -> str:
+    return " ".join(text.replace("\x00", "").split())[:longest]

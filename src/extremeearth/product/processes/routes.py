@@ -187,7 +187,9 @@ def _add_jobs(router: APIRouter, queue: JobQueue) -> None:
         job_id: str,
         request: Request,
         caller: Reader,
-        after: Annotated[int, Query(ge=0, description="Number of the last line already read.")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=2**31, description="Number of the last line already read.")
+        ] = 0,
         limit: Limit = 1000,
     ) -> dict[str, Any]:
         """Give the lines of a job's log, oldest first."""

@@ -201,6 +201,18 @@ def test_what_is_not_there_is_told(place):
     for find in (place.accounts.find_user, place.accounts.find_project, place.accounts.revoke):
         with pytest.raises(NotFoundError):
             find("nobody")
+        with pytest.raises(NotFoundError):
+            find("a\x00b")
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\nb", "a" * 500])
+def test_texts_that_cannot_be_printed_are_refused(place, text):
+    with pytest.raises(InputError, match="printable"):
+        place.accounts.create_project("arctic", owner=place.owner, title=text)
+    with pytest.raises(InputError, match="printable"):
+        place.accounts.create_key(
+            user=place.owner, project=place.project, name=text, scopes={Scope.DATA_READ}
+        )
 
 
 def test_another_project_is_as_if_it_were_not_there(place):

@@ -326,3 +326,17 @@ def test_submitting_and_dismissing_are_audited(any_database, people):
         ("job.submit", ada.key_id, ada.project_id),
         ("job.dismiss", ada.key_id, ada.project_id),
     ]
+
+
+@pytest.mark.parametrize("text", ["", "x", "\x00", "a" * 1000, "' or 1=1 --", "é" * 32])
+def test_texts_that_name_no_job(queue, people, text):
+    ada, _ = people
+    job = queue.submit("crop", {"text": text}, principal=ada)
+    for call in (queue.get, queue.dismiss, queue.logs):
+        with pytest.raises(NotFoundError):
+            call(text, viewer=ada)
+    assert queue.list(viewer=ada, process_ids=[text]) == []
+    lease = queue.claim("w")
+    assert queue.beat(lease.claim, job.id, message=f"a\n{text}")
+    queue.append_log(lease.claim, job.id, text)
+    queue.fail(lease.claim, job.id, {"title": "No."})
