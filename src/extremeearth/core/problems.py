@@ -62,7 +62,7 @@ def problem(
         "code": code,
     }
     body |= {key: value for key, value in members.items() if value is not None}
-    headers = {"X-Request-Id": request_id}
+    headers = {"X-Request-Id": request_id, "X-Content-Type-Options": "nosniff"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'ApiKey realm="extremeearth"'
     return JSONResponse(

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         default=1_000_000, ge=1, description="Most rows that one SPARQL query may return."
     )
 
+    endpoints: dict[str, str] = Field(
+        default_factory=dict,
+        description="SPARQL endpoints that `/federation/sparql` joins with the own store, by name, as JSON: "
+        '`{"taxonomy": "https://example.org/sparql"}`.',
+    )
+
     @property
     def database_url(self) -> str:
         """SQLAlchemy URL in force."""

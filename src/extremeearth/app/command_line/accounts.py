@@ -1,0 +1,135 @@
+"""``extremeearth user``, ``project`` and ``key``: who may use the platform."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from extremeearth.app.command_line.options import AsJson, Home, open_platform
+from extremeearth.core.errors import InputError
+from extremeearth.core.security import Scope
+from extremeearth.core.times import format_instant
+
+__all__ = ["register"]
+
+
+def register(application: typer.Typer) -> None:
+    """Add the commands."""
+    users = typer.Typer(help="People who use the platform.", no_args_is_help=True)
+    users.command("create", epilog="Example: `extremeearth user create ada`")(create_user)
+    projects = typer.Typer(help="Projects: the unit of isolation.", no_args_is_help=True)
+    projects.command("create", epilog="Example: `extremeearth project create baltic --owner ada`")(
+        create_project
+    )
+    keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
+    keys.command(
+        "create", epilog="Example: `extremeearth key create --user ada --project baltic --scope job:run`"
+    )(create_key)
+    keys.command("list", epilog="Example: `extremeearth key list --project baltic --json`")(list_keys)
+    keys.command("revoke", epilog="Example: `extremeearth key revoke ee3f9a`")(revoke_key)
+    application.add_typer(users, name="user")
+    application.add_typer(projects, name="project")
+    application.add_typer(keys, name="key")
+
+
+def create_user(
+    name: str,
+    email: str | None = typer.Option(None, "--email", help="Where to reach the person."),
+    home: Home = None,
+) -> None:
+    """Add a person."""
+    with open_platform(home) as platform:
+        typer.echo(platform.accounts.create_user(name, email=email).name)
+
+
+def create_project(
+    name: str,
+    owner: str = typer.Option(..., "--owner", help="Name of the user who owns it."),
+    title: str = typer.Option("", "--title", help="Title that people read."),
+    home: Home = None,
+) -> None:
+    """Add a project."""
+    with open_platform(home) as platform:
+        accounts = platform.accounts
+        typer.echo(
+            accounts.create_project(name, owner=accounts.find_user(owner), title=title).name
+        )
+
+
+def create_key(
+    user: str = typer.Option(..., "--user", help="Who uses the key."),
+    project: str = typer.Option(..., "--project", help="Project that the key opens."),
+    name: str = typer.Option("key", "--name", help="What the key is for."),
+    scope: list[str] | None = typer.Option(
+        None, "--scope", help=f"A right: {', '.join(Scope)}. Can be repeated; default: all."
+    ),
+    days: int = typer.Option(90, "--days", min=0, help="Days until it expires; 0: never."),
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key; its secret is shown this once."""
+    scopes = _scopes(scope)
+    expires = datetime.now(UTC) + timedelta(days=days) if days else None
+    with open_platform(home) as platform:
+        accounts = platform.accounts
+        key = accounts.create_key(
+            user=accounts.find_user(user), project=accounts.find_project(project),
+            name=name, scopes=scopes, expires=expires,
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"prefix": key.prefix, "token": key.token}))
+        return
+    typer.echo(key.token)
+    typer.echo("Keep it: it is not shown again.", err=True)
+
+
+def _scopes(names: list[str] | None) -> frozenset[Scope]:
+    if not names:
+        return frozenset(Scope)
+    try:
+        return frozenset(Scope(name) for name in names)
+    except ValueError as err:
+        raise InputError(f"{err}.", hint=f"Scopes are: {', '.join(Scope)}.") from err
+
+
+def list_keys(
+    project: str = typer.Option(..., "--project", help="Project whose keys to list."),
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the keys of a project, without their secrets."""
+    with open_platform(home) as platform:
+        accounts = platform.accounts
+        keys = accounts.keys(project=accounts.find_project(project))
+    rows = [
+        {
+            "prefix": key.prefix,
+            "name": key.name,
+            "scopes": sorted(key.scopes),
+            "expires": format_instant(key.expires) if key.expires else None,
+            "last_used": format_instant(key.last_used) if key.last_used else None,
+            "revoked": key.revoked is not None,
+        }
+        for key in keys
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("prefix", "name", "scopes", "expires", "last used", "revoked")
+    for row in rows:
+        table.add_row(
+            str(row["prefix"]), str(row["name"]), ", ".join(row["scopes"]),  # type: ignore[arg-type]  # a list of names
+            str(row["expires"] or "never"), str(row["last_used"] or "never"), "yes" if row["revoked"] else "",
+        )  # fmt: skip
+    Console().print(table)
+
+
+def revoke_key(prefix: str, home: Home = None) -> None:
+    """Make a key useless from now on."""
+    with open_platform(home) as platform:
+        platform.accounts.revoke(prefix)
+    typer.echo(f"The key {prefix} is revoked.", err=True)

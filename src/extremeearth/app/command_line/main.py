@@ -1,0 +1,109 @@
+"""The root command: gathers the commands, and turns errors into one sentence and an exit code.
+
+Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from extremeearth import __version__
+from extremeearth.core.errors import ExtremeEarthError
+
+__all__ = ["application", "gather", "main"]
+
+COMMAND_LINE_HINT = "Run the command again with --debug to see where."
+
+
+class _Commands(TyperGroup):
+    """Shows errors as a sentence; a traceback only with ``--debug``."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command and translate what goes wrong."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if ctx.params.get("debug"):
+                raise
+            _fail("Stopped.", "What was finished stays valid; run the same command again to go on.")
+        except ExtremeEarthError as err:
+            if ctx.params.get("debug"):
+                raise
+            _fail(err.message, err.hint)
+        except OSError as err:
+            if ctx.params.get("debug") or err.errno == errno.EPIPE:
+                raise
+            where = f" ({err.filename})" if err.filename else ""
+            _fail(
+                f"{err.strerror or err}{where}.",
+                "Free some space and run it again." if err.errno == errno.ENOSPC else None,
+            )
+        except (typer.Exit, typer.Abort):
+            raise
+        except RuntimeError as err:
+            if ctx.params.get("debug"):
+                raise
+            _fail(f"Something unexpected went wrong: {err}.", COMMAND_LINE_HINT)
+
+
+def _fail(message: str, hint: str | None) -> None:
+    text = typer.style("Error: ", fg="red", bold=True) + message
+    typer.echo(text + (f"\n{hint}" if hint else ""), err=True)
+    raise typer.Exit(1)
+
+
+application = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Copernicus data from the archive to knowledge that people can question.",
+    epilog="Try: `extremeearth demo food-security --serve`",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"extremeearth {__version__}")
+        raise typer.Exit
+
+
+@application.callback()
+def _root(
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks of errors."),
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and stop."
+    ),
+) -> None:
+    del debug, version
+
+
+def gather() -> typer.Typer:
+    """Give the root command with every command added."""
+    from extremeearth.app.command_line import (
+        accounts,
+        catalogue,
+        demo,
+        graph,
+        jobs,
+        serve,
+        settings,
+    )
+
+    for module in (demo, serve, accounts, catalogue, jobs, graph, settings):
+        module.register(application)
+    return application
+
+
+def main() -> None:
+    """Run the command line; the entry point of the ``extremeearth`` script."""
+    try:
+        gather()()
+    except KeyboardInterrupt:
+        sys.exit(1)

@@ -1,0 +1,48 @@
+"""``extremeearth settings``: what is in force, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from extremeearth.core.settings import Settings
+
+__all__ = ["register"]
+
+HIDDEN = frozenset({"s3_access_key", "s3_secret_key"})
+
+
+def register(application: typer.Typer) -> None:
+    """Add the command."""
+    application.command("settings", epilog="Example: `extremeearth settings --json`")(show)
+
+
+def show(as_json: bool = typer.Option(False, "--json", help="Write JSON for machines.")) -> None:
+    """Show every setting, its value and how to change it."""
+    settings = Settings()
+    rows = {}
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        rows[name] = {
+            "variable": f"EXTREMEEARTH_{name.upper()}",
+            "value": "(set)" if name in HIDDEN and value else _plain(value),
+            "set": f"EXTREMEEARTH_{name.upper()}" in os.environ,
+            "help": field.description or "",
+        }
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("variable", "value", "what it is")
+    for row in rows.values():
+        table.add_row(str(row["variable"]), str(row["value"]), str(row["help"]))
+    Console().print(table)
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (int, float, str, bool, dict, type(None))) else (
+        list(value) if isinstance(value, tuple) else str(value)
+    )

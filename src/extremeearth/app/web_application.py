@@ -1,0 +1,153 @@
+"""The one HTTP application: the routers of the layers behind the guards that every request passes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import text
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from extremeearth import __version__
+from extremeearth.app.guards import RequestGuard
+from extremeearth.app.platform import Platform, environment_of, worker_command
+from extremeearth.core.errors import InputError
+from extremeearth.core.http import SafeClient
+from extremeearth.core.settings import Settings
+from extremeearth.core.problems import install_problem_handlers
+from extremeearth.data.hub import hub_router
+from extremeearth.knowledge.federation import Endpoint, Federation, federation_router
+from extremeearth.knowledge.store import GraphStore, sparql_router
+from extremeearth.processing.accounts import accounts_router
+from extremeearth.processing.jobs import JobRunner
+from extremeearth.processing.serving import serving_router
+from extremeearth.product.processes import processes_router
+from extremeearth.product.web import web_router
+
+__all__ = ["LAYERS", "create_app", "create_graph_app"]
+
+LAYERS = ("hub", "processing", "knowledge", "product")
+"""What `--only` can name."""
+
+def create_app(
+    platform: Platform, *, only: Iterable[str] = LAYERS, run_jobs: bool = True
+) -> FastAPI:
+    """Assemble the application.
+
+    Parameters
+    ----------
+    platform
+        What the routes work on; the caller opened it and closes it.
+    only
+        Layers to serve, of `LAYERS`.
+    run_jobs
+        Whether this process also starts the jobs of the queue.
+
+    Raises
+    ------
+    InputError
+        A layer is not known.
+    """
+    layers = tuple(only)
+    for layer in layers:
+        if layer not in LAYERS:
+            raise InputError(f"There is no layer '{layer}'.", hint=f"Choose of {', '.join(LAYERS)}.")
+    settings = platform.settings
+    serving_url = f"http://{settings.host}:{settings.port}"
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        runner = None
+        if run_jobs and "product" in layers:
+            runner = JobRunner(
+                platform.queue,
+                command=worker_command,
+                slots=settings.workers,
+                environment=environment_of(settings),
+            )
+            runner.start()
+        try:
+            yield
+        finally:
+            if runner is not None:
+                runner.stop()
+
+    app = FastAPI(
+        title="extremeearth",
+        version=__version__,
+        description="Copernicus data from the archive to knowledge that people can question.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api",
+    )
+    app.state.verifier = platform.accounts
+    install_problem_handlers(app)
+    _install_guards(app, platform)
+    app.include_router(_operations(platform))
+    if "hub" in layers:
+        app.include_router(hub_router(platform.catalogue, platform.store))
+    if "processing" in layers:
+        app.include_router(accounts_router(platform.accounts))
+        app.include_router(serving_router(platform.registry))
+    if "knowledge" in layers:
+        _include_knowledge(app, platform)
+    if "product" in layers:
+        processors = platform.processors(serving_url=serving_url)
+        app.include_router(processes_router(processors, platform.queue, platform.catalogue))
+        app.include_router(web_router())  # last: it answers `/` and the files of the page
+    return app
+
+
+def _include_knowledge(app: FastAPI, platform: Platform) -> None:
+    settings = platform.settings
+    app.include_router(sparql_router(platform.graph, settings=settings))
+    client = SafeClient(
+        allow_hosts=(*settings.allow_hosts, *(_host_of(url) for url in settings.endpoints.values()))
+    )
+    endpoints = [Endpoint(name=name, url=url) for name, url in settings.endpoints.items()]
+    own = Endpoint(name="store", graph=platform.graph)
+    federation = Federation([own, *endpoints], client=client)
+    app.include_router(federation_router(federation, settings=settings))
+
+
+def _host_of(url: str) -> str:
+    return url.split("://", 1)[-1].split("/", 1)[0]
+
+
+def _operations(platform: Platform) -> APIRouter:
+    router = APIRouter(prefix="/health", tags=["operations"])
+
+    @router.get("/live")
+    def live() -> dict[str, str]:
+        """Tell that the process answers."""
+        return {"status": "live", "version": __version__}
+
+    @router.get("/ready")
+    def ready() -> dict[str, str]:
+        """Tell that the database answers."""
+        with platform.database.session() as session:
+            session.execute(text("select 1"))
+        return {"status": "ready", "version": __version__}
+
+    return router
+
+
+def _install_guards(app: FastAPI, platform: Platform) -> None:
+    settings = platform.settings
+    app.add_middleware(RequestGuard, limit_bytes=settings.request_limit_bytes)
+    # added last, so it runs first: a wrong Host never reaches a route
+    names = sorted({*settings.trusted_hosts, settings.host})
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+
+
+def create_graph_app(graph: GraphStore, *, settings: Settings) -> FastAPI:
+    """Assemble the application that serves one graph alone, for reading."""
+    app = FastAPI(title="extremeearth graph", version=__version__, docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    app.add_middleware(RequestGuard, limit_bytes=settings.request_limit_bytes)
+    names = sorted({*settings.trusted_hosts, settings.host})
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+    app.include_router(sparql_router(graph, settings=settings))
+    return app
