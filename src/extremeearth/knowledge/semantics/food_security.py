@@ -31,7 +31,8 @@ IRI_PREFIXES: Mapping[str, str] = MappingProxyType(
 _COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "parcels": (
-            "parcel_id", "declared_code", "declared_name", "declared_hcat", "predicted_hcat", "predicted_name",
+            "parcel_id", "declared_code", "declared_name", "declared_hcat", "declared_class", "predicted_hcat",
+            "predicted_name",
             "confidence", "area_m2", "season", "geometry",
         ),
         "fields": ("field", "name", "crop", "geometry"),
@@ -109,7 +110,8 @@ def food_security_sources(
     season
         Year of the growing season; filled in where a table has no ``season``.
     parcels
-        ``parcel_id, declared_code, declared_name, declared_hcat, predicted_hcat, predicted_name, confidence`` (0 to 1),
+        ``parcel_id, declared_code, declared_name, declared_hcat, declared_class`` (HCAT code of the class that the
+        declared crop belongs to; by default the crop itself), ``predicted_hcat, predicted_name, confidence`` (0 to 1),
         ``area_m2`` (computed on the ellipsoid if it is not there), ``geometry``. HCAT codes have ten digits or are
         missing.
     fields
@@ -177,6 +179,8 @@ def _completed(name: str, table: Any, season: int) -> Any:
         table["season"] = np.int64(season)
     if "area_m2" in columns and "area_m2" not in table:
         table["area_m2"] = area_m2(table.geometry.to_numpy(), crs=table.crs)
+    if "declared_class" in columns and "declared_class" not in table and "declared_hcat" in table:
+        table["declared_class"] = table["declared_hcat"]
     missing = [column for column in columns if column not in table]
     if missing:
         raise InputError(
@@ -185,7 +189,7 @@ def _completed(name: str, table: Any, season: int) -> Any:
         )
     if "kind" in columns and not table["kind"].isin(_KINDS).all():
         raise InputError(f"A kind in '{name}' is not known.", hint=f"Use {' or '.join(_KINDS)}.")
-    for column in ("declared_hcat", "predicted_hcat"):
+    for column in ("declared_hcat", "declared_class", "predicted_hcat"):
         if column in columns:
             table[column] = _hcat_codes(table[column], column)
     if "date" in columns:

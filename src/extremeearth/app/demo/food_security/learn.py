@@ -13,6 +13,7 @@ from extremeearth.core.files import atomic_path, write_atomic
 from extremeearth.core.progress import Progress, Task
 from extremeearth.processing.datasets import (
     DATASETS,
+    OTHER_HCAT,
     CropDataset,
     load_dataset,
     make_crop_dataset,
@@ -141,7 +142,7 @@ def _write_predictions(place: DemoPlace, dataset: CropDataset, network: Evaluati
             "parcel_id": dataset.parcel_ids,
             "declared_code": parcels["crop_code"],
             "declared_name": parcels["crop_name_de"],
-            "declared_hcat": [code or None for code in dataset.hcat_codes],
+            "declared_hcat": [code or OTHER_HCAT for code in dataset.hcat_codes],
             "declared_class": [classes[i].name for i in dataset.labels],
             "declared_class_hcat": [classes[i].hcat_code for i in dataset.labels],
             "predicted_class": [classes[i].name for i in network.predicted],

@@ -103,8 +103,12 @@ def _sources(place: DemoPlace, water: dict[str, dict[str, pd.DataFrame]]) -> dic
     predictions = gpd.read_parquet(place.out / "predictions.parquet")
     return food_security_sources(
         season=_year(place),
-        parcels=predictions.rename(
-            columns={"predicted_class_hcat": "predicted_hcat", "predicted_class": "predicted_name"}
+        parcels=predictions.drop(columns="declared_class").rename(
+            columns={
+                "declared_class_hcat": "declared_class",
+                "predicted_class_hcat": "predicted_hcat",
+                "predicted_class": "predicted_name",
+            }
         ),
         fields=fields,
         farm_fields=place.archive.farm_fields,
