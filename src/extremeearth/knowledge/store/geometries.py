@@ -99,6 +99,7 @@ def same_crs(first: Shape, second: Shape) -> tuple[Any, Any]:
 
 
 _SAME_NUMBERS = {CRS84, "http://www.opengis.net/def/crs/EPSG/0/4326"}
+_POLES = (shapely.Point(0, 90), shapely.Point(0, -90))
 
 
 def to_lonlat(shape: Shape) -> Any:
@@ -108,8 +109,33 @@ def to_lonlat(shape: Shape) -> Any:
     return transform(shape.geometry, source=shape.crs, target=_LONLAT)
 
 
-def _plane_around(longitude: float, latitude: float) -> CRS:
-    return as_crs(f"+proj=aeqd +lat_0={latitude:.8f} +lon_0={longitude:.8f} +ellps=WGS84 +units=m")
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """The azimuthal equidistant plane around a point of the ellipsoid, by the geodesics from there (Karney 2013)."""
+
+    longitude: float
+    latitude: float
+
+    def project(self, geometry: Any) -> Any:
+        """Move a geometry from longitude and latitude into the plane, in metres."""
+
+        def move(x: Any, y: Any) -> tuple[Any, Any]:
+            here = np.full(x.shape, self.longitude), np.full(x.shape, self.latitude)
+            azimuth, _, length = _WGS84.inv(*here, x, y)
+            angle = np.radians(azimuth)
+            return length * np.sin(angle), length * np.cos(angle)
+
+        return shapely.transform(geometry, move, interleaved=False)
+
+    def lift(self, geometry: Any) -> Any:
+        """Move a geometry of the plane back to longitude and latitude."""
+
+        def move(x: Any, y: Any) -> tuple[Any, Any]:
+            here = np.full(x.shape, self.longitude), np.full(x.shape, self.latitude)
+            longitude, latitude, _ = _WGS84.fwd(*here, np.degrees(np.arctan2(x, y)), np.hypot(x, y))
+            return longitude, latitude
+
+        return shapely.transform(geometry, move, interleaved=False)
 
 
 def _bent(geometry: Any) -> Any:
@@ -152,11 +178,8 @@ def distance_m(first: Shape, second: Shape) -> float:
     longitude, latitude = start.x, start.y
     best = math.inf
     for _ in range(ROUNDS):
-        plane = _plane_around(longitude, latitude)
-        near = [transform(g, source=_LONLAT, target=plane) for g in (one, two)]
-        pair = transform(shapely.shortest_line(*near), source=plane, target=_LONLAT)
-        if pair is None or pair.is_empty:
-            break
+        plane = _Plane(longitude, latitude)
+        pair = plane.lift(shapely.shortest_line(plane.project(one), plane.project(two)))
         (ax, ay), (bx, by) = shapely.get_coordinates(pair)
         azimuth, _, length = _WGS84.inv(ax, ay, bx, by)
         if length >= best - 1e-6:
@@ -187,12 +210,10 @@ def buffer_m(shape: Shape, radius_m: float) -> Shape:
     if lonlat.is_empty:
         return shape.like(shapely.Polygon())
     centre = lonlat.centroid
-    plane = _plane_around(centre.x, centre.y)
-    there = transform(_bent(lonlat), source=_LONLAT, target=plane)
-    grown = shapely.buffer(there, radius_m, quad_segs=32)
-    back = transform(grown, source=plane, target=_LONLAT)
-    pole = transform(shapely.points([[0, 90], [0, -90]]), source=_LONLAT, target=plane)
-    held = any(math.isfinite(p.x) and shapely.intersects(grown, p) for p in pole)
+    plane = _Plane(centre.x, centre.y)
+    grown = shapely.buffer(plane.project(_bent(lonlat)), radius_m, quad_segs=32)
+    back = plane.lift(grown)
+    held = any(shapely.intersects(grown, plane.project(pole)) for pole in _POLES)
     if not back.is_empty and (held or back.bounds[2] - back.bounds[0] > WIDEST_DEGREES):
         raise InputError(
             "A buffer over a pole or the antimeridian cannot be drawn in longitude and latitude.",
@@ -200,4 +221,4 @@ def buffer_m(shape: Shape, radius_m: float) -> Shape:
         )
     if shape.iri in _SAME_NUMBERS:
         return shape.like(back)
-    return shape.like(transform(grown, source=plane, target=shape.crs))
+    return shape.like(transform(back, source=_LONLAT, target=shape.crs))
