@@ -152,7 +152,8 @@ def test_wind_is_in_metres_per_second(real: FieldArchive) -> None:
 
     def error(factor: float) -> float:
         squares = []
-        for _, station in real.weather.groupby("station"):
+        for name in ("Baumacker", "D4", "Feldhof1", "Thalhausen86"):
+            station = real.weather[real.weather.station == name]
             daily = station.set_index("date")
             et0 = pyet.pm_fao56(
                 daily.tmean_c, daily.wind_m_s * factor, rs=daily.radiation_mj_m2,
