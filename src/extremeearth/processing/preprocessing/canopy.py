@@ -54,7 +54,8 @@ def _ellipsoid_shares(ratio: Floats) -> Floats:
     angle = (np.arange(ANGLE_CLASSES * fine) + 0.5) * np.pi / 2 / (ANGLE_CLASSES * fine)
     density = np.sin(angle) / (np.cos(angle) ** 2 + (ratio[:, None] * np.sin(angle)) ** 2) ** 2
     shares: Floats = density.reshape(len(ratio), ANGLE_CLASSES, fine).sum(axis=2)
-    return shares / shares.sum(axis=1, keepdims=True)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
 
 
 @lru_cache(maxsize=1)

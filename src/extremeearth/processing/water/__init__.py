@@ -9,7 +9,9 @@ from extremeearth.processing.water.balance import (
 )
 from extremeearth.processing.water.crops import CROPS, CropWater, basal_coefficient, crop_for
 from extremeearth.processing.water.evapotranspiration import (
+    DailyClimate,
     checked_weather,
+    daily_climate,
     least_humidity,
     reference_evapotranspiration,
 )
@@ -22,12 +24,14 @@ __all__ = [
     "REFILL",
     "SOILS",
     "CropWater",
+    "DailyClimate",
     "Irrigation",
     "Soil",
     "YieldResponse",
     "basal_coefficient",
     "checked_weather",
     "crop_for",
+    "daily_climate",
     "least_humidity",
     "reference_evapotranspiration",
     "season_totals",

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from extremeearth.core.errors import InputError, NoDataError
 from extremeearth.processing.water.crops import BARE_COEFFICIENT, CropWater, basal_coefficient
-from extremeearth.processing.water.evapotranspiration import (
-    NEEDED,
-    checked_weather,
-    least_humidity,
-    reference_evapotranspiration,
-)
+from extremeearth.processing.water.evapotranspiration import DailyClimate, daily_climate
 from extremeearth.processing.water.soils import Soil
 
 __all__ = ["RAINFED", "REFILL", "Irrigation", "season_totals", "water_balance"]
 
 ROOTS_GROWN_LAI = 3.0  # leaf area index at which roots have reached their depth
+COLUMNS = (
+    "date", "lai", "et0_mm", "kcb", "ke", "kc", "etc_mm", "rain_mm", "runoff_mm", "root_depth_m",
+    "taw_mm", "raw_mm", "depletion_mm", "ks", "eta_mm", "irrigation_mm", "drainage_mm",
+)  # fmt: skip
 TOTALS = ("et0_mm", "etc_mm", "eta_mm", "rain_mm", "runoff_mm", "irrigation_mm", "drainage_mm")
 
 
@@ -82,7 +81,7 @@ class _State:
 
 
 def water_balance(
-    weather: pd.DataFrame,
+    weather: pd.DataFrame | DailyClimate,
     lai: pd.Series,
     *,
     latitude_deg: float,
@@ -103,7 +102,8 @@ def water_balance(
     Parameters
     ----------
     weather
-        One station, one row per day: the columns of :func:`reference_evapotranspiration` and `rain_mm`.
+        One station, one row per day: the columns of :func:`reference_evapotranspiration` and `rain_mm`; or what
+        :func:`daily_climate` made of it, which saves time where many fields share a station.
     lai
         Leaf area index by date; every day from its first to its last that the weather covers is computed.
     latitude_deg, elevation_m
@@ -159,86 +159,89 @@ def water_balance(
     >>> bool(balance.irrigation_mm.sum() > 50), bool((balance.ks == 1).all())
     (True, True)
     """
-    days = _days(weather, lai, latitude_deg=latitude_deg, elevation_m=elevation_m, et0_mm=et0_mm)
-    climate = 0.04 * (days["wind_m_s"].clip(1, 6) - 2) - 0.004 * (
-        days["least_humidity"].clip(20, 80) - 45
-    )
-    climate = climate * (crop.height_m / 3) ** 0.3
-    days["kcb"] = basal_coefficient(days["lai"], full=crop.full_coefficient + climate)
-    # Equation 72: evaporation and transpiration together cannot exceed this.
-    days["kc_max"] = np.maximum(1.2 + climate, days["kcb"] + 0.05)
-    grown = (days["lai"].cummax() / ROOTS_GROWN_LAI).clip(upper=1.0)
-    days["root_depth_m"] = crop.root_min_m + (crop.root_max_m - crop.root_min_m) * grown
-    scheduled = pd.Series(0.0, index=days.index)
-    if irrigation.scheduled is not None:
-        dated = irrigation.scheduled.set_axis(
-            pd.DatetimeIndex(irrigation.scheduled.index).normalize()
+    climate = (
+        weather
+        if isinstance(weather, DailyClimate)
+        else daily_climate(
+            weather, latitude_deg=latitude_deg, elevation_m=elevation_m, et0_mm=et0_mm
         )
-        scheduled = dated.groupby(level=0).sum().reindex(days.index).fillna(0.0)
-    days["scheduled"] = scheduled
+    )
     if initial_depletion_mm < 0:
         raise InputError("A depletion cannot be negative.", hint="Give 0 for field capacity.")
-    rows = pd.DataFrame(
-        _steps(
-            days, soil=soil, crop=crop, irrigation=irrigation, depletion_mm=initial_depletion_mm
-        ),
-        index=days.index,
+    days, leaves, shared = _shared_days(climate, lai)
+    adjusted = 0.04 * (climate.wind_m_s[shared].clip(1, 6) - 2) - 0.004 * (
+        climate.least_humidity[shared].clip(20, 80) - 45
     )
-    whole = pd.concat([days[["lai", "et0_mm", "kcb", "rain_mm", "root_depth_m"]], rows], axis=1)
-    whole["kc"] = whole["kcb"] + whole["ke"]
-    order = [
-        "lai", "et0_mm", "kcb", "ke", "kc", "etc_mm", "rain_mm", "runoff_mm", "root_depth_m",
-        "taw_mm", "raw_mm", "depletion_mm", "ks", "eta_mm", "irrigation_mm", "drainage_mm",
-    ]  # fmt: skip
-    return whole[order].rename_axis("date").reset_index()
+    adjusted = adjusted * (crop.height_m / 3) ** 0.3
+    kcb = basal_coefficient(leaves, full=crop.full_coefficient + adjusted)
+    grown = np.minimum(np.maximum.accumulate(leaves) / ROOTS_GROWN_LAI, 1.0)
+    given = {
+        "lai": leaves,
+        "et0_mm": climate.et0_mm[shared],
+        "kcb": kcb,
+        # Equation 72: evaporation and transpiration together cannot exceed this.
+        "kc_max": np.maximum(1.2 + adjusted, kcb + 0.05),
+        "rain_mm": climate.rain_mm[shared],
+        "root_depth_m": crop.root_min_m + (crop.root_max_m - crop.root_min_m) * grown,
+        "scheduled": _scheduled(irrigation, days),
+    }
+    rows = _steps(
+        given, soil=soil, crop=crop, irrigation=irrigation, depletion_mm=initial_depletion_mm
+    )
+    found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    whole = given | found | {"date": days, "kc": kcb + found["ke"]}
+    return pd.DataFrame({name: whole[name] for name in COLUMNS})
 
 
-def _days(
-    weather: pd.DataFrame,
-    lai: pd.Series,
-    *,
-    latitude_deg: float,
-    elevation_m: float,
-    et0_mm: pd.Series | None,
-) -> pd.DataFrame:
-    table = checked_weather(weather, needed=(*NEEDED, "rain_mm"))
+def _shared_days(
+    climate: DailyClimate, lai: pd.Series
+) -> tuple[pd.DatetimeIndex, NDArray[np.float64], slice]:
+    """Days that weather and leaf area share, the leaf area on them, and where they are in the weather."""
     leaves = lai.set_axis(pd.DatetimeIndex(lai.index).normalize()).dropna()
-    shared = table.index.intersection(leaves.index).sort_values()
-    if shared.empty:
+    days = climate.days.intersection(pd.DatetimeIndex(leaves.index)).sort_values()
+    if days.empty:
         raise NoDataError(
-            f"Weather ({table.index[0].date()} to {table.index[-1].date()}) and leaf area share no day.",
+            f"Weather ({climate.days[0].date()} to {climate.days[-1].date()}) and leaf area share no day.",
             hint="Choose a time frame that both cover.",
         )
-    if len(shared) != (shared[-1] - shared[0]).days + 1:
+    if len(days) != (days[-1] - days[0]).days + 1:
         raise InputError("The leaf area index has gaps.", hint="Draw a daily curve first.")
-    if (leaves < 0).any():
+    if not leaves.index.is_unique:
+        raise InputError("The leaf area index has two values on a day.", hint="Keep one.")
+    values = leaves.reindex(days).to_numpy(dtype=np.float64)
+    if not (values >= 0).all():
         raise InputError("A leaf area index is negative.", hint="Clip it at 0.")
-    if et0_mm is None:
-        et0_mm = reference_evapotranspiration(
-            weather, latitude_deg=latitude_deg, elevation_m=elevation_m
-        )
-    days = table.loc[shared, ["rain_mm", "wind_m_s"]].assign(
-        lai=leaves.loc[shared],
-        et0_mm=et0_mm.reindex(shared),
-        least_humidity=least_humidity(table.loc[shared]),
-    )
-    if not (days["et0_mm"] >= 0).all():
-        raise InputError(
-            "The reference evapotranspiration is missing or negative on a day.",
-            hint="Give it for every day, or leave it out.",
-        )
-    return days
+    first = int((days[0] - climate.days[0]).days)
+    return days, values, slice(first, first + len(days))
+
+
+def _scheduled(irrigation: Irrigation, days: pd.DatetimeIndex) -> NDArray[np.float64]:
+    if irrigation.scheduled is None:
+        return np.zeros(len(days))
+    dated = irrigation.scheduled.set_axis(pd.DatetimeIndex(irrigation.scheduled.index).normalize())
+    return dated.groupby(level=0).sum().reindex(days).fillna(0.0).to_numpy(dtype=np.float64)
 
 
 def _steps(
-    days: pd.DataFrame, *, soil: Soil, crop: CropWater, irrigation: Irrigation, depletion_mm: float
-) -> Iterator[dict[str, float]]:
-    first_mm = soil.available_mm_per_m * float(days["root_depth_m"].iloc[0])
+    given: dict[str, NDArray[np.float64]],
+    *,
+    soil: Soil,
+    crop: CropWater,
+    irrigation: Irrigation,
+    depletion_mm: float,
+) -> list[dict[str, float]]:
+    first_mm = soil.available_mm_per_m * float(given["root_depth_m"][0])
     state = _State(depletion_mm=min(depletion_mm, first_mm), surface_mm=0.0)
-    columns = ("lai", "et0_mm", "kcb", "kc_max", "rain_mm", "root_depth_m", "scheduled")
-    for values in zip(*(days[name].to_numpy(dtype=np.float64) for name in columns), strict=True):
-        day = dict(zip(columns, (float(value) for value in values), strict=True))
-        yield _step(state, day, soil=soil, crop=crop, irrigation=irrigation)
+    return [
+        _step(
+            state,
+            dict(zip(given, values, strict=True)),
+            soil=soil,
+            crop=crop,
+            irrigation=irrigation,
+        )
+        for values in zip(*(column.tolist() for column in given.values()), strict=True)
+    ]
 
 
 def _runoff_mm(rain_mm: float, curve_number: float | None) -> float:

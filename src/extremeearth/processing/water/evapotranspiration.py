@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from extremeearth.core.errors import InputError, NoDataError
 
-__all__ = ["checked_weather", "least_humidity", "reference_evapotranspiration"]
+__all__ = [
+    "DailyClimate", "checked_weather", "daily_climate", "least_humidity", "reference_evapotranspiration",
+]  # fmt: skip
 
 NEEDED = ("date", "tmin_c", "tmax_c", "tmean_c", "humidity", "wind_m_s", "radiation_mj_m2")
 RANGES = {
@@ -166,3 +171,60 @@ def _saturation(temperature_c: pd.Series) -> pd.Series:
     """Vapour pressure of saturated air in kPa (FAO-56 equation 11)."""
     exponent: pd.Series = 17.27 * temperature_c / (temperature_c + 237.3)
     return 0.6108 * pd.Series(np.exp(exponent), index=temperature_c.index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyClimate:
+    """What the water balance needs of a station's weather, checked once for many fields.
+
+    `days` has one entry per day without gaps; the arrays have its length. `least_humidity` is in percent.
+    """
+
+    days: pd.DatetimeIndex
+    et0_mm: NDArray[np.float64]
+    rain_mm: NDArray[np.float64]
+    wind_m_s: NDArray[np.float64]
+    least_humidity: NDArray[np.float64]
+
+
+def daily_climate(
+    weather: pd.DataFrame,
+    *,
+    latitude_deg: float,
+    elevation_m: float,
+    et0_mm: pd.Series | None = None,
+) -> DailyClimate:
+    """Check a station's weather and compute its reference evapotranspiration.
+
+    Parameters
+    ----------
+    weather
+        As for :func:`reference_evapotranspiration`, and `rain_mm`.
+    latitude_deg, elevation_m
+        Place of the station.
+    et0_mm
+        Reference evapotranspiration by date where it is known.
+
+    Raises
+    ------
+    InputError
+        See :func:`checked_weather`; or `et0_mm` is missing or negative on a day.
+    """
+    table = checked_weather(weather, needed=(*NEEDED, "rain_mm"))
+    if et0_mm is None:
+        et0_mm = reference_evapotranspiration(
+            weather, latitude_deg=latitude_deg, elevation_m=elevation_m
+        )
+    et0 = et0_mm.reindex(table.index).to_numpy(dtype=np.float64)
+    if not (et0 >= 0).all():
+        raise InputError(
+            "The reference evapotranspiration is missing or negative on a day.",
+            hint="Give it for every day, or leave it out.",
+        )
+    return DailyClimate(
+        days=pd.DatetimeIndex(table.index),
+        et0_mm=et0,
+        rain_mm=table["rain_mm"].to_numpy(dtype=np.float64),
+        wind_m_s=table["wind_m_s"].to_numpy(dtype=np.float64),
+        least_humidity=least_humidity(table).to_numpy(dtype=np.float64),
+    )

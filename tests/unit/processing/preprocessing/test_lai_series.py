@@ -215,3 +215,27 @@ def test_curve_refuses_what_it_cannot_draw():
         daily_curve(pd.Series([np.nan], index=days[:1]))
     with pytest.raises(InputError, match="cannot be drawn"):
         daily_curve(pd.Series([1.0], index=days[:1]), end="2017-01-01")
+
+
+@given(
+    seen=st.dictionaries(st.integers(0, 90), st.floats(0, 8), min_size=2, max_size=12),
+    smoothness=st.floats(0.1, 1000),
+)
+@settings(max_examples=30, deadline=None)
+def test_daily_curve_is_the_smoothest_near_the_points(seen, smoothness):
+    """The banded sweep against a plain dense solution of the same equations."""
+    start = pd.Timestamp("2018-04-01")
+    observed = pd.Series(
+        list(seen.values()), index=[start + pd.Timedelta(days=d) for d in seen], dtype=float
+    ).sort_index()
+    curve = daily_curve(observed, smoothness=smoothness, bounds=(-100.0, 100.0))
+    count = len(curve)
+    if count < 3:
+        return
+    weight, target = np.zeros(count), np.zeros(count)
+    places = (observed.index - observed.index[0]).days
+    weight[places], target[places] = 1.0, observed.to_numpy()
+    bend, slope = np.diff(np.eye(count), n=2, axis=0), np.diff(np.eye(count), axis=0)
+    system = np.diag(weight) + smoothness * bend.T @ bend + 1e-6 * slope.T @ slope
+    dense = np.minimum(np.linalg.solve(system, target), observed.max() * 1.1)
+    assert curve.to_numpy() == pytest.approx(dense, abs=1e-4)
