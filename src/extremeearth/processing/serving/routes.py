@@ -42,6 +42,9 @@ OPEN_MODELS = 8
 SIDE_BY_SIDE, WAITING = 2, 32
 RETRY_AFTER_S = "1"
 
+Asker = Annotated[Principal, Depends(requires(Scope.SERVING_INFER))]
+"""A caller who may ask models."""
+
 
 class _TooBusyError(Exception):
     """More requests wait than may."""
@@ -220,11 +223,9 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
 
 
 def _add_inference_routes(router: APIRouter, server: _ModelServer, limit: int) -> None:
-    infers = Annotated[Principal, Depends(requires(Scope.SERVING_INFER))]
-
     @router.post("/v2/models/{name}/versions/{version}/infer")
     @router.post("/v2/models/{name}/infer")
-    async def infer(request: Request, name: str, caller: infers, version: str | None = None) -> Response:  # fmt: skip
+    async def infer(request: Request, name: str, caller: Asker, version: str | None = None) -> Response:  # fmt: skip
         """Ask a model: tensors in, tensors out, in JSON or binary."""
         length = _header_length(request)
         body = await _read(request, limit)
@@ -233,7 +234,7 @@ def _add_inference_routes(router: APIRouter, server: _ModelServer, limit: int) -
         )
 
     @router.post("/v1/models/{name}:predict")
-    async def predict(request: Request, name: str, caller: infers) -> Response:
+    async def predict(request: Request, name: str, caller: Asker) -> Response:
         """Ask a model in the form of TensorFlow Serving: ``instances`` in, ``predictions`` out."""
         body = await _read(request, limit)
         return await run_in_threadpool(_predict, server, name, caller, body)
