@@ -22,7 +22,7 @@ from extremeearth.knowledge.store import GraphStore, sparql_router
 from extremeearth.processing.accounts import accounts_router
 from extremeearth.processing.jobs import JobRunner
 from extremeearth.processing.serving import serving_router
-from extremeearth.product.processes import processes_router
+from extremeearth.product.processes import landing_document, processes_router
 from extremeearth.product.web import web_router
 
 __all__ = ["LAYERS", "create_app", "create_graph_app"]
@@ -96,7 +96,7 @@ def create_app(
     if "product" in layers:
         processors = platform.processors(serving_url=serving_url)
         app.include_router(processes_router(processors, platform.queue, platform.catalogue))
-        app.include_router(web_router())  # last: it answers `/` and the files of the page
+        app.include_router(web_router(landing=landing_document))  # last: it answers `/` and the files of the page
     return app
 
 

@@ -134,6 +134,11 @@ class RemoteJob:
         document = self._connection.send("GET", f"jobs/{self.id}/results").json()
         return {name: _bare(value) for name, value in document.items()}
 
+    def items(self) -> list[dict[str, Any]]:
+        """Give the STAC items that came out; raises as :meth:`results` does."""
+        features: list[dict[str, Any]] = self.results()["items"]["features"]
+        return features
+
     def dismiss(self) -> RemoteJob:
         """Stop it if it waits or runs; remove it if it has ended."""
         self.info = self._connection.send("DELETE", f"jobs/{self.id}").json()

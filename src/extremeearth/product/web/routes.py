@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from extremeearth.product.web.page import BuiltFile, BuiltPage, open_page
 
@@ -36,13 +40,18 @@ YEAR_S = 365 * 24 * 3600
 METHODS = ["GET", "HEAD"]
 
 
-def web_router(page: BuiltPage | None = None) -> APIRouter:
+def web_router(
+    page: BuiltPage | None = None, *, landing: Callable[[str], dict[str, Any]] | None = None
+) -> APIRouter:
     """Make the router that serves the page at ``/``.
 
     Parameters
     ----------
     page
         What to serve; the page of this package by default, read on the first request.
+    landing
+        Makes, from the base URL, the landing document that clients of OGC APIs get at ``/``, as they do not ask for
+        HTML; without it everybody gets the page.
 
     Returns
     -------
@@ -61,7 +70,10 @@ def web_router(page: BuiltPage | None = None) -> APIRouter:
 
     @router.api_route("/", methods=METHODS)
     def index(request: Request) -> Response:
-        """Send the page."""
+        """Send the page to browsers, the landing document to programs."""
+        if landing is not None and "text/html" not in request.headers.get("accept", ""):
+            base = str(request.base_url).rstrip("/")
+            return JSONResponse(landing(base), headers={"Vary": "Accept"})
         return send(request, "index.html")
 
     @router.api_route("/favicon.svg", methods=METHODS)
