@@ -119,7 +119,9 @@ def test_refilled_crops_never_thirst_and_rainfed_ones_do():
 
 def test_irrigation_waits_for_readily_available_water_and_then_fills_up():
     wet = water_balance(
-        weather_of([0.0] * 60, tmean=22.0, radiation=24.0), leaves_of([4.0] * 60), soil=SOILS["loam"], crop=CROPS["maize"],
+        weather_of([0.0] * 60, tmean=22.0, radiation=24.0),
+        leaves_of([4.0] * 60),
+        soil=SOILS["loam"], crop=CROPS["maize"],
         irrigation=REFILL, **PLACE,
     )  # fmt: skip
     watered = wet.index[wet.irrigation_mm > 0]

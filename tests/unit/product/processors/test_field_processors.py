@@ -16,7 +16,13 @@ from extremeearth.core.progress import CancelToken, EventProgress
 from extremeearth.core.security import ANONYMOUS, Principal
 from extremeearth.core.times import as_instant
 from extremeearth.data.catalogue import ItemQuery
-from extremeearth.data.products import load_cube, load_table, open_field_archive
+from extremeearth.data.products import (
+    load_cube,
+    load_table,
+    open_field_archive,
+    save_cube,
+    save_table,
+)
 from extremeearth.infrastructure.objects import key_of
 from extremeearth.processing.jobs import JobContext
 from extremeearth.product.processors import LeafAreaIndexProcessor, WaterAvailabilityProcessor
@@ -234,6 +240,34 @@ def test_broken_weather_is_told(simulated_season, make_season):
     season.store.delete(key)
     with pytest.raises(Exception, match=r"weather/season/table\.parquet"):
         season.run(WaterAvailabilityProcessor)
+
+
+def test_weather_far_away_is_refused(simulated_season, make_season):
+    season = make_season(simulated_season.archive, fields=1)
+    weather = season.archive.weather
+    save_table(
+        weather.assign(lon=weather.lon + 10), store=season.store, key="weather/season/table.parquet"
+    )
+    with pytest.raises(NoDataError, match=r"nearest weather to .* km away"):
+        season.run(WaterAvailabilityProcessor)
+    save_table(weather.assign(lon=np.nan), store=season.store, key="weather/season/table.parquet")
+    with pytest.raises(DataBrokenError, match="No station"):
+        season.run(WaterAvailabilityProcessor)
+    save_table(weather.drop(columns="lat"), store=season.store, key="weather/season/table.parquet")
+    with pytest.raises(DataBrokenError, match="lacks lat"):
+        season.run(WaterAvailabilityProcessor)
+
+
+def test_fields_seen_too_rarely_are_refused(simulated_season, make_season):
+    season = make_season(simulated_season.archive, fields=1)
+    name = season.archive.field_names[0]
+    series = season.archive.field_series(name)
+    hidden = series.assign(cloud=series.cloud | True)
+    save_cube(hidden, store=season.store, prefix=f"field-series/{name.lower()}/cube")
+    with pytest.raises(NoDataError, match="None of the 1 fields"):
+        season.run(WaterAvailabilityProcessor)
+    (item,) = season.run(LeafAreaIndexProcessor)
+    assert item.properties["ee:clear_dates"] == 0
 
 
 def test_a_cancelled_run_stops_and_adds_nothing(simulated_season, make_season):
