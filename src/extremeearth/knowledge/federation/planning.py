@@ -12,10 +12,11 @@ fetched. A pattern is narrowed by values of its variables only where the missing
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from extremeearth.knowledge.sparql import syntax as s
+from extremeearth.knowledge.sparql.rewrite import rewrite
 from extremeearth.knowledge.sparql.scope import is_grouped, operands, variables_of
 from extremeearth.knowledge.sparql.terms import XSD, BlankNode, Iri, Term, Variable
 from extremeearth.knowledge.sparql.walk import exists_in
@@ -114,29 +115,12 @@ def rename_apart(want: Want, number: int) -> Want:
         subject=new(want.subject),
         predicate=predicate if isinstance(predicate, Variable | Iri) else want.predicate,
         object=new(want.object),
-        filters=tuple(substituted(f, names) for f in want.filters),
+        filters=tuple(rewrite(f, _renaming(names)) for f in want.filters),
     )
 
 
-def substituted(e: s.Expression, names: dict[Variable, Variable]) -> s.Expression:
-    """Rename variables in an expression without EXISTS."""
-    if isinstance(e, Variable):
-        return names.get(e, e)
-    if isinstance(e, s.Logical):
-        return replace(e, operands=tuple(substituted(o, names) for o in e.operands))
-    if isinstance(e, s.Comparison):
-        return replace(e, left=substituted(e.left, names), right=substituted(e.right, names))
-    if isinstance(e, s.Membership):
-        items = tuple(substituted(i, names) for i in e.items)
-        return replace(e, operand=substituted(e.operand, names), items=items)
-    if isinstance(e, s.Arithmetic):
-        rest = tuple((o, substituted(x, names)) for o, x in e.rest)
-        return replace(e, first=substituted(e.first, names), rest=rest)
-    if isinstance(e, s.Negation):
-        return replace(e, operand=substituted(e.operand, names))
-    if isinstance(e, s.BuiltIn | s.FunctionCall):
-        return replace(e, arguments=tuple(substituted(a, names) for a in e.arguments))
-    return e
+def _renaming(names: dict[Variable, Variable]) -> Callable[[s.Expression], s.Expression | None]:
+    return lambda e: names.get(e) if isinstance(e, Variable) else None
 
 
 def uses_geosparql(expression: s.Expression) -> bool:

@@ -175,9 +175,10 @@ class EmbeddedGraph:
         chosen = _dataset(default_graphs, named_graphs)
 
         def answer() -> Solutions | bool | Triples:
+            # The printed query, so that what counts is how our own parser read it.
             with _translated():
                 found = self._store.query(
-                    text, base_iri=base, custom_functions=_until(deadline),
+                    str(parsed), base_iri=base, custom_functions=_until(deadline),
                     custom_aggregate_functions=AGGREGATES, **chosen,
                 )  # fmt: skip
                 return _read(found, most=most, deadline=deadline)
