@@ -115,7 +115,7 @@ def spatial_folds(
 
 
 def _to_metric(geometries: NDArray[Any], crs: CrsLike) -> NDArray[Any]:
-    bounds = shapely.total_bounds(geometries)
+    bounds = shapely.total_bounds(geometries) if len(geometries) else np.full(4, np.nan)
     if not np.isfinite(bounds).all():
         raise InputError("There are no features to deal to folds.", hint="Give features.")
     box = Box(xmin=bounds[0], ymin=bounds[1], xmax=bounds[2], ymax=bounds[3], crs=as_crs(crs))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Architecture", "NetworkModel", "TrainingPlan", "train_network"]
 
 Architecture = Literal["l-tae", "tempcnn"]
-THREADS = 2
+THREADS = 1
+"""More than one only slows networks this small: threads wait for each other at every step."""
 MIN_PARTS = 3
 
 
@@ -46,8 +47,8 @@ class TrainingPlan:
         Augmentation: relative noise per value, relative scale per parcel and per date, share of dates hidden.
     """
 
-    epochs: int = 90
-    patience: int = 40
+    epochs: int = 60
+    patience: int = 30
     batch: int = 32
     rate: float = 3e-3
     decay: float = 1e-2

@@ -78,7 +78,6 @@ def model_item(
         "mlm:accelerator": None,
         "mlm:accelerator_constrained": False,
         "mlm:pretrained": True,
-        "mlm:hyperparameters": dict(card.hyperparameters),
         "mlm:input": [_input(spec, card) for spec in inputs],
         "mlm:output": [_output(spec, card) for spec in outputs],
         "ee:version": version,
@@ -92,6 +91,8 @@ def model_item(
     }
     if card.parameters is not None:
         properties["mlm:total_parameters"] = card.parameters
+    if card.hyperparameters:
+        properties["mlm:hyperparameters"] = dict(card.hyperparameters)
     seen = source.properties
     item = pystac.Item(
         id=item_id, geometry=source.geometry, bbox=source.bbox, collection=MODELS, properties=properties,
