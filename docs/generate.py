@@ -21,7 +21,12 @@ def command_line() -> str:
 
     from extremeearth.app.command_line.main import gather
 
-    lines = ["# Command line", "", "Every command has `--help`; data goes to standard output, messages to standard error.", ""]
+    lines = [
+        "# Command line",
+        "",
+        "Every command has `--help`; data goes to standard output, messages to standard error.",
+        "",
+    ]
 
     def walk(command: Any, path: str) -> None:
         if getattr(command, "hidden", False):
@@ -36,7 +41,9 @@ def command_line() -> str:
         for parameter in command.params:
             if getattr(parameter, "hidden", False) or parameter.name == "help":
                 continue
-            names = ", ".join(f"`{o}`" for o in getattr(parameter, "opts", [])) or f"`{parameter.name}`"
+            names = (
+                ", ".join(f"`{o}`" for o in getattr(parameter, "opts", [])) or f"`{parameter.name}`"
+            )
             if parameter.param_type_name == "argument":
                 names = f"`{(parameter.metavar or parameter.name).upper()}`"
             rows.append(f"| {names} | {_clean(getattr(parameter, 'help', '') or '')} |")
@@ -55,12 +62,18 @@ def settings() -> str:
 
     lines = [
         "# Settings", "",
-        "Each setting is an environment variable, or a line in a file `.env`. `extremeearth settings` shows what is in force.",
+        "Each setting is an environment variable, or a line in a file `.env`; `extremeearth settings` shows them.",
         "", "| variable | default | what it is |", "| --- | --- | --- |",
     ]  # fmt: skip
     for name, field in Settings.model_fields.items():
-        default = "" if field.default_factory is not None or field.default is None else f"`{field.default}`"
-        lines.append(f"| `EXTREMEEARTH_{name.upper()}` | {default} | {_clean(field.description or '')} |")
+        default = (
+            ""
+            if field.default_factory is not None or field.default is None
+            else f"`{field.default}`"
+        )
+        lines.append(
+            f"| `EXTREMEEARTH_{name.upper()}` | {default} | {_clean(field.description or '')} |"
+        )
     return "\n".join([*lines, ""])
 
 
@@ -90,7 +103,10 @@ def routes() -> str:
     from extremeearth.app.web_application import create_app
     from extremeearth.core.settings import Settings
 
-    with tempfile.TemporaryDirectory() as folder, Platform.open(Settings(home=Path(folder))) as platform:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Platform.open(Settings(home=Path(folder))) as platform,
+    ):
         rows = route_table(create_app(platform, run_jobs=False))
     lines = [
         "# HTTP routes", "",
@@ -104,8 +120,13 @@ def routes() -> str:
 def bench() -> str:
     """Copy the tables of the last bench run."""
     table = ROOT / "bench" / "results" / "README.md"
-    text = table.read_text() if table.exists() else "No run is recorded yet: `make bench` makes one.\n"
-    return "# Measured\n\nFrom `make bench`; rivals are timed in the same run, so read the ratios.\n\n" + text
+    text = (
+        table.read_text() if table.exists() else "No run is recorded yet: `make bench` makes one.\n"
+    )
+    return (
+        "# Measured\n\nFrom `make bench`; rivals are timed in the same run, so read the ratios.\n\n"
+        + text
+    )
 
 
 def decisions() -> str:

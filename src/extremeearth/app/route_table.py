@@ -23,11 +23,11 @@ class Route:
     summary: str
 
 
-def _scope_of(dependant: Any) -> Scope | None:
-    scope = getattr(dependant.call, "required_scope", None)
+def _scope_of(dependency: Any) -> Scope | None:
+    scope = getattr(dependency.call, "required_scope", None)
     if isinstance(scope, Scope):
         return scope
-    return next((s for s in map(_scope_of, dependant.dependencies) if s is not None), None)
+    return next((s for s in map(_scope_of, dependency.dependencies) if s is not None), None)
 
 
 def route_table(app: FastAPI) -> list[Route]:
@@ -41,6 +41,6 @@ def route_table(app: FastAPI) -> list[Route]:
         )
         for route in app.routes
         if isinstance(route, APIRoute)
-        for method in sorted(route.methods)
+        for method in sorted(route.methods or ())
     ]
     return sorted(rows, key=lambda row: (row.path, row.method))

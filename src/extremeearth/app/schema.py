@@ -52,7 +52,8 @@ def current_version(database: Database) -> str | None:
             return MigrationContext.configure(connection).get_current_revision()
     except DBAPIError as err:
         raise StorageError(
-            f"The database cannot be used: {err.orig}.", hint="Check its URL and that it is running."
+            f"The database cannot be used: {err.orig}.",
+            hint="Check its URL and that it is running.",
         ) from err
 
 

@@ -47,10 +47,13 @@ def serve(app: FastAPI, *, host: str, port: int, ready: Callable[[str], None]) -
                 hint="Stop the other program, or name another port with --port.",
             ) from err
         raise UnavailableError(
-            f"Cannot listen on {host}:{port}: {err.strerror}.", hint="Name another --host or --port."
+            f"Cannot listen on {host}:{port}: {err.strerror}.",
+            hint="Name another --host or --port.",
         ) from err
     with listener:
         shown = f"[{host}]" if ":" in host else host
         ready(f"http://{shown}:{listener.getsockname()[1]}/")
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=5
+        )
         uvicorn.Server(config).run(sockets=[listener])

@@ -14,8 +14,8 @@ from extremeearth.app.guards import RequestGuard
 from extremeearth.app.platform import Platform, environment_of, worker_command
 from extremeearth.core.errors import InputError
 from extremeearth.core.http import SafeClient
-from extremeearth.core.settings import Settings
 from extremeearth.core.problems import install_problem_handlers
+from extremeearth.core.settings import Settings
 from extremeearth.data.hub import hub_router
 from extremeearth.knowledge.federation import Endpoint, Federation, federation_router
 from extremeearth.knowledge.store import GraphStore, sparql_router
@@ -29,6 +29,7 @@ __all__ = ["LAYERS", "create_app", "create_graph_app"]
 
 LAYERS = ("hub", "processing", "knowledge", "product")
 """What `--only` can name."""
+
 
 def create_app(
     platform: Platform, *, only: Iterable[str] = LAYERS, run_jobs: bool = True
@@ -52,7 +53,9 @@ def create_app(
     layers = tuple(only)
     for layer in layers:
         if layer not in LAYERS:
-            raise InputError(f"There is no layer '{layer}'.", hint=f"Choose of {', '.join(LAYERS)}.")
+            raise InputError(
+                f"There is no layer '{layer}'.", hint=f"Choose of {', '.join(LAYERS)}."
+            )
     settings = platform.settings
     serving_url = f"http://{settings.host}:{settings.port}"
 
@@ -96,7 +99,9 @@ def create_app(
     if "product" in layers:
         processors = platform.processors(serving_url=serving_url)
         app.include_router(processes_router(processors, platform.queue, platform.catalogue))
-        app.include_router(web_router(landing=landing_document))  # last: it answers `/` and the files of the page
+        app.include_router(
+            web_router(landing=landing_document)
+        )  # last: it answers `/` and the files of the page
     return app
 
 

@@ -38,7 +38,9 @@ def test_every_command_has_help_with_an_example(application) -> None:
         assert "Example: `extremeearth" in (command.epilog or ""), path
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["serve", "--port", "abc"], ["project", "create", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["serve", "--port", "abc"], ["project", "create", "x"]]
+)
 def test_wrong_usage_ends_with_two(application, arguments: list[str]) -> None:
     assert CliRunner().invoke(application, arguments).exit_code == 2
 
@@ -51,7 +53,9 @@ def test_an_error_is_one_sentence_a_hint_and_exit_code_one(application, tmp_path
 
 
 def test_debug_shows_where(application, tmp_path: Path) -> None:
-    result = CliRunner().invoke(application, ["--debug", "graph", "query", str(tmp_path / "none"), "ASK {}"])
+    result = CliRunner().invoke(
+        application, ["--debug", "graph", "query", str(tmp_path / "none"), "ASK {}"]
+    )
     assert isinstance(result.exception, DataMissingError)
 
 
@@ -78,22 +82,53 @@ def test_what_goes_wrong_inside_ends_with_one(
 def test_users_projects_and_keys(application, tmp_path: Path) -> None:
     runner, home = CliRunner(), ["--home", str(tmp_path)]
     assert runner.invoke(application, ["user", "create", "ada", *home]).exit_code == 0
-    assert runner.invoke(application, ["project", "create", "baltic", "--owner", "ada", *home]).exit_code == 0
+    assert (
+        runner.invoke(
+            application, ["project", "create", "baltic", "--owner", "ada", *home]
+        ).exit_code
+        == 0
+    )
     made = runner.invoke(
-        application, ["key", "create", "--user", "ada", "--project", "baltic", "--scope", "job:run", "--json", *home]
+        application,
+        [
+            "key",
+            "create",
+            "--user",
+            "ada",
+            "--project",
+            "baltic",
+            "--scope",
+            "job:run",
+            "--json",
+            *home,
+        ],
     )
     key = json.loads(made.stdout)
     listed = runner.invoke(application, ["key", "list", "--project", "baltic", "--json", *home])
     assert [row["prefix"] for row in json.loads(listed.stdout)] == [key["prefix"]]
     assert key["token"].split(".", 1)[1] not in listed.stdout
     assert runner.invoke(application, ["key", "revoke", key["prefix"], *home]).exit_code == 0
-    after = json.loads(runner.invoke(application, ["key", "list", "--project", "baltic", "--json", *home]).stdout)
+    after = json.loads(
+        runner.invoke(application, ["key", "list", "--project", "baltic", "--json", *home]).stdout
+    )
     assert after[0]["revoked"]
 
 
 def test_an_unknown_scope_names_the_known_ones(application, tmp_path: Path) -> None:
     result = CliRunner().invoke(
-        application, ["key", "create", "--user", "a", "--project", "b", "--scope", "all", "--home", str(tmp_path)]
+        application,
+        [
+            "key",
+            "create",
+            "--user",
+            "a",
+            "--project",
+            "b",
+            "--scope",
+            "all",
+            "--home",
+            str(tmp_path),
+        ],
     )
     assert result.exit_code == 1
     assert "job:run" in result.stderr
@@ -113,12 +148,25 @@ def test_settings_hide_secrets(application, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_graph_is_loaded_asked_and_changed(application, tmp_path: Path) -> None:
     runner, store, file = CliRunner(), str(tmp_path / "store"), tmp_path / "a.nt"
-    file.write_text('<http://e.org/a> <http://e.org/p> "1" .\n<http://e.org/b> <http://e.org/p> "2" .\n')
+    file.write_text(
+        '<http://e.org/a> <http://e.org/p> "1" .\n<http://e.org/b> <http://e.org/p> "2" .\n'
+    )
     assert runner.invoke(application, ["graph", "load", store, str(file)]).exit_code == 0
     counting = "SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }"
-    assert runner.invoke(application, ["graph", "query", store, counting]).stdout.split() == ["n", "2"]
+    assert runner.invoke(application, ["graph", "query", store, counting]).stdout.split() == [
+        "n",
+        "2",
+    ]
     change = tmp_path / "change.ru"
     change.write_text("DELETE WHERE { <http://e.org/a> ?p ?o }")
     assert runner.invoke(application, ["graph", "update", store, f"@{change}"]).exit_code == 0
-    assert runner.invoke(application, ["graph", "query", store, counting]).stdout.split() == ["n", "1"]
-    assert runner.invoke(application, ["graph", "query", store, "ASK { <http://e.org/b> ?p ?o }"]).stdout == "true\n"
+    assert runner.invoke(application, ["graph", "query", store, counting]).stdout.split() == [
+        "n",
+        "1",
+    ]
+    assert (
+        runner.invoke(
+            application, ["graph", "query", store, "ASK { <http://e.org/b> ?p ?o }"]
+        ).stdout
+        == "true\n"
+    )

@@ -26,7 +26,9 @@ def generate():
      "decisions/index.md", "bench.md"],
 )  # fmt: skip
 def test_page_is_what_the_code_says(generate, name: str) -> None:
-    assert (DOCS / name).read_text() == generate.PAGES[name](), f"run 'make docs' to renew docs/{name}"
+    assert (DOCS / name).read_text() == generate.PAGES[name](), (
+        f"run 'make docs' to renew docs/{name}"
+    )
 
 
 def test_every_page_of_the_navigation_exists_and_none_is_lost() -> None:

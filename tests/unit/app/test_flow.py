@@ -19,17 +19,21 @@ def runs() -> list[str]:
     return []
 
 
-def make(name: str, runs: list[str], *, keep: bool = True, result: dict | None = None, fail: bool = False) -> Step:
+def make(
+    name: str, runs: list[str], *, keep: bool = True, result: dict | None = None, fail: bool = False
+) -> Step:
     def run(_progress: object) -> dict:
         runs.append(name)
         if fail:
             raise CancelledError("Stopped because it was cancelled.")
         return dict(result or {"name": name})
 
-    return Step(event=len(name), name=name, run=run, tell=lambda r: str(r.get("name", "")), keep=keep)
+    return Step(event=len(name), name=name, run=run, tell="{name}", keep=keep)
 
 
-def test_second_run_skips_what_is_kept_and_repeats_what_is_not(tmp_path: Path, runs: list[str]) -> None:
+def test_second_run_skips_what_is_kept_and_repeats_what_is_not(
+    tmp_path: Path, runs: list[str]
+) -> None:
     steps = [make("access", runs, keep=False), make("ingest", runs)]
     Flow(tmp_path / "r.json", fingerprint="a").run(steps, SILENT)
     outcomes = Flow(tmp_path / "r.json", fingerprint="a").run(steps, SILENT)
@@ -38,7 +42,9 @@ def test_second_run_skips_what_is_kept_and_repeats_what_is_not(tmp_path: Path, r
     assert outcomes[1].result == {"name": "ingest"}
 
 
-def test_a_step_that_fails_is_repeated_and_those_before_it_are_kept(tmp_path: Path, runs: list[str]) -> None:
+def test_a_step_that_fails_is_repeated_and_those_before_it_are_kept(
+    tmp_path: Path, runs: list[str]
+) -> None:
     first, broken, mended = make("one", runs), make("two", runs, fail=True), make("two", runs)
     with pytest.raises(CancelledError):
         Flow(tmp_path / "r.json", fingerprint="a").run([first, broken], SILENT)
@@ -56,8 +62,12 @@ def test_a_step_that_runs_again_makes_later_ones_run_again(tmp_path: Path, runs:
     assert runs == ["one", "three", "one", "three"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": "a"}', '{"fingerprint": "a", "steps": [1]}'])
-def test_a_record_that_cannot_be_read_is_forgotten(tmp_path: Path, runs: list[str], text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"fingerprint": "a"}', '{"fingerprint": "a", "steps": [1]}']
+)
+def test_a_record_that_cannot_be_read_is_forgotten(
+    tmp_path: Path, runs: list[str], text: str
+) -> None:
     record = tmp_path / "r.json"
     record.write_text(text)
     Flow(record, fingerprint="a").run([make("one", runs)], SILENT)

@@ -24,7 +24,11 @@ def differences(database: Database) -> list[object]:
             change
             for change in compare_metadata(context, all_tables())
             # PostGIS puts a table of its own into the database
-            if not (isinstance(change, tuple) and change[0] == "remove_table" and change[1].name == "spatial_ref_sys")
+            if not (
+                isinstance(change, tuple)
+                and change[0] == "remove_table"
+                and change[1].name == "spatial_ref_sys"
+            )
         ]
 
 

@@ -16,6 +16,8 @@ from extremeearth.core.times import format_instant
 
 __all__ = ["register"]
 
+SCOPES_HELP = f"A right: {', '.join(Scope)}. Can be repeated; default: all."
+
 
 def register(application: typer.Typer) -> None:
     """Add the commands."""
@@ -27,9 +29,12 @@ def register(application: typer.Typer) -> None:
     )
     keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
     keys.command(
-        "create", epilog="Example: `extremeearth key create --user ada --project baltic --scope job:run`"
+        "create",
+        epilog="Example: `extremeearth key create --user ada --project baltic --scope job:run`",
     )(create_key)
-    keys.command("list", epilog="Example: `extremeearth key list --project baltic --json`")(list_keys)
+    keys.command("list", epilog="Example: `extremeearth key list --project baltic --json`")(
+        list_keys
+    )
     keys.command("revoke", epilog="Example: `extremeearth key revoke ee3f9a`")(revoke_key)
     application.add_typer(users, name="user")
     application.add_typer(projects, name="project")
@@ -55,18 +60,14 @@ def create_project(
     """Add a project."""
     with open_platform(home) as platform:
         accounts = platform.accounts
-        typer.echo(
-            accounts.create_project(name, owner=accounts.find_user(owner), title=title).name
-        )
+        typer.echo(accounts.create_project(name, owner=accounts.find_user(owner), title=title).name)
 
 
 def create_key(
     user: str = typer.Option(..., "--user", help="Who uses the key."),
     project: str = typer.Option(..., "--project", help="Project that the key opens."),
     name: str = typer.Option("key", "--name", help="What the key is for."),
-    scope: list[str] | None = typer.Option(
-        None, "--scope", help=f"A right: {', '.join(Scope)}. Can be repeated; default: all."
-    ),
+    scope: list[str] | None = typer.Option(None, "--scope", help=SCOPES_HELP),
     days: int = typer.Option(90, "--days", min=0, help="Days until it expires; 0: never."),
     home: Home = None,
     as_json: AsJson = False,

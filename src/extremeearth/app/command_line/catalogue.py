@@ -27,11 +27,15 @@ def register(application: typer.Typer) -> None:
 
 
 def search(
-    bbox: str | None = typer.Option(None, "--bbox", help="xmin,ymin,xmax,ymax in longitude, latitude."),
-    datetime: str | None = typer.Option(None, "--datetime", help="An instant, a date, or start/end."),
+    bbox: str | None = typer.Option(
+        None, "--bbox", help="xmin,ymin,xmax,ymax in longitude, latitude."
+    ),
+    datetime: str | None = typer.Option(
+        None, "--datetime", help="An instant, a date, or start/end."
+    ),
     collection: list[str] | None = typer.Option(None, "--collection", help="Can be repeated."),
     condition: str | None = typer.Option(
-        None, "--filter", help="CQL2 text, e.g. \"eo:cloud_cover < 20\"."
+        None, "--filter", help='CQL2 text, e.g. "eo:cloud_cover < 20".'
     ),
     limit: int = typer.Option(100, "--limit", min=1, help="Most items to list."),
     home: Home = None,
@@ -53,7 +57,13 @@ def search(
     table = Table("collection", "item", "time", "title")
     for item in page.items:
         properties = item.properties
-        time = item.datetime.date() if item.datetime else str(properties.get("start_datetime", ""))[:10]
-        table.add_row(item.collection_id or "", item.id, str(time), str(properties.get("title", "")))
+        time = (
+            item.datetime.date()
+            if item.datetime
+            else str(properties.get("start_datetime", ""))[:10]
+        )
+        table.add_row(
+            item.collection_id or "", item.id, str(time), str(properties.get("title", ""))
+        )
     Console().print(table)
     typer.echo(f"{len(page.items)} of {page.matched} items.", err=True)

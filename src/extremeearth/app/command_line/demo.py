@@ -20,7 +20,8 @@ def register(application: typer.Typer) -> None:
     demo = typer.Typer(help="The flow of events, end to end.", no_args_is_help=True)
     demo.callback()(_demos)
     demo.command(
-        "food-security", epilog="Example: `extremeearth demo food-security --serve --json steps.json`"
+        "food-security",
+        epilog="Example: `extremeearth demo food-security --serve --json steps.json`",
     )(food_security)
     application.add_typer(demo, name="demo")
 
@@ -30,14 +31,22 @@ def _demos() -> None:
 
 
 def food_security(
-    out: Path = typer.Option(Path("extremeearth-demo"), "--out", help="Folder to leave everything in."),
-    data: Path | None = typer.Option(
-        None, "--data", help="Folder of real data; default: EXTREMEEARTH_DATA, then ../shared/data, then simulated scenes."
+    out: Path = typer.Option(
+        Path("extremeearth-demo"), "--out", help="Folder to leave everything in."
     ),
-    fresh: bool = typer.Option(False, "--fresh", help="Run every step, also those finished before."),
+    data: Path | None = typer.Option(
+        None,
+        "--data",
+        help="Folder of real data; default: EXTREMEEARTH_DATA, then ../shared/data, then simulated scenes.",
+    ),
+    fresh: bool = typer.Option(
+        False, "--fresh", help="Run every step, also those finished before."
+    ),
     serve: bool = typer.Option(False, "--serve", help="Keep the server up and print its address."),
     port: int | None = typer.Option(None, "--port", min=1, max=65535, help="Port of the server."),
-    json_file: Path | None = typer.Option(None, "--json", help="Write the outcome of each step to a file."),
+    json_file: Path | None = typer.Option(
+        None, "--json", help="Write the outcome of each step to a file."
+    ),
 ) -> None:
     """Sentinel-2 series and parcels to crop map, water need, linked data and an answer."""
     from extremeearth.app.demo.food_security import DemoOptions, run_demo

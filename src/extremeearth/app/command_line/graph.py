@@ -24,14 +24,18 @@ def register(application: typer.Typer) -> None:
         "query",
         epilog='Example: `extremeearth graph query ./store "SELECT * WHERE { ?s ?p ?o } LIMIT 5"`',
     )(query)
-    graph.command("update", epilog="Example: `extremeearth graph update ./store @change.ru`")(update)
+    graph.command("update", epilog="Example: `extremeearth graph update ./store @change.ru`")(
+        update
+    )
     graph.command("serve", epilog="Example: `extremeearth graph serve ./store --port 8001`")(serve)
     application.add_typer(graph, name="graph")
 
 
 def load(
     store: Path = Store,
-    files: list[Path] = typer.Argument(help="RDF files: .nt .nq .ttl .trig .rdf .jsonld, also .gz."),
+    files: list[Path] = typer.Argument(
+        help="RDF files: .nt .nq .ttl .trig .rdf .jsonld, also .gz."
+    ),
     graph: str | None = typer.Option(None, "--graph", help="IRI of the named graph to load into."),
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +56,9 @@ def load(
 def query(
     store: Path = Store,
     text: str = typer.Argument(help="SPARQL, or @FILE."),
-    form: str = typer.Option("csv", "--format", help="json, xml, csv or tsv; for graphs: nt or ttl."),
+    form: str = typer.Option(
+        "csv", "--format", help="json, xml, csv or tsv; for graphs: nt or ttl."
+    ),
     timeout_s: float | None = typer.Option(None, "--timeout", help="Seconds."),
 ) -> None:
     """Ask a store; the answer goes to standard output."""
@@ -70,7 +76,9 @@ def query(
         typer.echo("true" if answer else "false")
 
 
-def update(store: Path = Store, text: str = typer.Argument(help="SPARQL Update, or @FILE.")) -> None:
+def update(
+    store: Path = Store, text: str = typer.Argument(help="SPARQL Update, or @FILE.")
+) -> None:
     """Change a store; the whole update holds, or none of it."""
     from extremeearth.knowledge.store import open_graph
 
@@ -79,7 +87,9 @@ def update(store: Path = Store, text: str = typer.Argument(help="SPARQL Update, 
 
 def serve(
     store: Path = Store,
-    host: str | None = typer.Option(None, "--host", help="Address to listen on; default: loopback."),
+    host: str | None = typer.Option(
+        None, "--host", help="Address to listen on; default: loopback."
+    ),
     port: int | None = typer.Option(None, "--port", min=0, max=65535, help="Port; default: 8000."),
 ) -> None:
     """Serve a store alone at `/sparql`, for reading; no project is needed."""
@@ -103,5 +113,7 @@ def _text(text: str) -> str:
         return text
     file = Path(text[1:])
     if not file.is_file():
-        raise DataMissingError(f"There is no file {file}.", hint="Write @ before the name of a file.")
+        raise DataMissingError(
+            f"There is no file {file}.", hint="Write @ before the name of a file."
+        )
     return file.read_text()

@@ -26,7 +26,9 @@ def register(application: typer.Typer) -> None:
         epilog="Example: `extremeearth run water-availability --key ee1f.secret "
         "-i bbox=[11.6,48.3,11.8,48.5] -i datetime=2018-03-01/2018-07-31`",
     )(run)
-    application.command("processors", epilog="Example: `extremeearth processors --json`")(processors)
+    application.command("processors", epilog="Example: `extremeearth processors --json`")(
+        processors
+    )
     jobs = typer.Typer(help="Jobs of the queue.", no_args_is_help=True)
     jobs.command("work", hidden=True)(work)
     jobs.command("list", epilog="Example: `extremeearth job list --key ee1f.secret`")(list_jobs)
@@ -41,7 +43,11 @@ def processors(home: Home = None, as_json: AsJson = False) -> None:
         typer.echo(
             json.dumps(
                 [
-                    {"id": d.id, "title": d.title, "inputs": {n: i.schema for n, i in d.inputs.items()}}
+                    {
+                        "id": d.id,
+                        "title": d.title,
+                        "inputs": {n: i.schema for n, i in d.inputs.items()},
+                    }
                     for d in every
                 ]
             )
@@ -58,7 +64,9 @@ def _inputs(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise InputError(f"'{pair}' is not name=value.", hint="Write e.g. -i datetime=2018-03-01/2018-07-31.")
+            raise InputError(
+                f"'{pair}' is not name=value.", hint="Write e.g. -i datetime=2018-03-01/2018-07-31."
+            )
         try:
             values[name] = json.loads(text)
         except ValueError:
@@ -68,7 +76,9 @@ def _inputs(pairs: list[str]) -> dict[str, Any]:
 
 def run(
     processor: str,
-    key: str = typer.Option(..., "--key", envvar="EXTREMEEARTH_KEY", help="API key of the project."),
+    key: str = typer.Option(
+        ..., "--key", envvar="EXTREMEEARTH_KEY", help="API key of the project."
+    ),
     value: list[str] = typer.Option([], "--input", "-i", help="name=value; JSON where it is JSON."),
     home: Home = None,
     as_json: AsJson = False,
@@ -83,7 +93,8 @@ def run(
         known = platform.processors(serving_url=f"http://{settings.host}:{settings.port}")
         if processor not in known:
             raise NotFoundError(
-                f"There is no processor '{processor}'.", hint=f"Choose of {', '.join(sorted(known))}."
+                f"There is no processor '{processor}'.",
+                hint=f"Choose of {', '.join(sorted(known))}.",
             )
         progress = progress_for(sys.stderr)
         context = JobContext(progress=progress, workspace=Path(folder), principal=principal)
@@ -100,7 +111,9 @@ def run(
 
 
 def list_jobs(
-    key: str = typer.Option(..., "--key", envvar="EXTREMEEARTH_KEY", help="API key of the project."),
+    key: str = typer.Option(
+        ..., "--key", envvar="EXTREMEEARTH_KEY", help="API key of the project."
+    ),
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -108,7 +121,10 @@ def list_jobs(
     with open_platform(home) as platform:
         jobs = platform.queue.list(viewer=platform.accounts.verify(key), limit=100)
     if as_json:
-        rows = [{"id": j.id, "process": j.process_id, "status": j.status, "progress": j.progress} for j in jobs]
+        rows = [
+            {"id": j.id, "process": j.process_id, "status": j.status, "progress": j.progress}
+            for j in jobs
+        ]
         typer.echo(json.dumps(rows))
         return
     table = Table("job", "processor", "status", "progress", "message")

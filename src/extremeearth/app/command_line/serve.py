@@ -11,15 +11,21 @@ __all__ = ["register"]
 
 def register(application: typer.Typer) -> None:
     """Add the command."""
-    application.command("serve", epilog="Example: `extremeearth serve --port 8080 --only hub`")(serve)
+    application.command("serve", epilog="Example: `extremeearth serve --port 8080 --only hub`")(
+        serve
+    )
 
 
 def serve(
     home: Home = None,
-    host: str | None = typer.Option(None, "--host", help="Address to listen on; default: loopback."),
+    host: str | None = typer.Option(
+        None, "--host", help="Address to listen on; default: loopback."
+    ),
     port: int | None = typer.Option(None, "--port", min=0, max=65535, help="Port; default: 8000."),
     only: list[str] | None = typer.Option(
-        None, "--only", help="Serve one layer alone: hub, processing, knowledge or product. Can be repeated."
+        None,
+        "--only",
+        help="Serve one layer alone: hub, processing, knowledge or product. Can be repeated.",
     ),
 ) -> None:
     """Serve the platform until it is stopped with Ctrl-C."""

@@ -43,6 +43,8 @@ def show(as_json: bool = typer.Option(False, "--json", help="Write JSON for mach
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, (int, float, str, bool, dict, type(None))) else (
-        list(value) if isinstance(value, tuple) else str(value)
+    return (
+        value
+        if isinstance(value, (int, float, str, bool, dict, type(None)))
+        else (list(value) if isinstance(value, tuple) else str(value))
     )

@@ -38,7 +38,7 @@ class Step:
     run
         Does the work, tells its progress, gives a small result that JSON can hold.
     tell
-        Makes one line for people out of the result.
+        What came out, as people read it: a template that `str.format` fills from the result.
     keep
         Whether a step that ended well may be skipped by the next run on the same input.
     """
@@ -46,8 +46,12 @@ class Step:
     event: int
     name: str
     run: StepFunction
-    tell: Callable[[dict[str, Any]], str]
+    tell: str
     keep: bool = True
+
+    def told(self, result: dict[str, Any]) -> str:
+        """Say what came out."""
+        return self.tell.format(**result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class Flow:
     >>> import tempfile
     >>> from extremeearth.core.progress import SILENT
     >>> record = Path(tempfile.mkdtemp()) / "steps.json"
-    >>> step = Step(event=1, name="count", run=lambda progress: {"n": 3}, tell=lambda r: f"{r['n']} things")
+    >>> step = Step(event=1, name="count", run=lambda progress: {"n": 3}, tell="{n} things")
     >>> [outcome.result for outcome in Flow(record, fingerprint="a").run([step], SILENT)]
     [{'n': 3}]
     >>> [outcome.kept for outcome in Flow(record, fingerprint="a").run([step], SILENT)]
@@ -130,9 +134,7 @@ class Flow:
             stored = json.loads(self.record.read_text())
             if stored["fingerprint"] != self.fingerprint:
                 return {}
-            return {
-                row["name"]: StepOutcome(**(row | {"kept": True})) for row in stored["steps"]
-            }
+            return {row["name"]: StepOutcome(**(row | {"kept": True})) for row in stored["steps"]}
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return {}  # no record, or one that cannot be read: every step runs again
 
@@ -152,7 +154,7 @@ def print_table(
     for step, outcome in zip(steps, outcomes, strict=True):
         mark = "[green]✓[/]" if outcome.ok else "[red]✗[/]"
         seconds = f"{outcome.seconds:.1f}" + (" (kept)" if outcome.kept else "")
-        table.add_row(f"{mark} {step.event}", step.name, step.tell(outcome.result), seconds)
+        table.add_row(f"{mark} {step.event}", step.name, step.told(outcome.result), seconds)
     console.print(table)
 
 

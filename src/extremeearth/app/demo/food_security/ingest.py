@@ -109,20 +109,20 @@ def _table_items(place: DemoPlace) -> Iterable[pystac.Item]:
     archive, season = place.archive, place.season
     parcels = _item(
         place, "parcel-series", "season", archive.parcels,
-        {"parcels": archive.parcels, "series": archive.parcel_series}, place.parcel_season,
-        f"{len(archive.parcels)} declared parcels",
+        {"parcels": archive.parcels, "series": archive.parcel_series}, time=place.parcel_season,
+        title=f"{len(archive.parcels)} declared parcels",
     )  # fmt: skip
     fields = _item(
         place, "trial-fields", "season", archive.trial_fields, {"features": archive.trial_fields},
-        season, f"{len(archive.trial_fields)} trial fields",
+        time=season, title=f"{len(archive.trial_fields)} trial fields",
     )  # fmt: skip
     farm = _item(
         place, "farm-fields", "season", archive.farm_fields, {"features": archive.farm_fields},
-        season, f"{len(archive.farm_fields)} farm fields",
+        time=season, title=f"{len(archive.farm_fields)} farm fields",
     )  # fmt: skip
     weather = _item(
-        place, "weather", "season", archive.trial_fields, {"table": archive.weather}, season,
-        f"Daily weather at {archive.weather['station'].nunique()} places",
+        place, "weather", "season", archive.trial_fields, {"table": archive.weather}, time=season,
+        title=f"Daily weather at {archive.weather['station'].nunique()} places",
     )  # fmt: skip
     return parcels, fields, farm, weather
 
@@ -133,6 +133,7 @@ def _item(
     item_id: str,
     outline: gpd.GeoDataFrame,
     tables: dict[str, pd.DataFrame],
+    *,
     time: TimeRange,
     title: str,
 ) -> pystac.Item:

@@ -59,6 +59,7 @@ def make_dataset(place: DemoPlace, progress: Progress) -> dict[str, Any]:
         "dates": len(dataset.days),
         "bands": len(dataset.bands),
         "classes": dict(zip([c.name for c in dataset.classes], dataset.counts, strict=True)),
+        "class_count": len(dataset.classes),
         "hcat_codes": len(set(dataset.hcat_codes) - {""}),
         "folds": FOLDS,
         "fold_sizes": np.bincount(dataset.folds).tolist(),
@@ -111,7 +112,14 @@ def _scores(evaluation: Evaluation) -> dict[str, Any]:
     summary = evaluation.summary()
     return {
         name: summary[name]
-        for name in ("learner", "overall_accuracy", "macro_f1", "macro_f1_95", "kappa", "calibration_error")
+        for name in (
+            "learner",
+            "overall_accuracy",
+            "macro_f1",
+            "macro_f1_95",
+            "kappa",
+            "calibration_error",
+        )
     }
 
 

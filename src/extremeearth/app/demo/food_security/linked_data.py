@@ -50,7 +50,10 @@ def make_linked_data(place: DemoPlace, progress: Progress) -> dict[str, Any]:
             taxonomy=place.archive.taxonomy,
             national=[
                 NationalCrops(
-                    country="de", year=_year(place), language="de", table=place.archive.national_crops
+                    country="de",
+                    year=_year(place),
+                    language="de",
+                    table=place.archive.national_crops,
                 )
             ],
             regions=place.archive.countries,
@@ -124,10 +127,17 @@ def _observed_lai(place: DemoPlace) -> pd.DataFrame:
     query = ItemQuery(collections=("leaf-area-index",))
     for item in place.platform.catalogue.items(query, viewer=place.principal):
         curve = load_table(store=place.platform.store, key=key_of(item.assets["curve"].href))
-        tables.append(curve.assign(feature_id=item.id, field=item.properties["ee:field"], crop=item.properties.get("ee:crop", "")))
-    table = pd.concat(tables, ignore_index=True)
+        tables.append(
+            curve.assign(
+                feature_id=item.id,
+                field=item.properties["ee:field"],
+                crop=item.properties.get("ee:crop", ""),
+            )
+        )
+    table: pd.DataFrame = pd.concat(tables, ignore_index=True)
     table.to_parquet(place.out / "lai-fields.parquet")
-    return table.assign(kind="field")[["feature_id", "kind", "date", "lai"]]
+    observed: pd.DataFrame = table.assign(kind="field")[["feature_id", "kind", "date", "lai"]]
+    return observed
 
 
 def _links(place: DemoPlace) -> pa.Table:

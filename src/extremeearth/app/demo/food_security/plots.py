@@ -45,7 +45,9 @@ def _svg(figure: Figure) -> str:
     import matplotlib as mpl
 
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "ee"}):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "ee"}
+    ):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
@@ -61,7 +63,14 @@ def _scale_bar(axes: Axes, metres: float) -> None:
     y0, y1 = axes.get_ylim()
     left, base = x0 + 0.02 * (x1 - x0), y0 + 0.03 * (y1 - y0)
     axes.plot([left, left + metres], [base, base], color=INK, linewidth=2, solid_capstyle="butt")
-    axes.text(left + metres / 2, base + 0.012 * (y1 - y0), f"{metres / 1000:g} km", ha="center", fontsize=8, color=INK)
+    axes.text(
+        left + metres / 2,
+        base + 0.012 * (y1 - y0),
+        f"{metres / 1000:g} km",
+        ha="center",
+        fontsize=8,
+        color=INK,
+    )
 
 
 def _bare(axes: Axes) -> None:
@@ -85,7 +94,12 @@ def crop_map(features: gpd.GeoDataFrame, legend: Sequence[Mapping[str, Any]]) ->
     figure, axes = _figure(9, 5.2)
     drawn = _metric(features)
     colours = {entry["name"]: entry["colour"] for entry in legend}
-    drawn.plot(ax=axes, color=drawn["predicted"].map(colours).fillna("#cccccc"), edgecolor="white", linewidth=0.4)
+    drawn.plot(
+        ax=axes,
+        color=drawn["predicted"].map(colours).fillna("#cccccc"),
+        edgecolor="white",
+        linewidth=0.4,
+    )
     _bare(axes)
     present = [e for e in legend if e["name"] in set(features["predicted"])]
     axes.legend(
@@ -120,7 +134,15 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str]) -> str:
     for row, column in np.ndindex(*counts.shape):
         if counts[row, column]:
             shade = "white" if share[row, column] > 0.55 else INK
-            axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", fontsize=8, color=shade)
+            axes.text(
+                column,
+                row,
+                f"{counts[row, column]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=shade,
+            )
     names = [_words(name) for name in classes]
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set_yticks(range(len(names)), names)
@@ -132,8 +154,8 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str]) -> str:
 def score_bars(scores: Mapping[str, Mapping[str, Any]]) -> str:
     """Draw macro-F1 of each model with its 95 % interval."""
     figure, axes = _figure(6.4, 0.9 + 0.5 * len(scores))
-    for row, (name, score) in enumerate(scores.items()):
-        low, high = score["macro_f1_interval"]
+    for row, score in enumerate(scores.values()):
+        low, high = score["macro_f1_95"]
         value = score["macro_f1"]
         axes.barh(row, value, color=ACCENT if row == 0 else "#9fb3bd", height=0.55)
         axes.plot([low, high], [row, row], color=INK, linewidth=1.5)
@@ -151,7 +173,13 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> str:
     axes.plot([0, 1], [0, 1], color=GRID, linewidth=1.5)
     used = [b for b in bins if b["count"]]
     sizes = [20 + 3 * b["count"] for b in used]
-    axes.scatter([b["confidence"] for b in used], [b["accuracy"] for b in used], s=sizes, color=ACCENT, alpha=0.8)
+    axes.scatter(
+        [b["confidence"] for b in used],
+        [b["accuracy"] for b in used],
+        s=sizes,
+        color=ACCENT,
+        alpha=0.8,
+    )
     axes.set_xlim(0, 1.03)
     axes.set_ylim(0, 1.03)
     axes.set_xlabel("confidence", fontsize=9, color=MUTED)
@@ -172,10 +200,10 @@ def lai_curves(curves: Mapping[str, pd.Series], crops: Mapping[str, str]) -> str
     figure, axes = _figure(9, 3.6)
     palette = {"winter wheat": ACCENT, "winter barley": WARN}
     for name, curve in curves.items():
-        crop = crops.get(name, "")
+        crop = crops.get(name) or "other"
         axes.plot(
             curve.index, curve.to_numpy(), color=palette.get(crop, MUTED), linewidth=1.1, alpha=0.65,
-            label=crop or "other",
+            label=crop,
         )  # fmt: skip
     axes.set_ylabel("leaf area index (m²/m²)", fontsize=9, color=MUTED)
     axes.grid(axis="y", color=GRID, linewidth=0.7)
@@ -200,7 +228,9 @@ def water_balance(days: pd.DataFrame) -> str:
     axes.bar(dates, days["rain_mm"], color="#93c5fd", width=1.0, label="rain")
     axes.bar(dates, days["irrigation_mm"], color=WARN, width=1.0, label="irrigation need")
     axes.plot(dates, days["etc_mm"], color=ACCENT, linewidth=1.3, label="crop evapotranspiration")
-    axes.plot(dates, -days["depletion_mm"], color=INK, linewidth=1.3, label="root-zone depletion (down)")
+    axes.plot(
+        dates, -days["depletion_mm"], color=INK, linewidth=1.3, label="root-zone depletion (down)"
+    )
     axes.axhline(0, color=GRID, linewidth=1)
     axes.set_ylabel("mm", fontsize=9, color=MUTED)
     _dates(axes)
@@ -211,9 +241,10 @@ def water_balance(days: pd.DataFrame) -> str:
 def _dates(axes: Axes) -> None:
     from matplotlib.dates import ConciseDateFormatter, MonthLocator
 
-    locator = MonthLocator()
+    locator: Any = MonthLocator()  # type: ignore[no-untyped-call]  # matplotlib types it not
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    formatter: Any = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]  # as above
+    axes.xaxis.set_major_formatter(formatter)
 
 
 def _words(name: str) -> str:

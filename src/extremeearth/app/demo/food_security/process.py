@@ -23,7 +23,11 @@ def map_embedded(place: DemoPlace, client: Client, progress: Progress) -> dict[s
     """Start `crop-type` for a box and a time frame, follow its progress, fetch what it made."""
     offered = [process["id"] for process in client.processes()]
     item = _run_crop_type(place, client, "embedded", progress)
-    _fetch(client, item, {"map": place.out / "crop-map-embedded.tif", "features": place.out / "crop-map.parquet"})
+    _fetch(
+        client,
+        item,
+        {"map": place.out / "crop-map-embedded.tif", "features": place.out / "crop-map.parquet"},
+    )
     write_atomic(place.out / "legend.json", json.dumps(item["properties"]["ee:legend"]))
     features = gpd.read_parquet(place.out / "crop-map.parquet")
     return {
@@ -37,7 +41,10 @@ def map_embedded(place: DemoPlace, client: Client, progress: Progress) -> dict[s
 def map_online_and_water(place: DemoPlace, client: Client, progress: Progress) -> dict[str, Any]:
     """Make the same map by the online model, compare the two, and compute the fields' water need."""
     item = _run_crop_type(place, client, "online", progress)
-    online = {"map": place.out / "crop-map-online.tif", "features": place.out / "crop-map-online.parquet"}
+    online = {
+        "map": place.out / "crop-map-online.tif",
+        "features": place.out / "crop-map-online.parquet",
+    }
     _fetch(client, item, online)
     maps_equal = _same_raster(place.out / "crop-map-embedded.tif", online["map"]) and _same_table(
         place.out / "crop-map.parquet", online["features"]
@@ -46,7 +53,9 @@ def map_online_and_water(place: DemoPlace, client: Client, progress: Progress) -
     return {"ok": maps_equal, "maps_equal": maps_equal, "item": item["id"]} | water
 
 
-def _run_crop_type(place: DemoPlace, client: Client, inference: str, progress: Progress) -> dict[str, Any]:
+def _run_crop_type(
+    place: DemoPlace, client: Client, inference: str, progress: Progress
+) -> dict[str, Any]:
     inputs = {
         "bbox": list(place.box.bounds),
         "datetime": str(place.parcel_season),
@@ -86,7 +95,12 @@ def _water(place: DemoPlace, client: Client, progress: Progress) -> dict[str, An
     }
     item = _only_item(client.execute("water-availability", inputs).wait(progress=progress).items())
     _fetch(
-        client, item, {"geojson": place.out / "water-fields.geojson", "table": place.out / "water-fields-daily.parquet"}
+        client,
+        item,
+        {
+            "geojson": place.out / "water-fields.geojson",
+            "table": place.out / "water-fields-daily.parquet",
+        },
     )
     fields = gpd.read_file(place.out / "water-fields.geojson")
     fields.to_parquet(place.out / "water-fields.parquet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
@@ -62,13 +62,22 @@ def write_report(
     """
     found = Findings(out=out, results={o.event: dict(o.result) for o in outcomes})
     rows = [
-        {"event": o.event, "name": o.name, "ok": o.ok, "seconds": f"{o.seconds:.1f}", "kept": o.kept, "told": s.tell(o.result)}
+        asdict(o) | {"seconds": f"{o.seconds:.1f}", "told": s.told(o.result)}
         for s, o in zip(steps, outcomes, strict=True)
-    ]  # fmt: skip
-    blocks = [_crops(found), _models(found), _leaf_area(found), _water(found), _links(found), _question(found)]
+    ]
+    blocks = [
+        _crops(found),
+        _models(found),
+        _leaf_area(found),
+        _water(found),
+        _links(found),
+        _question(found),
+    ]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(
-        package_files("extremeearth.app.demo.food_security").joinpath("templates/report.html").read_text()
+        package_files("extremeearth.app.demo.food_security")
+        .joinpath("templates/report.html")
+        .read_text()
     )
     page = template.render(
         title=TITLE,
@@ -78,7 +87,11 @@ def write_report(
         blocks=blocks,
         credits=CREDITS,
         version=__version__,
-        files=sorted(p.name for p in out.iterdir() if p.is_file() and p.suffix != ".html" and not p.name.startswith(".")),
+        files=sorted(
+            p.name
+            for p in out.iterdir()
+            if p.is_file() and p.suffix != ".html" and not p.name.startswith(".")
+        ),
     )
     write_atomic(out / "report.html", page)
     return out / "report.html"
@@ -87,8 +100,10 @@ def write_report(
 def _lead(found: Findings) -> str:
     ingest, learn, question = found.results[2], found.results[4], found.results[8]
     return (
-        f"{ingest['parcels']} declared parcels and {ingest['cubes']} fields north of Freising in one season: which crop grows where, "
-        f"how sure we are (macro-F1 {learn['network']['macro_f1']:.2f} on parcels the network had not seen), how much water the "
+        f"{ingest['parcels']} declared parcels and {ingest['cubes']} fields north of Freising in one season: "
+        "which crop grows where, "
+        f"how sure we are (macro-F1 {learn['network']['macro_f1']:.2f} on parcels the network had not seen), "
+        "how much water the "
         f"fields need, and what linked data says about it ({question['rows']} rows from two endpoints)."
     )
 
@@ -99,8 +114,10 @@ def _crops(found: Findings) -> Block:
     same = "equal" if found.results[7]["maps_equal"] else "NOT equal"
     return Block(
         title="Crop types",
-        text="Each declared parcel in the colour of the crop that the network sees. The map of the embedded model and the map of the "
-        f"online model are {same}, pixel by pixel and parcel by parcel. The model was trained on these parcels too: read the accuracy below, "
+        text="Each declared parcel in the colour of the crop that the network sees. The map of the embedded "
+        "model and the map of the "
+        f"online model are {same}, pixel by pixel and parcel by parcel. The model was trained on these parcels "
+        "too: read the accuracy below, "
         "not the agreement here.",
         figures=[plots.crop_map(features, legend)],
     )
@@ -113,9 +130,11 @@ def _models(found: Findings) -> Block:
     scores = {name: evaluation["models"][name] for name in evaluation["models"]}
     return Block(
         title="How good the network is",
-        text="Both models are trained and tested on the same spatial folds: parcels that touch or share a block never straddle train and "
+        text="Both models are trained and tested on the same spatial folds: parcels that touch or share a block "
+        "never straddle train and "
         f"test. Overall accuracy {network['overall_accuracy']:.2f}, expected calibration error "
-        f"{network['expected_calibration_error']:.3f}. The map shows where the prediction of a parcel by networks that had not seen it "
+        f"{network['calibration_error']:.3f}. The map shows where the prediction of a parcel by networks that "
+        "had not seen it "
         "differs from the farmer's declaration.",
         figures=[
             plots.score_bars(scores),
@@ -129,12 +148,14 @@ def _models(found: Findings) -> Block:
 def _leaf_area(found: Findings) -> Block:
     table = pd.read_parquet(found.out / "lai-fields.parquet")
     curves = {
-        name: group.set_index("date")["lai"].dropna().sort_index() for name, group in table.groupby("field")
+        str(name): group.set_index("date")["lai"].dropna().sort_index()
+        for name, group in table.groupby("field")
     }
     crops = dict(zip(table["field"], table["crop"], strict=True))
     return Block(
         title="Leaf area index",
-        text="Mean of each trial field on each clear date, retrieved from Sentinel-2 L2A by our own network, which was trained on simulated "
+        text="Mean of each trial field on each clear date, retrieved from Sentinel-2 L2A by our own network, "
+        "which was trained on simulated "
         "canopy spectra. No leaf area was measured on these fields, so this has not been validated here.",
         figures=[plots.lai_curves(curves, crops)],
     )
@@ -145,16 +166,31 @@ def _water(found: Findings) -> Block:
     totals = found.table("water-fields.parquet").sort_values("irrigation_mm", ascending=False)
     neediest = totals.iloc[0]
     rows = [
-        [row.name_, row.crop, round(row.etc_mm), round(row.rain_mm), round(row.irrigation_mm), round(row.lai_max, 1)]
+        [
+            row.name_,
+            row.crop,
+            round(row.etc_mm),
+            round(row.rain_mm),
+            round(row.irrigation_mm),
+            round(row.lai_max, 1),
+        ]
         for row in totals.rename(columns={"name": "name_"}).head(8).itertuples()
     ]
     return Block(
         title="Water",
-        text="Reference evapotranspiration (FAO-56 Penman-Monteith), crop evapotranspiration from leaf area, soil water balance and irrigation "
+        text="Reference evapotranspiration (FAO-56 Penman-Monteith), crop evapotranspiration from leaf area, "
+        "soil water balance and irrigation "
         f"need per field and day, from the real weather. Shown: {neediest['name']}, the field with the largest need.",
         figures=[plots.water_balance(daily[daily["feature_id"] == neediest["feature_id"]])],
         table={
-            "columns": ["field", "crop", "crop ET (mm)", "rain (mm)", "irrigation need (mm)", "largest LAI"],
+            "columns": [
+                "field",
+                "crop",
+                "crop ET (mm)",
+                "rain (mm)",
+                "irrigation need (mm)",
+                "largest LAI",
+            ],
             "rows": rows,
         },
     )
@@ -164,9 +200,13 @@ def _links(found: Findings) -> Block:
     result = found.results[5]
     return Block(
         title="Linked data",
-        text=f"{result['triples']} triples from {result['mapped_rows']} rows by an RML mapping, {result['links']} topological links of parcels "
+        text=f"{result['triples']} triples from {result['mapped_rows']} rows by an RML mapping, "
+        f"{result['links']} topological links of parcels "
         "with farm fields and countries by DE-9IM, and the crop taxonomy and boundaries in a graph of their own.",
-        table={"columns": ["relation", "links"], "rows": [list(pair) for pair in result["links_by_relation"].items()]},
+        table={
+            "columns": ["relation", "links"],
+            "rows": [list(pair) for pair in result["links_by_relation"].items()],
+        },
     )
 
 
@@ -175,8 +215,10 @@ def _question(found: Findings) -> Block:
     same = "equal" if found.results[8]["rows_equal_union"] else "DIFFER from"
     return Block(
         title="A question over two endpoints",
-        text="For each crop group of HCAT: number and area of the parcels in the region where the predicted crop differs from the declared one "
-        f"(prediction by networks that had not seen the parcel). Parcels come from the store, taxonomy and boundaries from a second "
+        text="For each crop group of HCAT: number and area of the parcels in the region where the predicted "
+        "crop differs from the declared one "
+        "(prediction by networks that had not seen the parcel). Parcels come from the store, taxonomy and "
+        "boundaries from a second "
         f"endpoint; the rows {same} those of the same query over the union of both graphs.",
         table={"columns": list(answer.columns), "rows": answer.round(3).to_numpy().tolist()},
         code=(found.out / "question.rq").read_text(),

@@ -6,6 +6,7 @@ import json
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,20 @@ from extremeearth.core.settings import Settings
 
 __all__ = ["DemoOptions", "run_demo"]
 
-REPORTED_WIDTH = 118
+TELL = {
+    1: "project {project}, user {user}, key {key}",
+    2: "{cubes} cubes, {parcels} parcels, {weather_days} days of weather; leaf area index on {clear_dates} dates; "
+    "search finds {items_in_box} items in the box, {cubes_with_little_cloud} cubes with < 10 % cloud",
+    3: "{samples} parcels x {dates} dates x {bands} bands, {class_count} classes, {folds} folds",
+    4: "macro-F1 {network[macro_f1]:.3f} ({network[learner]}), {random_forest[macro_f1]:.3f} (forest); "
+    "ONNX = torch within {onnx_max_difference:.0e}; registered {model}",
+    5: "{triples} triples mapped, {links} links; {reference_triples} triples of taxonomy and boundaries",
+    6: "map of {parcels} parcels by the embedded model",
+    7: "maps equal: {maps_equal}; {fields} fields x {days} days, crop ET {etc_mm:.0f} mm, "
+    "irrigation need {irrigation_mm:.0f} mm on average",
+    8: "{rows} rows from {endpoints} endpoints; equal to the union: {rows_equal_union}",
+}
+"""What came out of each event, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,26 +148,53 @@ def _steps(place: DemoPlace, servers: _Servers) -> list[Step]:
         return result
 
     return [
-        Step(event=1, name="project, user, API key", run=access, keep=False, tell=lambda r:
-             f"project {r['project']}, user {r['user']}, key {r['key']} with {len(r['scopes'])} scopes"),
-        Step(event=2, name="ingest series, parcels, weather; leaf area index", run=lambda p: ingest(place, p), tell=lambda r:
-             f"{r['cubes']} cubes, {r['parcels']} parcels, {r['weather_days']} days of weather; LAI on {r['clear_dates']} clear "
-             f"dates; search finds {r['items_in_box']} items in the box, {r['cubes_with_little_cloud']} cubes with < 10 % cloud"),
-        Step(event=3, name="training dataset with spatial folds", run=lambda p: make_dataset(place, p), tell=lambda r:
-             f"{r['samples']} parcels x {r['dates']} dates x {r['bands']} bands, {len(r['classes'])} classes, {r['folds']} folds"),
-        Step(event=4, name="network and random forest on the same folds", run=lambda p: train_and_register(place, p), tell=lambda r:
-             f"macro-F1 {r['network']['macro_f1']:.3f} ({r['network']['learner']}), {r['random_forest']['macro_f1']:.3f} (forest); "
-             f"ONNX = torch within {r['onnx_max_difference']:.0e}; registered {r['model']}"),
-        Step(event=5, name="linked data, links, GeoSPARQL store", run=lambda p: make_linked_data(place, p), tell=lambda r:
-             f"{r['triples']} triples mapped, {r['links']} links; {r['reference_triples']} triples of taxonomy and boundaries"),
-        Step(event=6, name="crop-type over OGC API - Processes", run=lambda p: map_embedded(place, servers.client, p), keep=False, tell=lambda r:
-             f"map of {r['parcels']} parcels; processors: {', '.join(r['processes'])}"),
-        Step(event=7, name="the same map online; water need", run=lambda p: map_online_and_water(place, servers.client, p), keep=False, tell=lambda r:
-             f"maps equal: {r['maps_equal']}; {r['fields']} fields x {r['days']} days, crop ET {r['etc_mm']:.0f} mm, "
-             f"irrigation need {r['irrigation_mm']:.0f} mm on average"),
-        Step(event=8, name="federated GeoSPARQL question", run=lambda p: ask(place, servers.client, p), keep=False, tell=lambda r:
-             f"{r['rows']} rows from {r['endpoints']} endpoints; equal to the union: {r['rows_equal_union']}"),
-    ]  # fmt: skip
+        Step(event=1, name="project, user, API key", run=access, tell=TELL[1], keep=False),
+        Step(
+            event=2,
+            name="ingest series, parcels, weather; leaf area index",
+            run=partial(ingest, place),
+            tell=TELL[2],
+        ),
+        Step(
+            event=3,
+            name="training dataset with spatial folds",
+            run=partial(make_dataset, place),
+            tell=TELL[3],
+        ),
+        Step(
+            event=4,
+            name="network and random forest on the same folds",
+            run=partial(train_and_register, place),
+            tell=TELL[4],
+        ),
+        Step(
+            event=5,
+            name="linked data, links, GeoSPARQL store",
+            run=partial(make_linked_data, place),
+            tell=TELL[5],
+        ),
+        Step(
+            event=6,
+            name="crop-type over OGC API - Processes",
+            run=lambda progress: map_embedded(place, servers.client, progress),
+            tell=TELL[6],
+            keep=False,
+        ),
+        Step(
+            event=7,
+            name="the same map online; water need",
+            run=lambda progress: map_online_and_water(place, servers.client, progress),
+            tell=TELL[7],
+            keep=False,
+        ),
+        Step(
+            event=8,
+            name="federated GeoSPARQL question",
+            run=lambda progress: ask(place, servers.client, progress),
+            tell=TELL[8],
+            keep=False,
+        ),
+    ]
 
 
 def _title(place: DemoPlace) -> str:

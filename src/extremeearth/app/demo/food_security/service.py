@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,9 @@ def running_servers(
     address = f"http://127.0.0.1:{main.port}"
     with ExitStack() as stack:
         beside = ["graph", "serve", str(reference_graph), "--port", str(reference_port)]
-        second = stack.enter_context(_started(beside, environment_of(settings), logs / "reference.log"))
+        second = stack.enter_context(
+            _started(beside, environment_of(settings), logs / "reference.log")
+        )
         first = stack.enter_context(_started(["serve"], environment_of(main), logs / "server.log"))
         _wait(first, f"{address}/health/ready", logs / "server.log")
         _wait(second, f"{reference}/sparql", logs / "reference.log")
@@ -103,7 +105,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
             said = log.read_text(errors="replace").strip()
             if "is in use" in said:
                 raise PortInUseError(
-                    said.splitlines()[0].removeprefix("Error: "), hint="Name another port with --port."
+                    said.splitlines()[0].removeprefix("Error: "),
+                    hint="Name another port with --port.",
                 )
             raise UnavailableError(f"A server stopped at once; its log is {log}.", hint=said[-500:])
         try:
