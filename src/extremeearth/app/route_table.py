@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,16 @@ def _scope_of(dependency: Any) -> Scope | None:
     return next((s for s in map(_scope_of, dependency.dependencies) if s is not None), None)
 
 
+def _flat(routes: Iterable[Any]) -> Iterator[Any]:
+    """Go through the routes of included routers too; ours are included without a further prefix."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from _flat(included.routes)
+
+
 def route_table(app: FastAPI) -> list[Route]:
     """List every route, sorted by path; what a guard asks for is read off its dependencies."""
     rows = [
@@ -39,7 +50,7 @@ def route_table(app: FastAPI) -> list[Route]:
             scope=_scope_of(route.dependant),
             summary=(route.description or route.name).strip().splitlines()[0],
         )
-        for route in app.routes
+        for route in _flat(app.routes)
         if isinstance(route, APIRoute)
         for method in sorted(route.methods or ())
     ]
