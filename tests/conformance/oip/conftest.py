@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pystac
@@ -62,7 +62,7 @@ def linear_model(seed: int) -> bytes:
 class Keys:
     """Verifier of three keys; which project and rights each has."""
 
-    KNOWN = {
+    KNOWN: ClassVar = {
         "k.infer": ("p", {Scope.SERVING_INFER}),
         "k.read": ("p", {Scope.MODEL_READ}),
         "k.none": ("p", set[Scope]()),
@@ -109,7 +109,8 @@ def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServ
         collection="training-datasets",
     )  # fmt: skip
     card = ModelCard(
-        title="Linear", architecture="linear", intended_use="Tests.", training_data="None.", limits=("Many.",), licence="CC0-1.0"
+        title="Linear", architecture="linear", intended_use="Tests.", training_data="None.", limits=("Many.",),
+        licence="CC0-1.0",
     )  # fmt: skip
     for name, seed, public in (("linear", 1, False), ("linear", 2, False), ("open", 3, True)):
         registry.register(

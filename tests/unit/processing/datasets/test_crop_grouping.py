@@ -26,8 +26,8 @@ def test_every_class_but_other_is_large_enough(codes: list[str | None], least: i
             assert number == len(grouping.classes) - 1
             continue
         assert len(members) >= least
-        for code in members:
-            code = {"3301090400": "3301010600"}.get(code or "", code)
+        for declared in members:
+            code = {"3301090400": "3301010600"}.get(declared or "", declared)
             assert code is not None
             assert code.startswith(crop.hcat_code.rstrip("0"))
 

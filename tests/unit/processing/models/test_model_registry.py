@@ -17,19 +17,32 @@ from extremeearth.core.errors import ConflictError, DataBrokenError, InputError,
 from extremeearth.core.security import ANONYMOUS, Principal
 from extremeearth.data.catalogue import Catalogue
 from extremeearth.infrastructure.objects import open_store
-from extremeearth.processing.models import ModelCard, ModelRegistry, parse_model_name
+from extremeearth.processing.models import ModelCard, ModelRegistry, ModelVersion, parse_model_name
 
 P, Q = (Principal(user_id="u", project_id=name, key_id="k") for name in ("p", "q"))
 Make = Callable[..., bytes]
 
 
+def keep(
+    registry: ModelRegistry,
+    place: SimpleNamespace,
+    card: ModelCard,
+    name: str,
+    onnx: bytes,
+    *,
+    project: str = "p",
+    public: bool = False,
+) -> ModelVersion:
+    """Register a document with the card and source of all tests here."""
+    return registry.register(
+        name, onnx=onnx, card=card, project_id=project, derived_from=place.source, public=public
+    )
+
+
 def test_versions_count_up_and_the_newest_is_given(
     place: SimpleNamespace, card: ModelCard, small_onnx: Make
 ) -> None:
-    made = [
-        place.registry.register("crop-type", onnx=small_onnx(seed=n), card=card, project_id="p", derived_from=place.source)
-        for n in range(3)
-    ]  # fmt: skip
+    made = [keep(place.registry, place, card, "crop-type", small_onnx(seed=n)) for n in range(3)]
     assert [v.version for v in made] == [1, 2, 3]
     assert place.registry.get("crop-type", viewer=P).version == 3
     assert (
@@ -42,7 +55,9 @@ def test_versions_count_up_and_the_newest_is_given(
     assert made[0].days == card.days
 
 
-def test_two_who_register_at_once_get_two_numbers(tmp_path: object, place: SimpleNamespace, card: ModelCard, small_onnx: Make) -> None:  # fmt: skip
+def test_two_who_register_at_once_get_two_numbers(
+    tmp_path: object, place: SimpleNamespace, card: ModelCard, small_onnx: Make
+) -> None:
     database = Database(f"sqlite:///{tmp_path}/c.sqlite")
     database.create_all()
     store = open_store(f"file://{tmp_path}/objects")
@@ -50,24 +65,22 @@ def test_two_who_register_at_once_get_two_numbers(tmp_path: object, place: Simpl
     onnx = small_onnx()
 
     def register(_: int) -> int:
-        return registry.register(
-            "m", onnx=onnx, card=card, project_id="p", derived_from=place.source
-        ).version
+        return keep(registry, place, card, "m", onnx).version
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(register, range(8))) == list(range(1, 9))
     database.close()
 
 
-def test_other_projects_models_do_not_exist_unless_public(place: SimpleNamespace, card: ModelCard, small_onnx: Make) -> None:  # fmt: skip
+def test_other_projects_models_do_not_exist_unless_public(
+    place: SimpleNamespace, card: ModelCard, small_onnx: Make
+) -> None:
     registry = place.registry
-    registry.register("a", onnx=small_onnx(), card=card, project_id="p", derived_from=place.source)
+    keep(registry, place, card, "a", small_onnx())
     for viewer in (Q, ANONYMOUS):
         with pytest.raises(NotFoundError):
             registry.get("a", viewer=viewer)
-    public = registry.register(
-        "b", onnx=small_onnx(), card=card, project_id="p", derived_from=place.source, public=True
-    )
+    public = keep(registry, place, card, "b", small_onnx(), public=True)
     assert registry.get("b", viewer=ANONYMOUS).sha256 == public.sha256
     # nobody can put a model in the place of another: own first, then who came first
     later = registry.register(
@@ -84,10 +97,10 @@ def test_other_projects_models_do_not_exist_unless_public(place: SimpleNamespace
     assert registry.get("b", viewer=P).sha256 == public.sha256
 
 
-def test_the_item_keeps_the_extension_and_the_provenance(place: SimpleNamespace, card: ModelCard, small_onnx: Make) -> None:  # fmt: skip
-    version = place.registry.register(
-        "m", onnx=small_onnx(), card=card, project_id="p", derived_from=place.source
-    )
+def test_the_item_keeps_the_extension_and_the_provenance(
+    place: SimpleNamespace, card: ModelCard, small_onnx: Make
+) -> None:
+    version = keep(place.registry, place, card, "m", small_onnx())
     item = place.catalogue.get("models", version.item.id, viewer=P)
     fields = {k.removeprefix("mlm:"): v for k, v in item.properties.items() if k.startswith("mlm:")}
     known = MLModelProperties.model_validate(fields)
@@ -107,9 +120,7 @@ def test_the_item_keeps_the_extension_and_the_provenance(place: SimpleNamespace,
 def test_a_changed_document_is_not_opened(
     place: SimpleNamespace, card: ModelCard, small_onnx: Make
 ) -> None:
-    version = place.registry.register(
-        "m", onnx=small_onnx(), card=card, project_id="p", derived_from=place.source
-    )
+    version = keep(place.registry, place, card, "m", small_onnx())
     inputs = {"series": np.ones((2, 3, 13), np.float32), "valid": np.ones((2, 3), bool)}
     assert place.registry.open(version).predict(inputs)["probabilities"].shape == (2, 2)
     place.store.put(version.key, small_onnx(seed=1))
@@ -117,25 +128,23 @@ def test_a_changed_document_is_not_opened(
         place.registry.open(version)
 
 
-def test_documents_that_are_no_model_or_reach_elsewhere_are_refused(place: SimpleNamespace, card: ModelCard, small_onnx: Make) -> None:  # fmt: skip
+def test_documents_that_are_no_model_or_reach_elsewhere_are_refused(
+    place: SimpleNamespace, card: ModelCard, small_onnx: Make
+) -> None:
     for document in (b"", b"junk", b"\x80\x04K\x01.", small_onnx(external=True)):
         with pytest.raises(DataBrokenError):
-            place.registry.register(
-                "m", onnx=document, card=card, project_id="p", derived_from=place.source
-            )
+            keep(place.registry, place, card, "m", document)
     with pytest.raises(InputError, match="classes"):
-        place.registry.register(
-            "m", onnx=small_onnx(classes=5), card=card, project_id="p", derived_from=place.source
-        )
+        keep(place.registry, place, card, "m", small_onnx(classes=5))
     assert place.registry.versions("m", viewer=P) == []
 
 
 @pytest.mark.parametrize("name", ["", "A", "../x", "a/b", "-a", "a-", "x" * 49, "a@1", "a b"])
-def test_names_that_could_be_paths_are_refused(name: str, place: SimpleNamespace, card: ModelCard, small_onnx: Make) -> None:  # fmt: skip
+def test_names_that_could_be_paths_are_refused(
+    name: str, place: SimpleNamespace, card: ModelCard, small_onnx: Make
+) -> None:
     with pytest.raises(InputError):
-        place.registry.register(
-            name, onnx=small_onnx(), card=card, project_id="p", derived_from=place.source
-        )
+        keep(place.registry, place, card, name, small_onnx())
     with pytest.raises(NotFoundError):
         place.registry.get(name, viewer=P)
 
@@ -146,15 +155,15 @@ def test_names_with_versions_that_make_no_sense(text: str) -> None:
         parse_model_name(text)
 
 
-def test_a_crowded_name_ends_in_a_clear_error(place: SimpleNamespace, card: ModelCard, small_onnx: Make, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_crowded_name_ends_in_a_clear_error(
+    place: SimpleNamespace, card: ModelCard, small_onnx: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def taken(*_: object, **__: object) -> None:
         raise ConflictError("taken")
 
     monkeypatch.setattr(place.store, "put", taken)
     with pytest.raises(ConflictError, match="No number is free"):
-        place.registry.register(
-            "m", onnx=small_onnx(), card=card, project_id="p", derived_from=place.source
-        )
+        keep(place.registry, place, card, "m", small_onnx())
 
 
 @pytest.mark.parametrize("field", ["title", "intended_use", "training_data", "limits", "licence"])
