@@ -72,6 +72,7 @@ export const m = {
 
   // legend
   legend: 'Legend',
+  legendEntries: 'Colours and what they mean',
   legendNone: 'Switch a layer on to see its legend.',
   predictedCrop: 'Predicted crop',
   irrigationNeed: 'Irrigation need over the season',

@@ -53,11 +53,11 @@ export function chartsOf(series: FeatureSeries): ChartData[] {
     [
       m.chartSoil,
       m.chartSoilUnit,
-      [curve('rain_mm', m.rain, '--c-blue', 'bars'), curve('irrigation_mm', m.irrigation, '--c-orange', 'bars'), curve('depletion_mm', m.depletion, '--c-brown', 'line')],
+      [curve('depletion_mm', m.depletion, '--c-brown', 'line'), curve('rain_mm', m.rain, '--c-blue', 'bars'), curve('irrigation_mm', m.irrigation, '--c-orange', 'bars')],
     ],
   ];
   return charts.flatMap(([title, unit, all]) => {
     const curves = all.filter(hasValues);
-    return curves.length > 0 ? [{ title, unit, days, curves, summary: summarise(title, unit, days, curves[curves.length - 1]) }] : [];
+    return curves.length > 0 ? [{ title, unit, days, curves, summary: summarise(title, unit, days, curves[0]) }] : [];
   });
 }

@@ -10,7 +10,7 @@ function seriesOf(curve: Curve, colourOf: (name: string) => string): UPlot.Serie
   const colour = colourOf(curve.colour);
   const shared: UPlot.Series = { label: curve.label, stroke: colour, width: 1.75, spanGaps: true, points: { show: false } };
   if (curve.form === 'bars') {
-    const bars = UPlot.paths.bars?.({ size: [0.9, 8] });
+    const bars = UPlot.paths.bars?.({ size: [0.9, 8, 2.5] });
     return { ...shared, width: 0, fill: colour, ...(bars ? { paths: bars } : {}) };
   }
   if (curve.form === 'area') return { ...shared, fill: `${colour}2e`, points: { show: true, size: 5, fill: colour, filter: sparse } };

@@ -82,7 +82,7 @@ export class MapView {
   private listen(): void {
     const { events } = this;
     this.map.on('moveend', () => events.moved(this.place()));
-    this.map.on('singleclick', (event) => {
+    this.map.on('click', (event) => {
       if (!this.drawing.getActive()) events.picked(this.hitAt(event.pixel as [number, number]));
     });
     this.map.on('pointermove', (event) => {
@@ -103,9 +103,16 @@ export class MapView {
   }
 
   private makeView(place: MapPlace): View {
-    const view = new View({ projection: this.projection, center: fromLonLat([place.lon, place.lat], this.projection), zoom: place.zoom, maxZoom: MAX_ZOOM, minZoom: 1.5, enableRotation: this.code !== '3857' });
-    view.padding = this.insets;
-    return view;
+    // as an option, the padding counts from the start; set later, it would move the centre
+    return new View({
+      projection: this.projection,
+      center: fromLonLat([place.lon, place.lat], this.projection),
+      zoom: place.zoom,
+      maxZoom: MAX_ZOOM,
+      minZoom: 1.5,
+      enableRotation: this.code !== '3857',
+      padding: this.insets,
+    });
   }
 
   place(): MapPlace {
@@ -213,6 +220,18 @@ export class MapView {
   select(which: [string, string] | null): void {
     this.selection = which;
     this.outline(this.picks, which);
+  }
+
+  /** Moves the map if a panel covers the feature. */
+  reveal(which: [string, string]): void {
+    const box = this.featureBox(which);
+    if (!box) return;
+    const centre = fromLonLat([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], this.projection);
+    const [x = 0, y = 0] = this.map.getPixelFromCoordinate(centre) ?? [];
+    const [width = 0, height = 0] = this.map.getSize() ?? [];
+    const [top, right, bottom, left] = this.insets;
+    const hidden = x < left || x > width - right || y < top || y > height - bottom;
+    if (hidden) this.map.getView().animate({ center: centre, duration: 250 });
   }
 
   /** The box around one feature. */

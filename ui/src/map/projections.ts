@@ -30,12 +30,13 @@ const POLAR_REACH_M = 4_194_304;
 /** Makes `code` known to the map; gives its full name. */
 export async function ensureProjection(code: ProjectionCode): Promise<string> {
   const name = `EPSG:${code}`;
-  const { definition } = PROJECTIONS[code];
+  const { definition, south, north } = PROJECTIONS[code];
   if (definition !== null && !get(name)) {
     const [{ default: proj4 }, { register }] = await Promise.all([import('proj4'), import('ol/proj/proj4.js')]);
     proj4.defs(name, definition);
     register(proj4);
     get(name)?.setExtent([-POLAR_REACH_M, -POLAR_REACH_M, POLAR_REACH_M, POLAR_REACH_M]);
+    get(name)?.setWorldExtent([-180, south, 180, north]);
   }
   return name;
 }

@@ -34,7 +34,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Vary": "Accept-Encoding",
 }
 YEAR_S = 365 * 24 * 3600
 METHODS = ["GET", "HEAD"]
@@ -96,6 +95,8 @@ def _answer(request: Request, file: BuiltFile) -> Response:
     headers = HEADERS | {
         "ETag": tag,
         "Cache-Control": f"public, max-age={YEAR_S}, immutable" if file.lasting else "no-cache",
+        # programs get another document at the page's address
+        "Vary": "Accept-Encoding" if file.lasting else "Accept, Accept-Encoding",
     }
     known = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
     if tag in known or f"W/{tag}" in known:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -17,10 +18,10 @@ from extremeearth.core.problems import install_problem_handlers
 from extremeearth.product.web import BuiltPage, open_page, web_router
 
 
-def _client(page: BuiltPage | None = None) -> TestClient:
+def _client(page: BuiltPage | None = None, **options: Any) -> TestClient:
     app = FastAPI()
     install_problem_handlers(app)
-    app.include_router(web_router(page))
+    app.include_router(web_router(page, **options))
     return TestClient(app)
 
 
@@ -134,6 +135,14 @@ def test_nothing_else_is_served(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_programs_get_the_landing_document_and_browsers_the_page() -> None:
+    client = _client(landing=lambda base: {"base": base})
+    assert client.get("/").json() == {"base": "http://testserver"}
+    page = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "Accept" in page.headers["vary"].split(", "), "a cache would mix the two up"
 
 
 def test_only_reading_is_allowed(client: TestClient) -> None:

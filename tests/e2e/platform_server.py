@@ -1,0 +1,136 @@
+"""A real platform for the browser: the demo's season ingested, a small model, maps, and `extremeearth serve`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START_LIMIT_S = 90.0
+STOP_LIMIT_S = 20.0
+QUICK_EPOCHS = 3
+
+
+@dataclass(frozen=True)
+class RunningPlatform:
+    """Where it answers, and the key of its project."""
+
+    url: str
+    key: str
+
+
+def chromium() -> tuple[str, list[str]] | None:
+    """Where the system's Chromium is and how it is started without asking other servers; `None` without one."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found is None:
+        return None
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return found, [*CHROMIUM_FLAGS, *(["--no-sandbox"] if as_root else [])]
+
+
+def seed_platform(home: Path, data: Path | None) -> str:
+    """Fill the platform in `home` as the demo does, with a model that is trained only briefly; give the key."""
+    from extremeearth.app.demo.food_security.access import open_access
+    from extremeearth.app.demo.food_security.ingest import ingest
+    from extremeearth.app.demo.food_security.learn import DATASET, MODEL, make_dataset
+    from extremeearth.app.demo.food_security.place import DemoPlace
+    from extremeearth.core.progress import SILENT
+    from extremeearth.core.settings import Settings
+    from extremeearth.processing.datasets import DATASETS, load_dataset
+    from extremeearth.processing.learning import TrainingPlan, export_onnx, train_network
+    from extremeearth.processing.models import crop_model_card
+
+    place = DemoPlace(out=home.parent, data=data, settings=Settings(home=home))
+    try:
+        place.token, _ = open_access(place, SILENT)
+        ingest(place, SILENT)
+        make_dataset(place, SILENT)
+        dataset = load_dataset(store=place.platform.store, prefix=f"{DATASETS}/{DATASET}")
+        model = train_network(dataset, seed=1, plan=TrainingPlan(epochs=QUICK_EPOCHS))
+        exported = export_onnx(model, samples=dataset.samples, valid=dataset.valid)
+        project = place.principal.project_id
+        assert project is not None
+        place.platform.registry.register(
+            MODEL,
+            onnx=exported.onnx,
+            card=crop_model_card(dataset, model, [], source="test", real=place.archive.real),
+            project_id=project,
+            public=True,
+            derived_from=place.platform.catalogue.get(DATASETS, DATASET, viewer=place.principal),
+        )
+        box = list(place.box.bounds)
+        place.run_here(
+            "crop-type", {"bbox": box, "datetime": str(place.parcel_season), "public": True}, SILENT
+        )
+        for targets in ("parcels", "fields"):
+            inputs = {
+                "bbox": box,
+                "datetime": str(place.season),
+                "targets": targets,
+                "yields": False,
+                "public": True,
+            }
+            place.run_here("water-availability", inputs, SILENT)
+        return place.token
+    finally:
+        place.close()
+
+
+@contextmanager
+def served(home: Path, log: Path) -> Iterator[str]:
+    """Serve the platform in `home` on a free port; give its address."""
+    from extremeearth.app.server import free_port
+
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = os.environ | {"EXTREMEEARTH_HOME": str(home), "EXTREMEEARTH_PORT": str(port)}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "extremeearth", "serve", "--port", str(port)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, f"{url}/health/ready", log)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(url, timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
