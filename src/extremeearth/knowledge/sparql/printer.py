@@ -127,7 +127,9 @@ def _expression(e: s.Expression) -> str:  # noqa: PLR0911 - one return for each 
     if isinstance(e, s.Arithmetic):
         return _operand(e.first) + "".join([f" {o} {_operand(x)}" for o, x in e.rest])
     if isinstance(e, s.Negation):
-        return f"{e.operator}{_operand(e.operand)}"
+        inner = _operand(e.operand)
+        # `-(1)` is a negation, `-1` a number
+        return f"{e.operator}({inner})" if inner[0] in "0123456789." else e.operator + inner
     if isinstance(e, s.BuiltIn):
         return _call(_SPELLING.get(e.name, e.name), e.arguments)
     if isinstance(e, s.FunctionCall):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import io
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import pyoxigraph as ox
 
@@ -21,26 +20,31 @@ from extremeearth.core.errors import (
     DataMissingError,
     InputError,
     LimitError,
-    QuerySyntaxError,
     StorageError,
 )
 from extremeearth.knowledge.sparql import Iri, parse_query, parse_update
 from extremeearth.knowledge.sparql.syntax import Load
 from extremeearth.knowledge.sparql.walk import count_triple_patterns, services_of
 from extremeearth.knowledge.store.contract import LoadReport, Source
+from extremeearth.knowledge.store.documents import opened, whole_xml
+from extremeearth.knowledge.store.engine import (
+    dataset_options,
+    functions_until,
+    graph_node,
+    read_answer,
+    translated,
+    with_using,
+)
 from extremeearth.knowledge.store.formats import rdf_format
-from extremeearth.knowledge.store.functions import AGGREGATES, FUNCTIONS
-from extremeearth.knowledge.store.results import Row, Solutions, Triples
+from extremeearth.knowledge.store.functions import AGGREGATES
+from extremeearth.knowledge.store.results import Solutions, Triples
 from extremeearth.knowledge.store.terms import from_oxigraph, to_oxigraph
 from extremeearth.knowledge.store.workers import Deadline, Workers
 
 __all__ = ["EmbeddedGraph", "open_graph"]
 
-T = TypeVar("T")
-
 MAX_TRIPLE_PATTERNS = 1_000
 """Most triple patterns in one query: the planner below is recursive."""
-CHECK_EVERY = 256
 
 
 def open_graph(
@@ -172,16 +176,16 @@ class EmbeddedGraph:
             )
         deadline = Deadline(timeout_s)
         most = self.row_limit if row_limit is None else row_limit
-        chosen = _dataset(default_graphs, named_graphs)
+        chosen = dataset_options(default_graphs, named_graphs)
 
         def answer() -> Solutions | bool | Triples:
             # The printed query, so that what counts is how our own parser read it.
-            with _translated():
+            with translated():
                 found = self._store.query(
-                    str(parsed), base_iri=base, custom_functions=_until(deadline),
+                    str(parsed), base_iri=base, custom_functions=functions_until(deadline),
                     custom_aggregate_functions=AGGREGATES, **chosen,
                 )  # fmt: skip
-                return _read(found, most=most, deadline=deadline)
+                return read_answer(found, most=most, deadline=deadline)
 
         return self._workers.run(answer, deadline=deadline)
 
@@ -195,7 +199,7 @@ class EmbeddedGraph:
 
     def read_graph(self, graph: str | None) -> Triples:
         """Give all triples of a graph; of the default graph for `None`."""
-        quads = self._store.quads_for_pattern(None, None, None, _graph_node(graph))
+        quads = self._store.quads_for_pattern(None, None, None, graph_node(graph))
         triples: list[Any] = [
             (from_oxigraph(q.subject), from_oxigraph(q.predicate), from_oxigraph(q.object))
             for q in quads
@@ -235,15 +239,15 @@ class EmbeddedGraph:
                 "An update does not fetch from other servers.", hint="Fetch the file and load it."
             )
         if default_graphs is not None or named_graphs is not None:
-            text = _with_using(parsed, default_graphs or (), named_graphs or ())
+            text = with_using(parsed, default_graphs or (), named_graphs or ())
         deadline = Deadline(timeout_s)
 
         def change() -> None:
-            with self._writing(), _translated():
+            with self._writing(), translated():
                 self._store.update(
                     text,
                     base_iri=base,
-                    custom_functions=_until(deadline),
+                    custom_functions=functions_until(deadline),
                     custom_aggregate_functions=AGGREGATES,
                 )
 
@@ -305,11 +309,12 @@ class EmbeddedGraph:
             )
         if base is None and isinstance(source, Path):
             base = source.absolute().as_uri()
-        target = _graph_node(graph)
+        target = graph_node(graph)
         started = time.perf_counter()
-        with _opened(source) as stream, self._writing():
+        with opened(source) as given, self._writing():
             before = len(self._store)
             try:
+                stream = whole_xml(given) if found == ox.RdfFormat.RDF_XML else given
                 if replace:
                     before = self._replace(stream, found, target, base)
                 else:
@@ -359,7 +364,7 @@ class EmbeddedGraph:
 
     def drop_graph(self, graph: str | None) -> None:
         """Remove a graph with its triples; empty the default graph for `None`."""
-        name = "DEFAULT" if graph is None else f"GRAPH {_graph_node(graph)}"
+        name = "DEFAULT" if graph is None else f"GRAPH {graph_node(graph)}"
         with self._writing():
             self._store.update(f"DROP SILENT {name}")
 
@@ -370,135 +375,8 @@ class EmbeddedGraph:
         del self._store
 
     @contextmanager
-    def _writing(self) -> Any:
+    def _writing(self) -> Iterator[None]:
         if self.read_only:
             raise AccessError("The store is open for reading only.", hint="Open it for writing.")
         with self._write:
             yield
-
-
-# ---------------------------------------------------------------------------------------- pieces
-
-
-def _graph_node(graph: str | None) -> Any:
-    return ox.DefaultGraph() if graph is None else to_oxigraph(Iri(graph))
-
-
-def _dataset(default: Sequence[str] | None, named: Sequence[str] | None) -> dict[str, Any]:
-    if not default and not named:
-        return {}
-    return {
-        "default_graph": [_graph_node(g) for g in default or ()],
-        "named_graphs": [_graph_node(g) for g in named or ()],
-    }
-
-
-def _with_using(parsed: Any, default: Sequence[str], named: Sequence[str]) -> str:
-    """Put the graphs of the protocol in place of USING (SPARQL 1.1 Protocol, section 2.2.3)."""
-    from dataclasses import replace
-
-    from extremeearth.knowledge.sparql.syntax import DatasetClause, DeleteWhere, Modify
-
-    using = DatasetClause(tuple(map(Iri, default)), tuple(map(Iri, named)))
-    operations = []
-    for operation in parsed.operations:
-        if isinstance(operation, DeleteWhere):
-            raise InputError(
-                "DELETE WHERE has no USING.", hint="Write DELETE { ... } WHERE { ... }."
-            )
-        if isinstance(operation, Modify):
-            if operation.using or operation.graph is not None:
-                raise InputError(
-                    "Graphs are named both in the update and in the request.",
-                    hint="Name them in one place.",
-                )
-            operation = replace(operation, using=using)  # noqa: PLW2901 - the changed one takes its place
-        operations.append(operation)
-    return str(replace(parsed, operations=tuple(operations)))
-
-
-def _until(deadline: Deadline) -> dict[Any, Callable[..., Any]]:
-    """Give the functions; after the deadline each is an error, so that a query given up ends sooner."""
-
-    def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *terms: None if deadline.passed else function(*terms)
-
-    return {name: bounded(function) for name, function in FUNCTIONS.items()}
-
-
-def _read(found: Any, *, most: int | None, deadline: Deadline) -> Solutions | bool | Triples:
-    if isinstance(found, ox.QueryBoolean):
-        return bool(found)
-    known: dict[Any, Any] = {}
-
-    def term(value: Any) -> Any:
-        if value is None:
-            return None
-        mine = known.get(value)
-        if mine is None:
-            mine = known[value] = from_oxigraph(value)
-        return mine
-
-    rows: list[Any] = []
-    solutions = isinstance(found, ox.QuerySolutions)
-    for item in found:
-        if most is not None and len(rows) >= most:
-            raise LimitError(
-                f"The answer has more than {most} rows.", hint="Ask for less, e.g. with a LIMIT."
-            )
-        if len(rows) % CHECK_EVERY == 0:
-            deadline.check()
-        rows.append(tuple(map(term, item)))
-    if solutions:
-        names: tuple[str, ...] = tuple(v.value for v in found.variables)
-        answer: list[Row] = rows
-        return Solutions(names, answer)
-    return Triples(list(dict.fromkeys(rows)))
-
-
-@contextmanager
-def _translated() -> Any:
-    try:
-        yield
-    except SyntaxError as err:
-        # The parser of the engine is asked after ours: what only it refuses is told in its words.
-        raise QuerySyntaxError(f"The query was refused: {err}.", hint="Check it.") from err
-    except (RuntimeError, ValueError) as err:
-        raise InputError(
-            f"The query cannot be answered: {err}.", hint="Check the functions it uses."
-        ) from err
-    except OSError as err:
-        raise StorageError(
-            f"The store cannot be read or written: {err}.", hint="Check the disk."
-        ) from err
-
-
-@contextmanager
-def _opened(source: Source) -> Any:
-    """Give a binary stream, unpacked where its first bytes say gzip."""
-    if isinstance(source, Path):
-        try:
-            raw: IO[bytes] = source.open("rb")
-        except FileNotFoundError as err:
-            raise DataMissingError(f"There is no file {source}.", hint="Check the name.") from err
-        except OSError as err:
-            raise DataBrokenError(
-                f"{source} cannot be read: {err.strerror}.", hint="Check your rights."
-            ) from err
-    elif isinstance(source, bytes):
-        raw = io.BytesIO(source)
-    else:
-        raw = source
-    buffered = raw if isinstance(raw, io.BytesIO) else io.BufferedReader(raw, 1 << 20)  # type: ignore[type-var]  # any readable
-    try:
-        packed = (
-            buffered.peek(2)[:2]
-            if isinstance(buffered, io.BufferedReader)
-            else buffered.getvalue()[:2]
-        ) == b"\x1f\x8b"
-        yield gzip.open(buffered, "rb") if packed else buffered
-    finally:
-        if isinstance(source, Path):
-            buffered.close()
-        elif isinstance(buffered, io.BufferedReader):
-            buffered.detach()

@@ -342,7 +342,7 @@ FUNCTIONS: dict[Any, Function] = {
 }
 """Every ``geof:`` function, by its IRI."""
 
-AGGREGATES: dict[Any, Callable[[], _Collected]] = {
+AGGREGATES: dict[Any, Callable[[], Any]] = {
     ox.NamedNode(GEOF.aggUnion): _aggregate(shapely.union_all),
     ox.NamedNode(GEOF.aggBoundingBox): _aggregate(lambda g: shapely.box(*shapely.total_bounds(g))),
     ox.NamedNode(GEOF.aggBoundingCircle): _aggregate(

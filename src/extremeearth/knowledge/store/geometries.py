@@ -28,8 +28,8 @@ __all__ = ["Shape", "buffer_m", "distance_m", "read_shape", "same_crs", "to_lonl
 
 _WGS84 = Geod(ellps="WGS84")
 _LONLAT = crs_from_iri(CRS84)
-SEGMENT_DEGREES = 0.5
-"""Longest straight piece in longitude and latitude before a line is cut, so that projections bend it."""
+SEGMENT_DEGREES, MOST_SEGMENTS = 0.02, 2_000
+"""Longest piece of a line, straight in longitude and latitude, before it is cut so that projections bend it."""
 ROUNDS = 4
 """How often the plane of a distance is laid anew around the closest points."""
 WIDEST_DEGREES = 180.0
@@ -119,38 +119,41 @@ class _Plane:
     def project(self, geometry: Any) -> Any:
         """Move a geometry from longitude and latitude into the plane, in metres."""
 
-        def move(x: Any, y: Any) -> tuple[Any, Any]:
+        def move(x: Any, y: Any) -> Any:
             here = np.full(x.shape, self.longitude), np.full(x.shape, self.latitude)
             azimuth, _, length = _WGS84.inv(*here, x, y)
             angle = np.radians(azimuth)
             return length * np.sin(angle), length * np.cos(angle)
 
-        return shapely.transform(geometry, move, interleaved=False)
+        return shapely.transform(geometry, move, interleaved=False)  # type: ignore[arg-type]  # the stub knows only interleaved ones
 
     def lift(self, geometry: Any) -> Any:
         """Move a geometry of the plane back to longitude and latitude."""
 
-        def move(x: Any, y: Any) -> tuple[Any, Any]:
+        def move(x: Any, y: Any) -> Any:
             here = np.full(x.shape, self.longitude), np.full(x.shape, self.latitude)
             longitude, latitude, _ = _WGS84.fwd(*here, np.degrees(np.arctan2(x, y)), np.hypot(x, y))
             return longitude, latitude
 
-        return shapely.transform(geometry, move, interleaved=False)
+        return shapely.transform(geometry, move, interleaved=False)  # type: ignore[arg-type]  # as above
 
 
 def _bent(geometry: Any) -> Any:
     """Cut long straight lines, so that they follow the parallels they were drawn on."""
     if geometry.geom_type in ("Point", "MultiPoint"):
         return geometry
-    return shapely.segmentize(geometry, SEGMENT_DEGREES)
+    west, south, east, north = geometry.bounds
+    longest = max(SEGMENT_DEGREES, max(east - west, north - south) / MOST_SEGMENTS)
+    return shapely.segmentize(geometry, longest)
 
 
 def distance_m(first: Shape, second: Shape) -> float:
     """Give the shortest distance on the ellipsoid in metres.
 
     Two points are measured by the geodesic. For other shapes, the pair of closest points is sought in an azimuthal
-    equidistant plane, which is laid anew around the pair until the geodesic between them gets no shorter; distances
-    near the centre of that plane are true, so the error is far below a millimetre at 100 km.
+    equidistant plane, which is laid anew around the pair until the geodesic between them gets no shorter. Edges are
+    straight in longitude and latitude; they are cut every 0.02 degrees, which keeps the error below 2 cm at 80 degrees
+    of latitude for shapes up to 40 degrees across.
 
     Raises
     ------

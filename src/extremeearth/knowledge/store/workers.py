@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -59,6 +60,13 @@ class _Outcome(Generic[T]):
         self.error: BaseException | None = None
 
 
+def _release(error: BaseException | None) -> None:
+    """Let go of what failed frames hold: a cursor of the engine must be dropped in the thread that made it."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
 class Workers:
     """Runs functions in threads of their own; too many given up at once make new ones wait outside.
 
@@ -99,8 +107,9 @@ class Workers:
         def work() -> None:
             try:
                 outcome.value = function()
-            except BaseException as err:  # noqa: BLE001 - handed to the caller, who raises it
-                outcome.error = err
+            except BaseException as err:
+                _release(err)
+                outcome.error = err  # the caller raises it
             with self._lock:
                 outcome.done.set()
                 if left.is_set():
