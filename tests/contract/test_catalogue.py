@@ -51,9 +51,7 @@ BOB = Principal(user_id="b", project_id="bob", key_id="kb", scopes=frozenset(Sco
 START = datetime(2018, 3, 1, tzinfo=UTC)
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))]
-)
+@pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
         made = Database(f"sqlite:///{tmp_path}/catalogue.sqlite")

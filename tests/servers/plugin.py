@@ -8,8 +8,12 @@ import pytest
 from tests.servers.postgres import fresh_database, running_postgres
 from tests.servers.swift import SwiftServer, running_swift
 
-GROUPS = {"postgres_server": "postgres", "swift_server": "swift"}
-"""Tests that use the fixture run on the same worker, so that the server starts once."""
+GROUP = "servers"
+"""Tests that use a server run on the same worker, so that each server starts once."""
+
+FIXTURES = frozenset({"postgres_server", "swift_server"})
+PARAMETERS = frozenset({"postgres", "postgresql", "swift", "servers"})
+"""What a suite over several back ends calls those that are servers."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -17,9 +21,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
-        for fixture, group in GROUPS.items():
-            if fixture in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(group))
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if FIXTURES & set(getattr(item, "fixturenames", ())) or PARAMETERS & {
+            value for value in parameters.values() if isinstance(value, str)
+        }:
+            item.add_marker(pytest.mark.xdist_group(GROUP))
 
 
 @pytest.fixture(scope="session")

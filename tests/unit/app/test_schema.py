@@ -41,7 +41,6 @@ def test_history_and_tables_agree_on_sqlite(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.xdist_group("postgres")
 def test_history_and_tables_agree_on_postgresql(postgres_url: str) -> None:
     database = Database(postgres_url)
     upgrade(database)
