@@ -45,8 +45,11 @@ def chromium() -> tuple[str, list[str]] | None:
     return found, [*CHROMIUM_FLAGS, *(["--no-sandbox"] if as_root else [])]
 
 
-def seed_platform(home: Path, data: Path | None) -> str:
-    """Fill the platform in `home` as the demo does, with a model that is trained only briefly; give the key."""
+def seed_platform(home: Path, data: Path | None, *, epochs: int | None = QUICK_EPOCHS) -> str:
+    """Fill the platform in `home` as the demo does and give the key.
+
+    The model is trained only briefly, unless `epochs` says otherwise; `None` means as long as the demo does.
+    """
     from extremeearth.app.demo.food_security.access import open_access
     from extremeearth.app.demo.food_security.ingest import ingest
     from extremeearth.app.demo.food_security.learn import DATASET, MODEL, make_dataset
@@ -63,7 +66,9 @@ def seed_platform(home: Path, data: Path | None) -> str:
         ingest(place, SILENT)
         make_dataset(place, SILENT)
         dataset = load_dataset(store=place.platform.store, prefix=f"{DATASETS}/{DATASET}")
-        model = train_network(dataset, seed=1, plan=TrainingPlan(epochs=QUICK_EPOCHS))
+        model = train_network(
+            dataset, seed=1, plan=None if epochs is None else TrainingPlan(epochs=epochs)
+        )
         exported = export_onnx(model, samples=dataset.samples, valid=dataset.valid)
         project = place.principal.project_id
         assert project is not None

@@ -33,6 +33,7 @@ export class BaseMap {
   readonly below: VectorLayer[];
   readonly above: VectorLayer[];
   private worlds: World[] = [];
+  private palette: Palette | null = null;
   private shown: { projection: MapProjection; name: string } | null = null;
 
   constructor() {
@@ -43,6 +44,7 @@ export class BaseMap {
   /** Draws the coarse world at once and the fine one when it has come. */
   async show(projection: MapProjection, name: string, detail: 'coarse' | 'fine' = 'fine'): Promise<void> {
     this.shown = { projection, name };
+    if (this.palette) this.paint(this.palette);
     for (const [index, url] of [coarseUrl, fineUrl].slice(0, detail === 'fine' ? 2 : 1).entries()) {
       this.worlds[index] ??= await load(url);
       if (this.shown.projection === projection) this.draw(this.worlds[index] as World, projection, name, index === 0);
@@ -50,8 +52,11 @@ export class BaseMap {
   }
 
   paint(palette: Palette): void {
+    this.palette = palette;
+    // around a pole, the edge that closes a ring through it is no coast
+    const coast = this.shown?.projection.code === '3857' ? new Stroke({ color: palette.coast, width: 0.6 }) : null;
     const [land, lines] = this.below as [VectorLayer, VectorLayer];
-    land.setStyle(new Style({ fill: new Fill({ color: palette.land }), stroke: new Stroke({ color: palette.coast, width: 0.6 }) }));
+    land.setStyle(new Style({ fill: new Fill({ color: palette.land }), ...(coast ? { stroke: coast } : {}) }));
     lines.setStyle(new Style({ stroke: new Stroke({ color: palette.border, width: 0.9 }) }));
     this.above[0]?.setStyle((feature, resolution) => {
       const size = feature.get('size') as number;
