@@ -14,7 +14,7 @@ from extremeearth.processing.datasets import spatial_folds
 
 def squares(seed: int, count: int) -> list[shapely.Geometry]:
     random = np.random.default_rng(seed)
-    corners = (*random.uniform(0, 4000, (count, 2)), 500000, 5300000)
+    corners = random.uniform(0, 4000, (count, 2)) + np.array([500_000, 5_300_000])
     side = random.uniform(20, 250, count)
     return [shapely.box(x, y, x + s, y + s) for (x, y), s in zip(corners, side, strict=True)]
 
