@@ -2,6 +2,7 @@
 
 from extremeearth.core.boxes import LONLAT, Box, as_box, as_crs, grid_over, local_crs
 from extremeearth.core.geodesy import area_m2, length_m, transform
+from extremeearth.core.http import SafeClient
 from extremeearth.core.progress import SILENT, CancelToken, Progress, Task, progress_for
 from extremeearth.core.settings import Settings
 from extremeearth.core.times import TimeRange, as_instant, as_time_range, format_instant
@@ -12,6 +13,7 @@ __all__ = [
     "Box",
     "CancelToken",
     "Progress",
+    "SafeClient",
     "Settings",
     "Task",
     "TimeRange",

@@ -30,11 +30,13 @@ from extremeearth.core.http import SafeClient
         "http://example.org/", "HTTP://example.org/", "https://", "https:///a", "https://user:secret@example.org/",
         "https://example.org@127.0.0.1/", "https://example.org\\@127.0.0.1/", "https://exa mple.org/",
         "https://example.org:0/", "https://example.org:99999/", "https://example.org\r\nHost: a/", "https://例え.jp/",
-        "https://①②⑦.0.0.1/", "https://%31%32%37.0.0.1/", "https://-a.example/", "https://a..b/", "https://" + "a" * 300,
+        "https://①②⑦.0.0.1/", "https://%31%32%37.0.0.1/", "https://-a.example/", "https://a..b/",
+        "https://" + "a" * 300,
         # odd spellings of 127.0.0.1 and others
         "https://2130706433/", "https://0x7f000001/", "https://0x7f.0.0.1/", "https://0177.0.0.1/", "https://127.1/",
         "https://127.0.1/", "https://017700000001/", "https://127.0.0.1./", "https://127.0.0.01/", "https://0/",
-        "https://1.2.3.4.5/", "https://256.1.1.1/", "https://[::1%25lo]/", "https://[::ffff:127.0.0.1%1]/",
+        "https://1.2.3.4.5/",
+        "https://256.1.1.1/", "https://[::1%25lo]/", "https://[::ffff:127.0.0.1%1]/",
     ],
 )  # fmt: skip
 def test_urls_that_are_refused_by_their_spelling(url: str) -> None:
@@ -71,7 +73,7 @@ def test_public_addresses_pass(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "0.0.0.0", "224.0.0.1", "fd00:ec2::254", "::", "fe80::1"]
-)  # noqa: S104
+)
 def test_no_list_allows_metadata_and_the_like(address: str) -> None:
     with pytest.raises(AddressRefusedError):
         check_address(address, allowed=True)

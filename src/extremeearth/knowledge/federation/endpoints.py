@@ -121,11 +121,8 @@ class _Local:
         def node(term: Term) -> Any:
             made = known.get(term)
             if made is None:
-                if isinstance(term, BlankNode):
-                    made = ox.BlankNode(prefix + term.label)
-                else:
-                    made = to_oxigraph(term)
-                known[term] = made
+                own = BlankNode(prefix + term.label) if isinstance(term, BlankNode) else term
+                made = known[term] = to_oxigraph(own)
             return made
 
         return [ox.Quad(node(s), node(p), node(o)) for s, p, o in found]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from extremeearth.core.errors import ExtremeEarthError, InputError, RemoteError
 from extremeearth.core.http import SafeClient
+from extremeearth.knowledge.federation.channel import Fetched, Request
 from extremeearth.knowledge.federation.endpoints import (
     Endpoint,
     Member,
@@ -14,7 +15,7 @@ from extremeearth.knowledge.federation.endpoints import (
     failure_of,
     names_of,
 )
-from extremeearth.knowledge.federation.fetching import Fetched, Request, fetch
+from extremeearth.knowledge.federation.fetching import fetch
 from extremeearth.knowledge.federation.planning import plan_query
 from extremeearth.knowledge.sparql import Iri, parse_query
 from extremeearth.knowledge.sparql import syntax as s

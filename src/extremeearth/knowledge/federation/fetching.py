@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
-import pyoxigraph as ox
-
-from extremeearth.core.errors import ExtremeEarthError, InputError, LimitError
-from extremeearth.knowledge.federation.endpoints import Member, failure_of
-from extremeearth.knowledge.federation.planning import (
-    GEOF,
-    Level,
-    Want,
-    rename_apart,
-    uses_geosparql,
-    wants_of,
+from extremeearth.core.errors import InputError
+from extremeearth.knowledge.federation.channel import (
+    Channel,
+    Fetched,
+    Request,
+    SplitBlankNodesError,
 )
+from extremeearth.knowledge.federation.endpoints import Member
+from extremeearth.knowledge.federation.soundness import GEOF, uses_geosparql
 from extremeearth.knowledge.federation.space import box_around, partner_of
+from extremeearth.knowledge.federation.subqueries import (
+    TRUE,
+    Values,
+    element,
+    inside,
+    narrow,
+    restriction,
+    shape,
+    values_of,
+    where,
+)
+from extremeearth.knowledge.federation.wants import Level, Want, rename_apart, wants_of
 from extremeearth.knowledge.sparql import syntax as s
-from extremeearth.knowledge.sparql.scope import variables_of
-from extremeearth.knowledge.sparql.terms import XSD_STRING, BlankNode, Iri, Literal, Term, Variable
+from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal, Term, Variable
 from extremeearth.knowledge.store.terms import from_oxigraph
 from extremeearth.knowledge.store.workers import Deadline
 
-__all__ = ["Fetched", "Request", "fetch"]
-
-T = TypeVar("T")
-Values = Mapping[Variable, frozenset[Term]]
+__all__ = ["fetch"]
 
 BATCH = 200
 """Values sent in one request over the network."""
@@ -40,52 +44,6 @@ MANY_VALUES = 20_000
 """With more values of a variable than this, the pattern is fetched without them."""
 WIDE = 5
 """A pattern with fewer matches than so many times the values is fetched whole: one request, not many."""
-PROBE = (
-    f"SELECT (<{GEOF}sfIntersects>('POINT(10 80)'^^<http://www.opengis.net/ont/geosparql#wktLiteral>, "
-    "'<http://www.opengis.net/def/crs/EPSG/0/4326> POINT(80 10)'"
-    "^^<http://www.opengis.net/ont/geosparql#wktLiteral>) AS ?yes) WHERE { }"
-)
-"""Asks whether an endpoint knows ``geof:`` and the axis order of EPSG:4326: only then may it filter for us."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request that was made: to whom, what for, its text, how much came back and how long it took."""
-
-    endpoint: str
-    purpose: str
-    text: str
-    triples: int
-    seconds: float
-
-
-@dataclass(slots=True, kw_only=True)
-class Fetched:
-    """What came together.
-
-    Attributes
-    ----------
-    store
-        The triples, in their graphs.
-    sources
-        For each pattern, the names of the endpoints that can match it.
-    requests
-        Every request that was made.
-    failures
-        Endpoints that failed, with what they said; only where partial answers are allowed.
-    """
-
-    store: ox.Store = field(default_factory=ox.Store)
-    sources: dict[Want, tuple[str, ...]] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
-    failures: dict[str, str] = field(default_factory=dict)
-
-
-class _SplitBlankNodes(Exception):  # noqa: N818 - a signal between functions of this module, never raised out of it
-    """An endpoint gave blank nodes in more than one answer: they cannot be told apart or together."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
 
 
 def fetch(
@@ -122,15 +80,21 @@ def fetch(
         More than `most_triples` came.
     """
     whole: set[int] = set()
+    earlier: list[Request] = []
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="federation") as pool:
         while True:
-            run = _Run(members, dataset, deadline, most_triples, partial, whole, pool)
+            channel = Channel(
+                members, deadline=deadline, most_triples=most_triples, partial=partial
+            )
+            run = _Run(channel, dataset=dataset, whole=frozenset(whole), pool=pool)
             try:
                 run.everything(level)
-            except _SplitBlankNodes as split:
+            except SplitBlankNodesError as split:
                 whole.add(split.at)
+                earlier += channel.fetched.requests
             else:
-                return run.fetched
+                channel.fetched.requests[:0] = earlier
+                return channel.fetched
 
 
 class _Run:
@@ -138,88 +102,15 @@ class _Run:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        channel: Channel,
+        *,
         dataset: s.DatasetClause,
-        deadline: Deadline,
-        most_triples: int,
-        partial: bool,
-        whole: set[int],
+        whole: frozenset[int],
         pool: ThreadPoolExecutor,
     ) -> None:
-        self.members, self.dataset, self.deadline = members, dataset, deadline
-        self.most_triples, self.partial, self.whole, self.pool = most_triples, partial, whole, pool
-        self.fetched = Fetched()
+        self.channel, self.members, self.fetched = channel, channel.members, channel.fetched
+        self.dataset, self.whole, self.pool = dataset, whole, pool
         self.relevant: dict[Want, tuple[int, ...]] = {}
-        self.graphs: dict[Want, tuple[Iri, ...]] = {}
-        self.answers_with_triples = [0] * len(members)
-        self.gave_blanks = [False] * len(members)
-        self.knows_geosparql: dict[int, bool] = {}
-
-    # -------------------------------------------------------------------------------- requests
-
-    def ask(self, at: int, work: Callable[[Member, float], T]) -> T | None:
-        """Let one member work; a failure is raised, or noted where partial answers are allowed."""
-        member = self.members[at]
-        name = member.endpoint.name
-        if name in self.fetched.failures:
-            return None
-        self.deadline.check()
-        try:
-            left = self.deadline.remaining_s
-            # Where the answer may be partial, one slow endpoint must not use up the time of all.
-            return work(member, min(left, self.deadline.seconds / 3) if self.partial else left)
-        except ExtremeEarthError as err:
-            failure = failure_of(member.endpoint, err)
-            if not self.partial or self.deadline.passed:
-                raise failure from err
-            self.fetched.failures[name] = failure.message
-            return None
-
-    def rows(self, at: int, text: str, purpose: str) -> list[tuple[Term | None, ...]]:
-        """Send a SELECT to one member."""
-        started = time.perf_counter()
-        found = self.ask(at, lambda member, left: member.rows(text, timeout_s=left))
-        self._note(at, purpose, text, 0, started)
-        return [] if found is None else list(found.rows)
-
-    def _note(self, at: int, purpose: str, text: str, triples: int, started: float) -> None:
-        self.fetched.requests.append(
-            Request(
-                endpoint=self.members[at].endpoint.name, purpose=purpose, text=text, triples=triples,
-                seconds=time.perf_counter() - started,
-            )
-        )  # fmt: skip
-
-    def triples(self, at: int, query: s.ConstructQuery, purpose: str, graph: Iri | None) -> None:
-        """Send a CONSTRUCT to one member and keep what comes."""
-        endpoint = self.members[at].endpoint
-        stable = endpoint.graph is not None or endpoint.stable_blank_nodes
-        prefix = f"e{at}x" if stable else f"e{at}r{self.answers_with_triples[at]}x"
-        text = str(query)
-        started = time.perf_counter()
-        quads = (
-            self.ask(at, lambda member, left: member.quads(text, prefix=prefix, timeout_s=left))
-            or []
-        )
-        self._note(at, purpose, text, len(quads), started)
-        if quads and not stable:
-            self.answers_with_triples[at] += 1
-            self.gave_blanks[at] |= any(
-                isinstance(q.subject, ox.BlankNode) or isinstance(q.object, ox.BlankNode)
-                for q in quads
-            )
-            if self.gave_blanks[at] and self.answers_with_triples[at] > 1:
-                raise _SplitBlankNodes(at)
-        if graph is not None:
-            target = ox.NamedNode(graph.value)
-            quads = [ox.Quad(q.subject, q.predicate, q.object, target) for q in quads]
-        self.fetched.store.extend(quads)
-        total = sum(r.triples for r in self.fetched.requests)
-        if total > self.most_triples:
-            raise LimitError(
-                f"The query needs more than {self.most_triples} triples from the endpoints.",
-                hint="Narrow it, e.g. by a constant, a smaller box or a sub-query.",
-            )
 
     # ------------------------------------------------------------------------------- selection
 
@@ -235,14 +126,14 @@ class _Run:
         """Ask each endpoint once which patterns it can match at all."""
         scans = [w for w in wants if not w.constants and not isinstance(w.graph, Iri)]
         asked = [w for w in wants if w not in scans]
-        shapes = list(dict.fromkeys(_shape(w) for w in asked))
+        shapes = list(dict.fromkeys(shape(w) for w in asked))
         everyone = range(len(self.members))
         replies = list(self.pool.map(lambda at: self._matching(at, shapes), everyone))
         for want in wants:
             if want in scans:
                 self.relevant[want] = tuple(everyone)
             else:
-                self.relevant[want] = tuple(at for at in everyone if _shape(want) in replies[at])
+                self.relevant[want] = tuple(at for at in everyone if shape(want) in replies[at])
             self.fetched.sources[want] = tuple(
                 self.members[at].endpoint.name for at in self.relevant[want]
             )
@@ -251,7 +142,7 @@ class _Run:
         if not shapes:
             return set()
         items = tuple(
-            s.Projection(Variable(f"e{i}"), s.Exists(_where([rename_apart(w, i)], w.graph), False))
+            s.Projection(Variable(f"e{i}"), s.Exists(where([rename_apart(w, i)], w.graph), False))
             for i, w in enumerate(shapes)
         )
         # EXISTS in BIND is SPARQL 1.1 as much as in SELECT, and more endpoints take it.
@@ -261,7 +152,7 @@ class _Run:
             where=s.GroupPattern(binds),
             dataset=self.dataset,
         )
-        rows = self.rows(at, str(query), "which patterns match")
+        rows = self.channel.rows(at, str(query), "which patterns match")
         if len(rows) != 1:
             return set()
         return {
@@ -270,35 +161,26 @@ class _Run:
             if isinstance(t, Literal) and t.lexical in ("true", "1")
         }
 
-    def geosparql(self, at: int) -> bool:
-        """Tell whether a member evaluates ``geof:`` functions as we do; asked once."""
-        if at not in self.knows_geosparql:
-            rows = self.rows(at, PROBE, "does it know geof:")
-            self.knows_geosparql[at] = (
-                bool(rows) and isinstance(rows[0][0], Literal) and rows[0][0].lexical == "true"
-            )
-        return self.knows_geosparql[at]
-
     # ---------------------------------------------------------------------------------- levels
 
     def _level(self, level: Level, given: Values) -> None:
         """Fetch the patterns of a level, the most selective first, then what is inside it."""
         known = dict(given)
         for data in level.data:
-            _narrow(known, _values_of(data))
+            narrow(known, values_of(data))
         waiting = list(level.joined)
         done: list[Want] = []
         while waiting:
-            group = self._next(waiting, known, done)
+            group = self._next(waiting, known, level)
             for want in group:
                 waiting.remove(want)
             self._fetch(group, known, level)
             done += group
-            needed = {v for w in waiting for v in w.variables} | _inside(level)
+            needed = {v for w in waiting for v in w.variables} | inside(level)
             for variable in {v for w in group for v in w.variables} & needed:
                 terms = self._found(variable, done)
                 if terms is not None:
-                    _narrow(known, {variable: terms})
+                    narrow(known, {variable: terms})
         for want in level.loose:
             self._fetch([want], known, level)
         for child in level.children:
@@ -310,13 +192,14 @@ class _Run:
             for inner in child.levels:
                 self._level(inner, passed)
 
-    def _next(self, waiting: list[Want], known: Values, done: list[Want]) -> list[Want]:
+    def _next(self, waiting: list[Want], known: Values, level: Level) -> list[Want]:
         """Choose the pattern to fetch next, with those that one and the same endpoint alone can match."""
 
         def rank(want: Want) -> tuple[int, int]:
             sizes = [len(known[v]) for v in want.variables if v in known]
             bound = 6 if sizes else 0
-            return (want.constants + bound, -min(sizes, default=0))
+            near = 5 if _tied(want, known, level) else 0
+            return (want.constants + bound + near, -min(sizes, default=0))
 
         first = max(waiting, key=rank)
         sources = self.relevant[first]
@@ -353,7 +236,7 @@ class _Run:
         query = s.SelectQuery(
             projection=(s.Projection(variable),),
             distinct=True,
-            where=s.GroupPattern(tuple(_element([w.triple], w.graph) for w in component)),
+            where=s.GroupPattern(tuple(element([w.triple], w.graph) for w in component)),
             modifier=s.SolutionModifier(limit=MANY_VALUES + 1),
         )
         found: Any = self.fetched.store.query(str(query))
@@ -382,12 +265,12 @@ class _Run:
         query = s.SelectQuery(
             projection=(s.Projection(want.graph),),
             distinct=True,
-            where=_where([replace(want, filters=())], want.graph),
+            where=where([replace(want, filters=())], want.graph),
             dataset=self.dataset,
         )
         found: dict[Iri, None] = {}
         for at in sources:
-            rows = self.rows(at, str(query), "which graphs match")
+            rows = self.channel.rows(at, str(query), "which graphs match")
             found.update({t: None for (t,) in rows if isinstance(t, Iri)})
         return list(found)
 
@@ -406,7 +289,7 @@ class _Run:
         ordered = sorted(terms, key=str)
         batch = BATCH if self.members[at].endpoint.graph is None else LOCAL_BATCH
         for start in range(0, len(ordered), batch):
-            self._send(at, group, (*_restriction(variable, ordered[start : start + batch]), *near))
+            self._send(at, group, (*restriction(variable, ordered[start : start + batch]), *near))
 
     def _near(
         self, at: int, group: list[Want], known: Values, level: Level
@@ -421,9 +304,9 @@ class _Run:
                 box = (
                     None if partner is None or partner not in known else box_around(known[partner])
                 )
-                if box is not None and self.geosparql(at):
+                if box is not None and self.channel.geosparql(at):
                     meets = s.FunctionCall(Iri(GEOF + "sfIntersects"), (variable, box))
-                    found.append(s.Filter(s.BuiltIn("COALESCE", (meets, _TRUE))))
+                    found.append(s.Filter(s.BuiltIn("COALESCE", (meets, TRUE))))
         return tuple(found)
 
     def _narrowing(
@@ -451,32 +334,32 @@ class _Run:
         count = s.Aggregate("COUNT", None)
         query = s.SelectQuery(
             projection=(s.Projection(Variable("matches"), count),),
-            where=_where(group, group[0].graph),
+            where=where(group, group[0].graph),
             dataset=self.dataset,
         )
-        rows = self.rows(at, str(query), "how many matches")
+        rows = self.channel.rows(at, str(query), "how many matches")
         term = rows[0][0] if rows else None
         return int(term.lexical) if isinstance(term, Literal) and term.lexical.isdigit() else 0
 
-    def _send(self, at: int, group: list[Want], restriction: tuple[s.Pattern, ...]) -> None:
+    def _send(self, at: int, group: list[Want], limits: tuple[s.Pattern, ...]) -> None:
         graph = group[0].graph
         filters = self._filters(at, group)
         query = s.ConstructQuery(
             template=tuple(w.triple for w in group),
-            where=_where(group, graph, before=restriction, after=filters),
+            where=where(group, graph, before=limits, after=filters),
             dataset=self.dataset,
             modifier=s.SolutionModifier(limit=1 if group[0].one else None),
         )
         purpose = ", ".join(str(w) for w in group)
-        self.triples(at, query, purpose, graph if isinstance(graph, Iri) else None)
+        self.channel.triples(at, query, purpose, graph if isinstance(graph, Iri) else None)
 
     def _filters(self, at: int, group: list[Want]) -> tuple[s.Filter, ...]:
         """Send filters on; one that is an error there lets the row pass, for our own engine to decide."""
         found = []
         for expression in dict.fromkeys(f for w in group for f in w.filters):
-            if uses_geosparql(expression) and not self.geosparql(at):
+            if uses_geosparql(expression) and not self.channel.geosparql(at):
                 continue
-            passing = s.BuiltIn("COALESCE", (expression, _TRUE))
+            passing = s.BuiltIn("COALESCE", (expression, TRUE))
             found.append(s.Filter(passing))
         return tuple(found)
 
@@ -491,85 +374,17 @@ class _Run:
         if not wants:
             return
         apart = [rename_apart(w, i) for i, w in enumerate(wants)]
-        branches = tuple(_where([w], None, after=self._filters(at, [w])) for w in apart)
-        where = branches[0] if len(branches) == 1 else s.GroupPattern((s.Union(branches),))
+        branches = tuple(where([w], None, after=self._filters(at, [w])) for w in apart)
+        union = branches[0] if len(branches) == 1 else s.GroupPattern((s.Union(branches),))
         query = s.ConstructQuery(
-            template=tuple(w.triple for w in apart), where=where, dataset=self.dataset
+            template=tuple(w.triple for w in apart), where=union, dataset=self.dataset
         )
-        self.triples(at, query, "everything at once", None)
+        self.channel.triples(at, query, "everything at once", None)
 
 
-# ---------------------------------------------------------------------------------------- pieces
-
-_TRUE = Literal("true", Iri("http://www.w3.org/2001/XMLSchema#boolean"))
-
-
-def _shape(want: Want) -> Want:
-    """Give the pattern without its filters and with variables of no meaning, to ask for it only once."""
-    names: dict[Variable, Variable] = {}
-    bare = replace(want, filters=())
-    for node in (want.subject, want.predicate, want.object, want.graph):
-        if isinstance(node, Variable):
-            names.setdefault(node, Variable(f"v{len(names)}"))
-
-    def new(node: Any) -> Any:
-        return names.get(node, node)
-
-    return replace(
-        bare,
-        subject=new(want.subject),
-        predicate=new(want.predicate),
-        object=new(want.object),
-        graph=new(want.graph),
-    )
-
-
-def _element(triples: list[s.TriplePattern], graph: Iri | Variable | None) -> s.Pattern:
-    block = s.TriplesBlock(tuple(triples))
-    return block if graph is None else s.Graph(graph, s.GroupPattern((block,)))
-
-
-def _where(
-    group: list[Want],
-    graph: Iri | Variable | None,
-    *,
-    before: tuple[s.Pattern, ...] = (),
-    after: tuple[s.Pattern, ...] = (),
-) -> s.GroupPattern:
-    return s.GroupPattern((*before, _element([w.triple for w in group], graph), *after))
-
-
-def _restriction(variable: Variable, terms: list[Iri | Literal]) -> tuple[s.Pattern, ...]:
-    """Write values as VALUES; as a comparison where the same value has several spellings."""
-    if all(isinstance(t, Iri) or t.datatype == XSD_STRING for t in terms):
-        return (s.InlineData((variable,), tuple((t,) for t in terms)),)
-    return (s.Filter(s.Membership(variable, tuple(terms), False)),)
-
-
-def _values_of(data: s.InlineData) -> dict[Variable, frozenset[Term]]:
-    found: dict[Variable, frozenset[Term]] = {}
-    for i, variable in enumerate(data.variables):
-        column = [row[i] for row in data.rows]
-        if all(term is not None for term in column):
-            found[variable] = frozenset(t for t in column if t is not None)
-    return found
-
-
-def _narrow(known: dict[Variable, frozenset[Term]], found: Values) -> None:
-    for variable, terms in found.items():
-        known[variable] = known[variable] & terms if variable in known else terms
-
-
-def _inside(level: Level) -> set[Variable]:
-    inner = {
-        v
-        for child in level.children
-        for i in child.levels
-        for w in wants_of(i)
-        for v in w.variables
-    }
-    return (
-        inner
-        | {v for w in level.loose for v in w.variables}
-        | {v for call in level.spatial for v in variables_of(call)}
-    )
+def _tied(want: Want, known: Values, level: Level) -> bool:
+    """Tell whether a spatial relation ties the object of a pattern to geometries that are known."""
+    if not isinstance(want.object, Variable):
+        return False
+    partners = (partner_of(call, want.object) for call in level.spatial)
+    return any(p is not None and len(known.get(p, ())) > 0 for p in partners)

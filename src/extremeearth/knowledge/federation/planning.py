@@ -12,167 +12,22 @@ fetched. A pattern is narrowed by values of its variables only where the missing
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from extremeearth.knowledge.federation.soundness import (
+    certain,
+    certain_of,
+    conjuncts,
+    is_nullable,
+    is_pure,
+)
+from extremeearth.knowledge.federation.wants import Child, Level, Node, Want, in_graph
 from extremeearth.knowledge.sparql import syntax as s
-from extremeearth.knowledge.sparql.rewrite import rewrite
-from extremeearth.knowledge.sparql.scope import is_grouped, operands, variables_of
-from extremeearth.knowledge.sparql.terms import XSD, BlankNode, Iri, Term, Variable
+from extremeearth.knowledge.sparql.scope import is_grouped, variables_of
+from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Variable
 from extremeearth.knowledge.sparql.walk import exists_in
 
-__all__ = ["Child", "Level", "Want", "plan_query", "rename_apart", "wants_of"]
-
-GEOF = "http://www.opengis.net/def/function/geosparql/"
-PURE = frozenset(
-    ("STR LANG DATATYPE ABS CEIL FLOOR ROUND STRLEN UCASE LCASE YEAR MONTH DAY HOURS MINUTES SECONDS ISIRI ISBLANK "
-     "ISLITERAL ISNUMERIC LANGMATCHES CONTAINS STRSTARTS STRENDS SAMETERM BOUND CONCAT COALESCE IF SUBSTR REGEX").split()
-)  # fmt: skip
-"""Built-in functions that every endpoint evaluates alike."""
-
-Node = Variable | Term
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
-    """A triple pattern without paths and blank nodes, the graph it is matched in, and filters on it alone.
-
-    `one` says that a single match is enough: it shows that a node exists.
-    """
-
-    subject: Node
-    predicate: Variable | Iri
-    object: Node
-    graph: Iri | Variable | None = None
-    filters: tuple[s.Expression, ...] = ()
-    one: bool = False
-
-    @property
-    def variables(self) -> frozenset[Variable]:
-        """Variables of the triple."""
-        return frozenset(
-            n for n in (self.subject, self.predicate, self.object) if isinstance(n, Variable)
-        )
-
-    @property
-    def triple(self) -> s.TriplePattern:
-        """The pattern as a syntax node."""
-        return s.TriplePattern(self.subject, self.predicate, self.object)
-
-    @property
-    def constants(self) -> int:
-        """How selective the pattern looks: constants and filters, weighed."""
-        return (
-            4 * (not isinstance(self.subject, Variable))
-            + 3 * (not isinstance(self.object, Variable))
-            + (not isinstance(self.predicate, Variable))
-            + 2 * bool(self.filters)
-        )
-
-    def __str__(self) -> str:
-        text = str(self.triple).removesuffix(" .")
-        return text if self.graph is None else f"GRAPH {self.graph} {{ {text} }}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
-    """A pattern inside a level; `allowed` are the variables whose values may narrow it, `None` for all."""
-
-    levels: tuple[Level, ...]
-    allowed: frozenset[Variable] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """One group: patterns that are joined, patterns that may match, data, and inner groups."""
-
-    joined: tuple[Want, ...] = ()
-    loose: tuple[Want, ...] = ()
-    data: tuple[s.InlineData, ...] = ()
-    children: tuple[Child, ...] = ()
-    spatial: tuple[s.FunctionCall, ...] = ()
-
-
-def wants_of(level: Level) -> Iterator[Want]:
-    """Give every pattern of a level and of what is inside it."""
-    yield from level.joined
-    yield from level.loose
-    for child in level.children:
-        for inner in child.levels:
-            yield from wants_of(inner)
-
-
-def rename_apart(want: Want, number: int) -> Want:
-    """Give the pattern with variables that no other pattern has."""
-    names = {v: Variable(f"{v.name}_{number}") for v in want.variables}
-
-    def new(node: Node) -> Node:
-        return names.get(node, node) if isinstance(node, Variable) else node
-
-    predicate = new(want.predicate)
-    return replace(
-        want,
-        subject=new(want.subject),
-        predicate=predicate if isinstance(predicate, Variable | Iri) else want.predicate,
-        object=new(want.object),
-        filters=tuple(rewrite(f, _renaming(names)) for f in want.filters),
-    )
-
-
-def _renaming(names: dict[Variable, Variable]) -> Callable[[s.Expression], s.Expression | None]:
-    return lambda e: names.get(e) if isinstance(e, Variable) else None
-
-
-def uses_geosparql(expression: s.Expression) -> bool:
-    """Tell whether an expression calls a ``geof:`` function."""
-    own = isinstance(expression, s.FunctionCall) and expression.function.value.startswith(GEOF)
-    return own or any(uses_geosparql(o) for o in operands(expression))
-
-
-def _is_pure(e: s.Expression) -> bool:
-    if isinstance(e, s.Exists | s.Aggregate):
-        return False
-    if isinstance(e, s.BuiltIn) and e.name not in PURE:
-        return False
-    if isinstance(e, s.FunctionCall) and not e.function.value.startswith((XSD, GEOF)):
-        return False
-    return all(_is_pure(o) for o in operands(e))
-
-
-def certain(pattern: s.Pattern) -> frozenset[Variable]:
-    """Give the variables that every solution of a pattern binds."""
-    if isinstance(pattern, s.TriplesBlock):
-        return frozenset(
-            n
-            for t in pattern.triples
-            for n in (t.subject, t.predicate, t.object)
-            if isinstance(n, Variable)
-        )
-    if isinstance(pattern, s.GroupPattern):
-        return _certain_of(pattern.elements)
-    if isinstance(pattern, s.Union):
-        return frozenset.intersection(*(certain(b) for b in pattern.branches))
-    if isinstance(pattern, s.Graph):
-        inner = certain(pattern.pattern)
-        return inner | {pattern.name} if isinstance(pattern.name, Variable) else inner
-    if isinstance(pattern, s.InlineData):
-        return frozenset(
-            v
-            for i, v in enumerate(pattern.variables)
-            if all(r[i] is not None for r in pattern.rows)
-        )
-    if isinstance(pattern, s.SubSelect):
-        inner = certain(pattern.query.where)
-        if pattern.query.projection is None:
-            return inner
-        if is_grouped(pattern.query):
-            return frozenset()
-        return inner & {p.variable for p in pattern.query.projection if p.expression is None}
-    return frozenset()
-
-
-def _certain_of(elements: Iterable[s.Pattern]) -> frozenset[Variable]:
-    return frozenset().union(*(certain(e) for e in elements))
+__all__ = ["plan_query"]
 
 
 def plan_query(query: s.Query) -> Level:
@@ -185,6 +40,7 @@ def plan_query(query: s.Query) -> Level:
 
     Examples
     --------
+    >>> from extremeearth.knowledge.federation.wants import wants_of
     >>> from extremeearth.knowledge.sparql import parse_query
     >>> level = plan_query(parse_query("ASK { ?a <urn:p>/<urn:q> 5 OPTIONAL { ?a <urn:r> ?b } }"))
     >>> [str(w) for w in wants_of(level)]
@@ -233,7 +89,7 @@ class _Planner:
         whole = certain(group)
         nullable: list[tuple[Node, Node]] = []
         for at, element in enumerate(group.elements):
-            left = _certain_of(group.elements[:at])
+            left = certain_of(group.elements[:at])
             if isinstance(element, s.TriplesBlock):
                 for triple in element.triples:
                     self._triple(triple, graph, joined, loose, nullable)
@@ -246,7 +102,7 @@ class _Planner:
             else:
                 children.append(self._child(element, left, graph))
         self._anchor(nullable, joined, loose, graph)
-        conditions = [c for f in filters for c in _conjuncts(f) if _is_pure(c)]
+        conditions = [c for f in filters for c in conjuncts(f) if is_pure(c)]
         return Level(
             joined=tuple(_filtered(w, conditions) for w in joined),
             loose=tuple(loose),
@@ -301,7 +157,7 @@ class _Planner:
     # ---------------------------------------------------------------------------------- triples
 
     def _node(self, node: Node) -> Node:
-        """A blank node of a query is a variable that is not let out."""
+        """Turn a blank node into a variable that is not let out, which is what it means in a query."""
         if isinstance(node, BlankNode):
             if node.label not in self._blanks:
                 self._blanks[node.label] = self.fresh()
@@ -322,11 +178,11 @@ class _Planner:
                 Want(subject=subject, predicate=triple.predicate, object=object_, graph=graph)
             )
             return
-        if _is_nullable(triple.predicate):
+        if is_nullable(triple.predicate):
             nullable.append((subject, object_))
         self._path(subject, triple.predicate, object_, graph, joined, loose)
 
-    def _path(
+    def _path(  # noqa: PLR0917 - one argument for each collector
         self,
         start: Node,
         path: s.Path,
@@ -368,7 +224,7 @@ class _Planner:
         loose: list[Want],
         graph: Iri | Variable | None,
     ) -> None:
-        """A path of no step matches every node there is, unless an end of it is matched by another pattern."""
+        """Ask for every node, which a path of no step matches, unless another pattern matches an end of it."""
         matched = {n for w in joined for n in (w.subject, w.object) if isinstance(n, Variable)}
         scanned = False
         for ends in nullable:
@@ -392,41 +248,6 @@ class _Planner:
                         graph=graph,
                     )
                 )
-
-
-def in_graph(level: Level, graph: Iri | Variable) -> Level:
-    """Put the patterns of a sub-query into the graph around it."""
-
-    def put(want: Want) -> Want:
-        return want if want.graph is not None else replace(want, graph=graph)
-
-    return replace(
-        level,
-        joined=tuple(map(put, level.joined)),
-        loose=tuple(map(put, level.loose)),
-        children=tuple(
-            replace(c, levels=tuple(in_graph(inner, graph) for inner in c.levels))
-            for c in level.children
-        ),
-    )
-
-
-def _is_nullable(path: s.Path) -> bool:
-    if isinstance(path, s.PathRepeat):
-        return path.optional or _is_nullable(path.path)
-    if isinstance(path, s.PathInverse):
-        return _is_nullable(path.path)
-    if isinstance(path, s.PathSequence):
-        return all(map(_is_nullable, path.parts))
-    return isinstance(path, s.PathAlternative) and any(map(_is_nullable, path.parts))
-
-
-def _conjuncts(expression: s.Expression) -> Iterator[s.Expression]:
-    if isinstance(expression, s.Logical) and expression.operator == "&&":
-        for operand in expression.operands:
-            yield from _conjuncts(operand)
-    else:
-        yield expression
 
 
 def _filtered(want: Want, conditions: list[s.Expression]) -> Want:

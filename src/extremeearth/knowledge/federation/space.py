@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import shapely
 
-from extremeearth.knowledge.federation.planning import GEOF
+from extremeearth.knowledge.federation.soundness import GEOF
 from extremeearth.knowledge.rdf.vocabulary import EH_RELATIONS, GEO, RCC8_RELATIONS, SF_RELATIONS
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Term, Variable

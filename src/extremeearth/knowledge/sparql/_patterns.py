@@ -240,7 +240,7 @@ class PatternParser(ExpressionParser):
                     self.error("'.', ';', ',' or '}'")
             self.bounded(len(elements))
 
-    def _element(self, word: str, before: list[Pattern]) -> Pattern:
+    def _element(self, word: str, before: list[Pattern]) -> Pattern:  # noqa: PLR0911 - one branch for each kind of node
         if not word:
             return self._group_or_union()
         self.at += 1

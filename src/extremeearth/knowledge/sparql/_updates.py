@@ -46,7 +46,7 @@ class UpdateParser(PatternParser):
             self.error("';' or the end of the update")
         return Update(tuple(operations), self.base)
 
-    def _operation(self) -> Operation:
+    def _operation(self) -> Operation:  # noqa: PLR0911 - one branch for each operation
         word = self.word()
         self.at += 1
         if word == "LOAD":

@@ -57,7 +57,7 @@ def fail(text: str, position: int, message: str, *, hint: str | None = None) -> 
 
 
 def _unescape_codepoints(text: str) -> str:
-    """Replace ``\\uXXXX`` before anything else is read (section 19.2); a doubled backslash stays."""
+    r"""Replace ``\uXXXX`` before anything else is read (section 19.2); a doubled backslash stays."""
 
     def replace(match: re.Match[str]) -> str:
         digits = match[1] or match[2]

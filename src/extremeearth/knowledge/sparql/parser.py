@@ -264,7 +264,7 @@ class _Parser(UpdateParser, PatternParser):
             value = self.values[self.at]
             if self.kinds[self.at] != "integer" or not value.isdigit():
                 self.error("a whole number")
-            if len(value) > 18:  # noqa: PLR2004 - what fits into 64 bits
+            if len(value) > 18:  # what fits into 64 bits
                 self.refuse(f"{word} is too large.")
             found[word] = int(value)
             self.at += 1

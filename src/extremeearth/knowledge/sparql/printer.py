@@ -22,7 +22,7 @@ _SPELLING = {
 }  # fmt: skip
 
 
-def to_text(node: Any) -> str:
+def to_text(node: Any) -> str:  # noqa: PLR0911, PLR0912 - one branch for each kind of node
     """Write any syntax node as SPARQL.
 
     Parameters

@@ -10,7 +10,7 @@ from extremeearth.knowledge.sparql import syntax as s
 __all__ = ["rewrite"]
 
 
-def rewrite(
+def rewrite(  # noqa: PLR0911 - one branch for each kind of node
     expression: s.Expression, change: Callable[[s.Expression], s.Expression | None]
 ) -> s.Expression:
     """Give an expression with parts replaced, from the outside in.

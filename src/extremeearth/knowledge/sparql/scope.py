@@ -32,7 +32,7 @@ from extremeearth.knowledge.sparql.terms import Variable
 __all__ = ["aggregates_of", "check_select", "is_grouped", "operands", "variables_of", "visible"]
 
 
-def visible(pattern: Pattern) -> frozenset[Variable]:
+def visible(pattern: Pattern) -> frozenset[Variable]:  # noqa: PLR0911 - one branch for each kind of node
     """Give the variables that are in scope after a pattern.
 
     Examples
@@ -79,7 +79,7 @@ def _union(sets: Iterable[frozenset[Variable]]) -> frozenset[Variable]:
     return frozenset().union(*sets)
 
 
-def operands(expression: Expression) -> tuple[Expression, ...]:
+def operands(expression: Expression) -> tuple[Expression, ...]:  # noqa: PLR0911 - one branch for each kind of node
     """Give the expressions directly inside another; those of EXISTS patterns are not looked at."""
     if isinstance(expression, Logical):
         return expression.operands
@@ -145,7 +145,7 @@ def is_grouped(query: SelectQuery) -> bool:
     return bool(modifier.group_by or modifier.having or any(aggregates_of(e) for e in expressions))
 
 
-def check_select(query: SelectQuery, refuse: Callable[[str], None]) -> None:
+def check_select(query: SelectQuery, refuse: Callable[[str], None]) -> None:  # noqa: PLR0912 - one branch for each rule
     """Check the rules on SELECT expressions and groups (notes 12 and 13 of the grammar, section 18.2.4).
 
     Parameters

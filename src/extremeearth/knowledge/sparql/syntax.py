@@ -7,7 +7,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from extremeearth.knowledge.sparql.terms import Iri, Literal, Term, Variable
+from extremeearth.knowledge.sparql.expression_nodes import (
+    Aggregate,
+    Arithmetic,
+    BuiltIn,
+    Comparison,
+    Exists,
+    Expression,
+    FunctionCall,
+    Logical,
+    Membership,
+    NegatedSet,
+    Negation,
+    Path,
+    PathAlternative,
+    PathInverse,
+    PathRepeat,
+    PathSequence,
+    SyntaxNode,
+)
+from extremeearth.knowledge.sparql.pattern_nodes import (
+    Bind,
+    Filter,
+    Graph,
+    GroupPattern,
+    InlineData,
+    Minus,
+    Node,
+    Optional,
+    Pattern,
+    Service,
+    SubSelect,
+    TriplePattern,
+    TriplesBlock,
+    Union,
+)
+from extremeearth.knowledge.sparql.terms import Iri, Variable
 
 __all__ = [
     "Aggregate",
@@ -40,6 +75,7 @@ __all__ = [
     "Modify",
     "NegatedSet",
     "Negation",
+    "Node",
     "Operation",
     "Optional",
     "OrderCondition",
@@ -56,6 +92,7 @@ __all__ = [
     "Service",
     "SolutionModifier",
     "SubSelect",
+    "SyntaxNode",
     "Transfer",
     "TriplePattern",
     "TriplesBlock",
@@ -64,275 +101,11 @@ __all__ = [
 ]
 
 
-class _Node:
-    """Every node prints itself as SPARQL text."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        from extremeearth.knowledge.sparql.printer import to_text
-
-        return to_text(self)
-
-
-# ------------------------------------------------------------------------------------------ paths
-
-
-@dataclass(frozen=True, slots=True)
-class PathSequence(_Node):
-    """``a / b``."""
-
-    parts: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PathAlternative(_Node):
-    """``a | b``."""
-
-    parts: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PathInverse(_Node):
-    """``^a``."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class PathRepeat(_Node):
-    """``a*``, ``a+`` or ``a?``; `modifier` is that character."""
-
-    path: Path
-    modifier: str
-
-    @property
-    def optional(self) -> bool:
-        """Whether the path of no step matches, so that a node reaches itself."""
-        return self.modifier != "+"
-
-
-@dataclass(frozen=True, slots=True)
-class NegatedSet(_Node):
-    """``!(a | ^b)``: any predicate but these, in each direction that is named."""
-
-    forward: tuple[Iri, ...]
-    inverse: tuple[Iri, ...]
-
-
-Path = Iri | PathSequence | PathAlternative | PathInverse | PathRepeat | NegatedSet
-
-# ------------------------------------------------------------------------------------ expressions
-
-
-@dataclass(frozen=True, slots=True)
-class Logical(_Node):
-    """``a || b || c`` or ``a && b``; `operator` is ``||`` or ``&&``."""
-
-    operator: str
-    operands: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison(_Node):
-    """``a = b`` and the like; `operator` is one of ``= != < > <= >=``."""
-
-    operator: str
-    left: Expression
-    right: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Membership(_Node):
-    """``a IN (b, c)`` or ``a NOT IN (...)``."""
-
-    operand: Expression
-    items: tuple[Expression, ...]
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic(_Node):
-    """``first + b - c`` or ``first * b / c``: one chain of equal precedence, read from the left."""
-
-    first: Expression
-    rest: tuple[tuple[str, Expression], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Negation(_Node):
-    """``!a``, ``-a`` or ``+a``."""
-
-    operator: str
-    operand: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltIn(_Node):
-    """A function named by a keyword, in capitals (``STRLEN``)."""
-
-    name: str
-    arguments: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionCall(_Node):
-    """A function named by an IRI: a cast, a ``geof:`` function, an extension."""
-
-    function: Iri
-    arguments: tuple[Expression, ...]
-    distinct: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate(_Node):
-    """``COUNT(DISTINCT ?x)`` and its kin; `operand` is `None` for ``COUNT(*)``."""
-
-    name: str
-    operand: Expression | None
-    distinct: bool = False
-    separator: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Exists(_Node):
-    """``EXISTS { ... }`` or ``NOT EXISTS { ... }``."""
-
-    pattern: GroupPattern
-    negated: bool
-
-
-Expression = (
-    Variable
-    | Iri
-    | Literal
-    | Logical
-    | Comparison
-    | Membership
-    | Arithmetic
-    | Negation
-    | BuiltIn
-    | FunctionCall
-    | Aggregate
-    | Exists
-)
-
-# --------------------------------------------------------------------------------------- patterns
-
-Node = Variable | Term
-"""What may stand as subject or object."""
-
-
-@dataclass(frozen=True, slots=True)
-class TriplePattern(_Node):
-    """Subject, predicate (a variable, an IRI or a path) and object."""
-
-    subject: Node
-    predicate: Variable | Path
-    object: Node
-
-
-@dataclass(frozen=True, slots=True)
-class TriplesBlock(_Node):
-    """Triple patterns written next to each other."""
-
-    triples: tuple[TriplePattern, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupPattern(_Node):
-    """``{ ... }``: its elements in the order they are written."""
-
-    elements: tuple[Pattern, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Optional(_Node):
-    """``OPTIONAL { ... }``."""
-
-    pattern: GroupPattern
-
-
-@dataclass(frozen=True, slots=True)
-class Union(_Node):
-    """``{ ... } UNION { ... }``."""
-
-    branches: tuple[GroupPattern, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Graph(_Node):
-    """``GRAPH name { ... }``."""
-
-    name: Variable | Iri
-    pattern: GroupPattern
-
-
-@dataclass(frozen=True, slots=True)
-class Service(_Node):
-    """``SERVICE name { ... }``."""
-
-    name: Variable | Iri
-    pattern: GroupPattern
-    silent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Minus(_Node):
-    """``MINUS { ... }``."""
-
-    pattern: GroupPattern
-
-
-@dataclass(frozen=True, slots=True)
-class Filter(_Node):
-    """``FILTER (...)``, over the whole group it stands in."""
-
-    expression: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Bind(_Node):
-    """``BIND (... AS ?v)``."""
-
-    expression: Expression
-    variable: Variable
-
-
-@dataclass(frozen=True, slots=True)
-class InlineData(_Node):
-    """``VALUES``: rows of terms, `None` for UNDEF."""
-
-    variables: tuple[Variable, ...]
-    rows: tuple[tuple[Iri | Literal | None, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SubSelect(_Node):
-    """A SELECT inside braces."""
-
-    query: SelectQuery
-
-
-Pattern = (
-    TriplesBlock
-    | GroupPattern
-    | Optional
-    | Union
-    | Graph
-    | Service
-    | Minus
-    | Filter
-    | Bind
-    | InlineData
-    | SubSelect
-)
-
 # ---------------------------------------------------------------------------------------- queries
 
 
 @dataclass(frozen=True, slots=True)
-class Projection(_Node):
+class Projection(SyntaxNode):
     """``?v`` or ``(expression AS ?v)``."""
 
     variable: Variable
@@ -340,7 +113,7 @@ class Projection(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class GroupCondition(_Node):
+class GroupCondition(SyntaxNode):
     """One condition of GROUP BY, with the variable it is named by, if any."""
 
     expression: Expression
@@ -348,7 +121,7 @@ class GroupCondition(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderCondition(_Node):
+class OrderCondition(SyntaxNode):
     """One condition of ORDER BY."""
 
     expression: Expression
@@ -356,7 +129,7 @@ class OrderCondition(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetClause(_Node):
+class DatasetClause(SyntaxNode):
     """``FROM`` and ``FROM NAMED`` (or ``USING`` in an update)."""
 
     default: tuple[Iri, ...] = ()
@@ -367,7 +140,7 @@ class DatasetClause(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class SolutionModifier(_Node):
+class SolutionModifier(SyntaxNode):
     """What follows the WHERE clause."""
 
     group_by: tuple[GroupCondition, ...] = ()
@@ -378,7 +151,7 @@ class SolutionModifier(_Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelectQuery(_Node):
+class SelectQuery(SyntaxNode):
     """SELECT; `projection` is `None` for ``*``."""
 
     projection: tuple[Projection, ...] | None
@@ -392,7 +165,7 @@ class SelectQuery(_Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConstructQuery(_Node):
+class ConstructQuery(SyntaxNode):
     """CONSTRUCT."""
 
     template: tuple[TriplePattern, ...]
@@ -404,7 +177,7 @@ class ConstructQuery(_Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DescribeQuery(_Node):
+class DescribeQuery(SyntaxNode):
     """DESCRIBE; `resources` is `None` for ``*``, `where` where there is no pattern."""
 
     resources: tuple[Variable | Iri, ...] | None
@@ -416,7 +189,7 @@ class DescribeQuery(_Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskQuery(_Node):
+class AskQuery(SyntaxNode):
     """ASK."""
 
     where: GroupPattern
@@ -432,7 +205,7 @@ Query = SelectQuery | ConstructQuery | DescribeQuery | AskQuery
 
 
 @dataclass(frozen=True, slots=True)
-class QuadBlock(_Node):
+class QuadBlock(SyntaxNode):
     """Triples of one graph, of the default graph where `graph` is `None`."""
 
     graph: Variable | Iri | None
@@ -444,7 +217,7 @@ GraphTarget = Iri | str
 
 
 @dataclass(frozen=True, slots=True)
-class Load(_Node):
+class Load(SyntaxNode):
     """``LOAD <source> INTO GRAPH <target>``."""
 
     source: Iri
@@ -453,7 +226,7 @@ class Load(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Clear(_Node):
+class Clear(SyntaxNode):
     """``CLEAR``."""
 
     target: GraphTarget
@@ -461,7 +234,7 @@ class Clear(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Drop(_Node):
+class Drop(SyntaxNode):
     """``DROP``."""
 
     target: GraphTarget
@@ -469,7 +242,7 @@ class Drop(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Create(_Node):
+class Create(SyntaxNode):
     """``CREATE GRAPH``."""
 
     graph: Iri
@@ -477,7 +250,7 @@ class Create(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer(_Node):
+class Transfer(SyntaxNode):
     """``ADD``, ``MOVE`` or ``COPY`` from one graph to another."""
 
     verb: str
@@ -487,28 +260,28 @@ class Transfer(_Node):
 
 
 @dataclass(frozen=True, slots=True)
-class InsertData(_Node):
+class InsertData(SyntaxNode):
     """``INSERT DATA``."""
 
     quads: tuple[QuadBlock, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteData(_Node):
+class DeleteData(SyntaxNode):
     """``DELETE DATA``."""
 
     quads: tuple[QuadBlock, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteWhere(_Node):
+class DeleteWhere(SyntaxNode):
     """``DELETE WHERE``."""
 
     quads: tuple[QuadBlock, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Modify(_Node):
+class Modify(SyntaxNode):
     """``WITH ... DELETE ... INSERT ... USING ... WHERE``; a part that is absent is `None`."""
 
     graph: Iri | None
@@ -522,7 +295,7 @@ Operation = Load | Clear | Drop | Create | Transfer | InsertData | DeleteData | 
 
 
 @dataclass(frozen=True, slots=True)
-class Update(_Node):
+class Update(SyntaxNode):
     """A sequence of operations."""
 
     operations: tuple[Operation, ...]

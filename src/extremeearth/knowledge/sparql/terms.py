@@ -77,8 +77,8 @@ class Literal:
     --------
     >>> print(Literal("5", Iri(XSD + "integer")))
     "5"^^<http://www.w3.org/2001/XMLSchema#integer>
-    >>> print(Literal("Feld", language="de"))
-    "Feld"@de
+    >>> print(Literal("Ernte", language="de"))
+    "Ernte"@de
     """
 
     lexical: str

@@ -127,7 +127,7 @@ class _Translator:
 
     # ------------------------------------------------------------------------------- patterns
 
-    def pattern(self, p: s.Pattern) -> a.Algebra:
+    def pattern(self, p: s.Pattern) -> a.Algebra:  # noqa: PLR0911 - one branch for each kind of node
         """Section 18.2.2.6."""
         if isinstance(p, s.GroupPattern):
             return self._elements(p)

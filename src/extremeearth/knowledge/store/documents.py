@@ -53,7 +53,7 @@ def opened(source: Source) -> Iterator[Any]:
             if isinstance(buffered, io.BufferedReader)
             else buffered.getvalue()[:2]
         ) == b"\x1f\x8b"
-        yield gzip.open(buffered, "rb") if packed else buffered
+        yield gzip.open(buffered, "rb") if packed else buffered  # noqa: SIM115 - its source is closed below
     finally:
         if isinstance(source, Path):
             buffered.close()

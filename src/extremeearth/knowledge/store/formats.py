@@ -100,7 +100,7 @@ def choose_media(accept: str | None, offered: Sequence[str]) -> str | None:
 
     def liking(media: str) -> float:
         exact = [q for kind, q in wishes if kind == media]
-        family = [q for kind, q in wishes if kind == media.split("/")[0] + "/*"]
+        family = [q for kind, q in wishes if kind == media.partition("/")[0] + "/*"]
         anything = [q for kind, q in wishes if kind == "*/*"]
         return (exact or family or anything or [0.0])[0]
 

@@ -12,13 +12,11 @@ import shapely
 from odc.geo.crs import CRS
 from pyproj import Geod
 
-from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import ExtremeEarthError, InputError
 from extremeearth.core.geodesy import transform
 from extremeearth.knowledge.rdf.geometry import (
     CRS84,
     crs_from_iri,
-    crs_iri,
     parse_wkt_literal,
     wkt_literals,
 )
@@ -62,10 +60,12 @@ def read_shape(lexical: str, datatype: str) -> Shape | None:
     """
     try:
         if datatype == GEO.wktLiteral:
-            shapes, systems = parse_wkt_literal([lexical])
             text = lexical.strip()
-            iri = text[1 : text.index(">")] if text.startswith("<") else CRS84
-            return Shape(shapes[0], systems[0], iri)
+            if not text.startswith("<"):
+                # The usual case, without the arrays that many literals at once would need.
+                return Shape(shapely.from_wkt(text or "GEOMETRYCOLLECTION EMPTY"), _LONLAT, CRS84)
+            shapes, systems = parse_wkt_literal([text])
+            return Shape(shapes[0], systems[0], text[1 : text.index(">")])
         if datatype == GEO.geoJSONLiteral:
             return Shape(
                 shapely.from_geojson(lexical) if lexical.strip() else shapely.GeometryCollection(),
@@ -82,7 +82,8 @@ def write_wkt(shape: Shape) -> str:
 
     Examples
     --------
-    >>> write_wkt(Shape(shapely.Point(11, 48), as_crs(4326), crs_iri("EPSG:4326")))
+    >>> epsg = "http://www.opengis.net/def/crs/EPSG/0/4326"
+    >>> write_wkt(Shape(shapely.Point(11, 48), crs_from_iri(epsg), epsg))
     '<http://www.opengis.net/def/crs/EPSG/0/4326> POINT (48 11)'
     """
     target = crs_from_iri(shape.iri)

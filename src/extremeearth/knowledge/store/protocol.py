@@ -170,17 +170,17 @@ async def _document(request: Request, limits: Settings) -> tuple[str, bytes]:
         rdf_format(declared)
         return declared, await read_body(request, limit=limits.request_limit_bytes)
     pieces: list[bytes] = []
-    medias: set[str] = set()
+    kinds: set[str] = set()
     async with request.form(max_files=100, max_fields=100) as form:
         for value in form.values():
             if not isinstance(value, str):
                 pieces.append(await value.read())
-                medias.add((value.content_type or "").partition(";")[0].strip().lower())
-    if len(medias) != 1:
+                kinds.add((value.content_type or "").partition(";")[0].strip().lower())
+    if len(kinds) != 1:
         raise InputError(
             "The files of the form have not one format.", hint="Send each format apart."
         )
-    media = medias.pop()
+    media = kinds.pop()
     found = rdf_format(media)
     if len(pieces) > 1 and found.media_type not in ("text/turtle", "application/n-triples"):
         raise InputError(

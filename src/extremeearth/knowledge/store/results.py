@@ -40,7 +40,7 @@ _RESULTS_XML = "http://www.w3.org/2005/sparql-results#"
 
 @dataclass(frozen=True, slots=True)
 class Solutions:
-    """The rows of a SELECT, in their order.
+    r"""The rows of a SELECT, in their order.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Solutions:
     >>> len(rows), rows.to_arrow().schema.field("a").type
     (2, DataType(int64))
     >>> rows.serialize("csv")
-    b'a\\r\\n5\\r\\n\\r\\n'
+    b'a\r\n5\r\n\r\n'
     """
 
     variables: tuple[str, ...]
@@ -136,12 +136,12 @@ class Solutions:
 
 @dataclass(frozen=True, slots=True)
 class Triples:
-    """The triples of a CONSTRUCT or DESCRIBE, each once.
+    r"""The triples of a CONSTRUCT or DESCRIBE, each once.
 
     Examples
     --------
     >>> Triples([(Iri("urn:a"), Iri("urn:p"), Literal("x"))]).serialize("nt")
-    b'<urn:a> <urn:p> "x" .\\n'
+    b'<urn:a> <urn:p> "x" .\n'
     """
 
     triples: Sequence[Triple]

@@ -12,6 +12,7 @@ from extremeearth.knowledge.federation import Endpoint, Federation
 from extremeearth.knowledge.store import EmbeddedGraph, Solutions, Triples, open_graph
 
 E = "http://example.org/"
+EPSG = "http://www.opengis.net/def/crs/EPSG/0/4326"
 GEO = "http://www.opengis.net/ont/geosparql#"
 PREFIXES = f"""
 PREFIX : <{E}>
@@ -43,7 +44,8 @@ SHAPES = {
     "not-exists": "SELECT * { ?f :crop ?c FILTER NOT EXISTS { ?c :broader ?d FILTER(?d = :d1) } }",
     "exists-in-bind": "SELECT * { ?f :crop ?c BIND(EXISTS { ?f :near ?g } AS ?e) }",
     "exists-in-select": "SELECT ?f (EXISTS { ?f :near ?g } AS ?e) { ?f :area ?a }",
-    "not-exists-nested": "SELECT * { ?f :crop ?c FILTER NOT EXISTS { ?f :near ?g FILTER NOT EXISTS { ?g :crop ?c } } }",
+    "not-exists-nested": """SELECT * { ?f :crop ?c
+        FILTER NOT EXISTS { ?f :near ?g FILTER NOT EXISTS { ?g :crop ?c } } }""",
     "values": "SELECT * { VALUES (?f ?a) { (:f1 UNDEF) (:f2 3) (:f9 1) } ?f :area ?a ; :crop ?c }",
     "values-after": "SELECT * { ?f :crop ?c } VALUES ?c { :c1 :c2 }",
     "values-grouped": "SELECT ?c (COUNT(*) AS ?n) { ?f :crop ?c } GROUP BY ?c VALUES ?c { :c1 :c7 }",
@@ -71,13 +73,16 @@ SHAPES = {
     "path-negated-inverse": "SELECT * { ?c !(^:crop|:name) ?x }",
     "blank": "SELECT ?n { ?f :crop [ :name ?n ] }",
     "blank-geometry": "SELECT ?f ?w { ?f geo:hasGeometry ?g . ?g geo:asWKT ?w }",
-    "blank-geometry-optional": "SELECT ?f ?w { ?f :crop ?c OPTIONAL { ?f geo:hasGeometry ?g . ?g geo:asWKT ?w } }",
-    "blank-count": "SELECT ?f (COUNT(DISTINCT ?g) AS ?n) (COUNT(*) AS ?m) { ?f geo:hasGeometry ?g . ?g ?p ?o } GROUP BY ?f",
+    "blank-geometry-optional": """SELECT ?f ?w { ?f :crop ?c
+        OPTIONAL { ?f geo:hasGeometry ?g . ?g geo:asWKT ?w } }""",
+    "blank-count": """SELECT ?f (COUNT(DISTINCT ?g) AS ?n) (COUNT(*) AS ?m) {
+        ?f geo:hasGeometry ?g . ?g ?p ?o } GROUP BY ?f""",
     "spatial-constant": """SELECT ?f { ?f geo:hasGeometry/geo:asWKT ?w
         FILTER(geof:sfIntersects(?w, "POLYGON((0 0,5 0,5 5,0 5,0 0))"^^geo:wktLiteral)) }""",
     "spatial-join": """SELECT ?r ?f { ?r :regionWKT ?rw . ?f geo:hasGeometry/geo:asWKT ?w
         FILTER(geof:sfIntersects(?w, ?rw)) }""",
-    "spatial-named": """SELECT ?f ?c { ?r :label "region 1" ; :regionWKT ?rw . ?f geo:hasGeometry/geo:asWKT ?w ; :crop ?c
+    "spatial-named": """SELECT ?f ?c {
+        ?r :label "region 1" ; :regionWKT ?rw . ?f geo:hasGeometry/geo:asWKT ?w ; :crop ?c
         FILTER(geof:sfWithin(?w, ?rw)) }""",
     "spatial-disjoint": """SELECT ?r (COUNT(?f) AS ?n) { ?r :regionWKT ?rw . ?f geo:hasGeometry/geo:asWKT ?w
         FILTER(geof:sfDisjoint(?w, ?rw)) } GROUP BY ?r""",
@@ -121,7 +126,7 @@ def make_graph(seed: int) -> list[ox.Quad]:
             x, y = dice.uniform(0, 10), dice.uniform(0, 10)
             text = f"POLYGON(({x} {y},{x + 1} {y},{x + 1} {y + 1},{x} {y + 1},{x} {y}))"
             if dice.random() < 0.3:
-                text = f"<http://www.opengis.net/def/crs/EPSG/0/4326> POLYGON(({y} {x},{y + 1} {x},{y} {x + 1},{y} {x}))"
+                text = f"<{EPSG}> POLYGON(({y} {x},{y + 1} {x},{y} {x + 1},{y} {x}))"
             add(field, GEO + "hasGeometry", node)
             add(node, GEO + "asWKT", ox.Literal(text, datatype=wkt))
         for g in ("g1", "g2"):

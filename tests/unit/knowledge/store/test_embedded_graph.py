@@ -282,7 +282,7 @@ ODD = Solutions(
 
 
 @pytest.mark.parametrize(
-    ("form", "other"), [("json", ox.QueryResultsFormat.JSON), ("xml", ox.QueryResultsFormat.XML), ("tsv", ox.QueryResultsFormat.TSV)]
+    ("form", "other"), [(f, getattr(ox.QueryResultsFormat, f.upper())) for f in ("json", "xml", "tsv")]
 )  # fmt: skip
 def test_rows_are_read_back_by_another_parser(form: str, other: ox.QueryResultsFormat) -> None:
     from extremeearth.knowledge.store.terms import from_oxigraph

@@ -162,7 +162,8 @@ def test_distance_in_degrees_only_when_asked_for(graph: EmbeddedGraph) -> None:
 shapes = st.sampled_from(
     ["POINT(1 1)", "POINT(0 0)", "POINT(5 5)", "LINESTRING(0 0,2 2)", "LINESTRING(0 2,2 0)", "LINESTRING(2 0,2 2)",
      "POLYGON((0 0,2 0,2 2,0 2,0 0))", "POLYGON((1 1,3 1,3 3,1 3,1 1))", "POLYGON((2 0,4 0,4 2,2 2,2 0))",
-     "POLYGON((0.5 0.5,1 0.5,1 1,0.5 1,0.5 0.5))", "POLYGON((0 0,1 0,1 1,0 1,0 0))", "POLYGON((9 9,10 9,10 10,9 10,9 9))",
+     "POLYGON((0.5 0.5,1 0.5,1 1,0.5 1,0.5 0.5))", "POLYGON((0 0,1 0,1 1,0 1,0 0))",
+     "POLYGON((9 9,10 9,10 10,9 10,9 9))",
      "MULTIPOINT((0 0),(5 5))"]
 )  # fmt: skip
 EGENHOFER = {
@@ -258,7 +259,8 @@ def test_filters_over_stored_literals() -> None:
     graph = open_graph()
     graph.update(
         PREFIXES
-        + f"INSERT DATA {{ <urn:a> geo:asWKT {wkt('POINT(11.5 48.1)')} . <urn:b> geo:asWKT {wkt('POINT(48.1 11.5)', 4326)} ."
+        + f"INSERT DATA {{ <urn:a> geo:asWKT {wkt('POINT(11.5 48.1)')} ."
+        + f" <urn:b> geo:asWKT {wkt('POINT(48.1 11.5)', 4326)} ."
         + f' <urn:c> geo:asWKT {wkt("POINT(48.1 11.5)")} . <urn:d> geo:asWKT "broken"^^geo:wktLiteral }}'
     )
     box = wkt("POLYGON((11 48,12 48,12 49,11 49,11 48))")
