@@ -67,6 +67,13 @@ class CropClass:
         Node of the Hierarchical Crop and Agriculture Taxonomy (HCAT 3) that the class stands for.
     colour
         ``#rrggbb``.
+
+    Examples
+    --------
+    >>> CropClass(
+    ...     name="maize", hcat_code="3301010600", hcat_name="grain_maize", colour="#d35400"
+    ... ).name
+    'maize'
     """
 
     name: str

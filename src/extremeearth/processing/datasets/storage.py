@@ -97,6 +97,14 @@ def load_dataset(*, store: ObjectStore, prefix: str) -> CropDataset:
         There is none at `prefix`.
     DataBrokenError
         A shard is not the one that was written, or the manifest is not of this format.
+
+    Examples
+    --------
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> load_dataset(store=open_store("memory:///"), prefix="training-datasets/none")
+    Traceback (most recent call last):
+        ...
+    extremeearth.core.errors.DataMissingError: ...
     """
     try:
         manifest = json.loads(store.get(f"{prefix}/manifest.json"))
@@ -130,6 +138,16 @@ def dataset_item(
         Where it was saved; by default ``{collection}/{item_id}``.
     derived_from
         The items that the dataset was made of.
+
+    Examples
+    --------
+    >>> from extremeearth.data.products import simulate_field_archive
+    >>> from extremeearth.processing.datasets import make_crop_dataset
+    >>> archive = simulate_field_archive()
+    >>> dataset = make_crop_dataset(archive.parcels, archive.parcel_series, archive.national_crops)
+    >>> item = dataset_item(dataset, item_id="crops", title="Crops")
+    >>> item.properties["ee:rows"], item.assets["manifest"].href
+    (301, 'object:training-datasets/crops/manifest.json')
     """
     import geopandas
 
@@ -171,7 +189,16 @@ def dataset_item(
 
 
 def link_source(item: pystac.Item, source: pystac.Item) -> None:
-    """Add a ``derived_from`` link; the catalogue keeps it as the source's collection and name."""
+    """Add a ``derived_from`` link; the catalogue keeps it as the source's collection and name.
+
+    Examples
+    --------
+    >>> from extremeearth.core.times import as_instant
+    >>> one, two = (pystac.Item(name, None, None, as_instant("2018-05-01"), {}) for name in "ab")
+    >>> link_source(one, two)
+    >>> one.links[-1].rel
+    'derived_from'
+    """
     item.add_link(pystac.Link("derived_from", source, media_type="application/geo+json"))
 
 

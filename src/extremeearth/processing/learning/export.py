@@ -64,6 +64,17 @@ def export_onnx(
         The two differ by more than `tolerance`.
     MissingExtraError
         torch, onnx or onnxruntime is not installed.
+
+    Examples
+    --------
+    >>> from extremeearth.data.products import simulate_field_archive
+    >>> from extremeearth.processing.datasets import make_crop_dataset
+    >>> archive = simulate_field_archive()
+    >>> dataset = make_crop_dataset(archive.parcels, archive.parcel_series, archive.national_crops)
+    >>> from extremeearth.processing.learning import TrainingPlan, train_network
+    >>> exported = export_onnx(train_network(dataset, plan=TrainingPlan(epochs=1)))
+    >>> exported.max_difference < 1e-5, exported.compared
+    (True, 257)
     """
     try:
         import onnx

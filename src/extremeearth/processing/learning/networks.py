@@ -45,6 +45,11 @@ class TrainingPlan:
         Label smoothing, and the parameter of mixup's beta distribution (0: none).
     noise, scale, dropped_dates
         Augmentation: relative noise per value, relative scale per parcel and per date, share of dates hidden.
+
+    Examples
+    --------
+    >>> TrainingPlan(epochs=10).batch
+    32
     """
 
     epochs: int = 60

@@ -27,7 +27,13 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A 95 % interval around an estimate."""
+    """A 95 % interval around an estimate.
+
+    Examples
+    --------
+    >>> Interval(value=0.8, low=0.7, high=0.9).low
+    0.7
+    """
 
     value: float
     low: float
@@ -80,7 +86,13 @@ def per_class_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the mean F1 over the classes that occur, of confusion matrices [..., k, k]."""
+    """Give the mean F1 over the classes that occur, of confusion matrices [..., k, k].
+
+    Examples
+    --------
+    >>> float(macro_f1(np.array([[2, 0], [0, 3]])))
+    1.0
+    """
     scores = per_class_f1(confusion)
     known = np.isfinite(scores)
     mean: NDArray[np.float64] = np.where(known, scores, 0.0).sum(axis=-1) / known.sum(axis=-1)

@@ -37,7 +37,13 @@ def project_mark(project_id: str) -> str:
 
 
 def models_collection() -> pystac.Collection:
-    """Describe the collection of model versions."""
+    """Describe the collection of model versions.
+
+    Examples
+    --------
+    >>> models_collection().id
+    'models'
+    """
     extent = pystac.Extent(
         pystac.SpatialExtent([[-180.0, -90.0, 180.0, 90.0]]), pystac.TemporalExtent([None, None])
     )

@@ -48,7 +48,13 @@ MAX_ROWS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorSpec:
-    """Name, datatype and shape of an input or output; -1 where any size goes."""
+    """Name, datatype and shape of an input or output; -1 where any size goes.
+
+    Examples
+    --------
+    >>> TensorSpec(name="series", datatype="FP32", shape=(-1, 14, 13)).shape[0]
+    -1
+    """
 
     name: str
     datatype: str
@@ -128,6 +134,13 @@ class EmbeddedModel:
         The document is no ONNX model, or has inputs of a kind that is not served.
     MissingExtraError
         onnxruntime is not installed.
+
+    Examples
+    --------
+    >>> EmbeddedModel(b"junk")
+    Traceback (most recent call last):
+        ...
+    extremeearth.core.errors.DataBrokenError: The model is not an ONNX document that can be run.
     """
 
     def __init__(self, onnx: bytes, *, threads: int = 1) -> None:

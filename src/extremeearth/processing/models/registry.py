@@ -91,6 +91,19 @@ class ModelRegistry:
     A version is a STAC item in the collection ``models``; its ONNX document and its card are objects. The number of
     a version is taken by creating its object, which only one caller can do, so that two who register at once get two
     numbers. The SHA-256 of the document is checked whenever it is opened.
+
+    Examples
+    --------
+    >>> from extremeearth.core.database import Database
+    >>> from extremeearth.core.security import ANONYMOUS
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> database, store = Database("sqlite://"), open_store("memory:///")
+    >>> database.create_all()
+    >>> registry = ModelRegistry(Catalogue(database, store), store)
+    >>> registry.get("crop-type", viewer=ANONYMOUS)
+    Traceback (most recent call last):
+        ...
+    extremeearth.core.errors.NotFoundError: There is no model 'crop-type'. Check the name, ...
     """
 
     def __init__(self, catalogue: Catalogue, store: ObjectStore) -> None:

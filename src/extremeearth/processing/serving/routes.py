@@ -163,6 +163,17 @@ def serving_router(registry: ModelRegistry, *, max_body_bytes: int = MAX_BODY_BY
         Where the models are.
     max_body_bytes
         Largest request body that is read.
+
+    Examples
+    --------
+    >>> from extremeearth.core.database import Database
+    >>> from extremeearth.data.catalogue import Catalogue
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> store = open_store("memory:///")
+    >>> registry = ModelRegistry(Catalogue(Database("sqlite://"), store), store)
+    >>> router = serving_router(registry)
+    >>> "/v2/models/{name}/infer" in {getattr(route, "path", "") for route in router.routes}
+    True
     """
     server = _ModelServer(registry)
     router = APIRouter(tags=["serving"], route_class=_ProtocolRoute)

@@ -37,7 +37,13 @@ VALUES: Mapping[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorData:
-    """One tensor of a message and how it wants to travel."""
+    """One tensor of a message and how it wants to travel.
+
+    Examples
+    --------
+    >>> TensorData(name="x", array=np.zeros(2, dtype=np.float32), binary=True).binary
+    True
+    """
 
     name: str
     array: NDArray[Any]
@@ -117,6 +123,12 @@ def decode_tensors(body: bytes, *, header_length: int | None) -> dict[str, NDArr
     ------
     InputError
         The answer does not keep the protocol.
+
+    Examples
+    --------
+    >>> body = b'{"outputs": [{"name": "y", "shape": [2], "datatype": "INT8", "data": [3, 4]}]}'
+    >>> decode_tensors(body, header_length=None)["y"]
+    array([3, 4], dtype=int8)
     """
     document, tail = _split(body, header_length)
     tensors = _list_of_objects(document, "outputs")
@@ -160,7 +172,13 @@ def encode_tensors(tensors: Sequence[TensorData]) -> tuple[list[dict[str, Any]],
 
 
 def encode_message(document: Mapping[str, Any], tail: bytes) -> tuple[bytes, int | None]:
-    """Put document and binary tensors together; the length of the document where there are some."""
+    """Put document and binary tensors together; the length of the document where there are some.
+
+    Examples
+    --------
+    >>> encode_message({"id": "1"}, b"....")
+    (b'{"id":"1"}....', 10)
+    """
     header = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
     return (header + tail, len(header)) if tail else (header, None)
 
