@@ -1,13 +1,14 @@
 """Training datasets: labels joined with reflectance series, in spatial folds, saved as Parquet shards."""
 
 from extremeearth.processing.datasets.crop_dataset import (
+    GUARD_M,
     CropDataset,
     UnmappedCrop,
     hcat_of,
     make_crop_dataset,
 )
 from extremeearth.processing.datasets.crops import OTHER_HCAT, CropClass, CropGrouping, group_crops
-from extremeearth.processing.datasets.folds import SpatialFolds, spatial_folds
+from extremeearth.processing.datasets.folds import SpatialFolds, spatial_folds, within_m
 from extremeearth.processing.datasets.series import (
     BANDS,
     align_series,
@@ -26,6 +27,7 @@ __all__ = [
     "BANDS",
     "DATASETS",
     "OTHER_HCAT",
+    "GUARD_M",
     "CropClass",
     "CropDataset",
     "CropGrouping",
@@ -42,4 +44,5 @@ __all__ = [
     "save_dataset",
     "series_arrays",
     "spatial_folds",
+    "within_m",
 ]

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
-from extremeearth.core.boxes import as_crs
+from extremeearth.core.boxes import LONLAT, as_crs
 from extremeearth.core.errors import CrsError, DataBrokenError, NoDataError
 from extremeearth.processing.datasets.crops import CropClass, group_crops
-from extremeearth.processing.datasets.folds import SpatialFolds, spatial_folds
+from extremeearth.processing.datasets.folds import SpatialFolds, spatial_folds, within_m
 from extremeearth.processing.datasets.series import BANDS, series_arrays
 
 if TYPE_CHECKING:
     import pystac
 
-__all__ = ["CropDataset", "UnmappedCrop", "hcat_of", "make_crop_dataset"]
+__all__ = ["GUARD_M", "CropDataset", "UnmappedCrop", "hcat_of", "make_crop_dataset"]
+
+GUARD_M = 10.0
+"""Ground left free of training around tested parcels: a pixel of Sentinel-2's finest bands, wider than a track."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,15 @@ class CropDataset:
         Declared crops without a code, with their number of parcels.
     bands
         Names of the bands.
+
+    Examples
+    --------
+    >>> from extremeearth.data.products import simulate_field_archive
+    >>> from extremeearth.processing.datasets import make_crop_dataset
+    >>> archive = simulate_field_archive()
+    >>> dataset = make_crop_dataset(archive.parcels, archive.parcel_series, archive.national_crops)
+    >>> len(dataset), len(dataset.days), dataset.take(dataset.labels.argsort()[:3]).labels.tolist()
+    (301, 14, [0, 0, 0])
     """
 
     samples: NDArray[np.float32]
@@ -94,6 +107,35 @@ class CropDataset:
             parcel_ids=self.parcel_ids[rows], hcat_codes=tuple(self.hcat_codes[row] for row in rows),
             geometries=tuple(self.geometries[row] for row in rows),
         )  # fmt: skip
+
+    def training_rows(self, fold: int, *, guard_m: float = GUARD_M) -> NDArray[np.int64]:
+        """Give the rows to train on when `fold` is tested: those of the other folds, without its neighbours.
+
+        Parcels that nearly touch share pixels, weather and often the farmer; a model that trained on the one knows
+        something of the other. So those within `guard_m` of a tested parcel are left out (buffered
+        cross-validation, Roberts et al. 2017, doi 10.1111/ecog.02881).
+
+        Parameters
+        ----------
+        fold
+            The fold that is tested.
+        guard_m
+            Ground distance in metres.
+
+        Examples
+        --------
+        >>> from extremeearth.data.products import simulate_field_archive
+        >>> archive = simulate_field_archive()
+        >>> dataset = make_crop_dataset(
+        ...     archive.parcels, archive.parcel_series, archive.national_crops
+        ... )
+        >>> rows = dataset.training_rows(0)
+        >>> bool((dataset.folds[rows] != 0).all())
+        True
+        """
+        tested = self.folds == fold
+        near = within_m(shapely.from_wkb(list(self.geometries)), tested, guard_m, crs=LONLAT)
+        return np.flatnonzero(~tested & ~near)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -13,7 +13,7 @@ from extremeearth.core.boxes import Box, CrsLike, as_crs, local_crs
 from extremeearth.core.errors import InputError
 from extremeearth.core.geodesy import transform
 
-__all__ = ["SpatialFolds", "spatial_folds"]
+__all__ = ["SpatialFolds", "spatial_folds", "within_m"]
 
 RESTARTS = 64
 """Orders in which blocks are dealt to folds; the best balanced one is kept."""
@@ -120,6 +120,33 @@ def _to_metric(geometries: NDArray[Any], crs: CrsLike) -> NDArray[Any]:
         raise InputError("There are no features to deal to folds.", hint="Give features.")
     box = Box(xmin=bounds[0], ymin=bounds[1], xmax=bounds[2], ymax=bounds[3], crs=as_crs(crs))
     return np.asarray(transform(geometries, source=crs, target=local_crs(box)), dtype=object)
+
+
+def within_m(
+    geometries: ArrayLike, chosen: NDArray[np.bool_], distance_m: float, *, crs: CrsLike
+) -> NDArray[np.bool_]:
+    """Tell which features lie within a ground distance of a chosen one; the chosen ones do.
+
+    Parameters
+    ----------
+    geometries
+        Shapely geometries [n], x then y in `crs`.
+    chosen
+        bool [n].
+    distance_m
+        Metres, measured in the metric system of the region.
+
+    Examples
+    --------
+    >>> squares = [shapely.box(x, 0, x + 90, 90) for x in (500_000, 500_100, 500_300)]
+    >>> within_m(squares, np.array([True, False, False]), 20, crs=32632).tolist()
+    [True, True, False]
+    """
+    metric = _to_metric(np.asarray(geometries, dtype=object), crs)
+    tree = shapely.STRtree(metric[chosen])
+    near = np.zeros(len(metric), dtype=bool)
+    near[np.unique(tree.query(metric, predicate="dwithin", distance=distance_m)[0])] = True
+    return near
 
 
 def _touching_groups(geometries: NDArray[Any], touch_m: float) -> NDArray[np.int64]:

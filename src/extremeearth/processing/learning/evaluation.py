@@ -108,7 +108,7 @@ def evaluate(
 def cross_validate(
     dataset: CropDataset, learner: Learner, *, seed: int = 0, progress: Progress = SILENT
 ) -> Evaluation:
-    """Train once per fold on the other folds, predict the fold, and score all parcels together.
+    """Train once per fold on the other folds without its neighbours, predict it, and score all parcels together.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def cross_validate(
     probabilities = np.zeros((len(dataset), len(dataset.classes)), dtype=np.float32)
     for fold in np.unique(dataset.folds):
         test = dataset.folds == fold
-        train = np.flatnonzero(~test)
+        train = dataset.training_rows(int(fold))
         model = learner.fit(dataset, train, seed=seed + int(fold), progress=progress)
         probabilities[test] = model.probabilities(dataset.samples[test], dataset.valid[test])
     names = tuple(crop.name for crop in dataset.classes)
@@ -146,6 +146,15 @@ def compare(ours: Evaluation, theirs: Evaluation) -> Interval:
     ------
     InputError
         The two were not scored on the same parcels.
+
+    Examples
+    --------
+    >>> labels = np.array([0, 1] * 20)
+    >>> right = np.eye(2, dtype=np.float32)[labels]
+    >>> ours = evaluate("a", classes=("x", "y"), labels=labels, probabilities=right)
+    >>> theirs = evaluate("b", classes=("x", "y"), labels=labels, probabilities=right[::-1])
+    >>> compare(ours, theirs).value
+    1.0
     """
     if ours.classes != theirs.classes or not np.array_equal(ours.labels, theirs.labels):
         raise InputError("The two evaluations are of different parcels.", hint="Use one dataset.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from extremeearth.core.errors import InputError
-from extremeearth.processing.datasets import CropClass, CropDataset
+from extremeearth.processing.datasets import GUARD_M, CropClass, CropDataset
 
 if TYPE_CHECKING:
     from extremeearth.processing.learning import Evaluation, NetworkModel
@@ -121,6 +121,18 @@ def crop_model_card(
         One sentence on the data's source, with the attribution that must be shown.
     real
         Whether the data are observations.
+
+    Examples
+    --------
+    >>> from extremeearth.data.products import simulate_field_archive
+    >>> from extremeearth.processing.datasets import make_crop_dataset
+    >>> archive = simulate_field_archive()
+    >>> dataset = make_crop_dataset(archive.parcels, archive.parcel_series, archive.national_crops)
+    >>> from extremeearth.processing.learning import TrainingPlan, train_network
+    >>> network = train_network(dataset, plan=TrainingPlan(epochs=1))
+    >>> card = crop_model_card(dataset, network, [], source=archive.source, real=archive.real)
+    >>> card.architecture, card.limits[0]
+    ('L-TAE', 'Trained on simulated series: it knows nothing of real fields.')
     """
     scores = {evaluation.learner: evaluation.summary() for evaluation in evaluations}
     day = [str(date) for date in (dataset.dates[0], dataset.dates[-1])]
@@ -131,8 +143,8 @@ def crop_model_card(
     ]  # fmt: skip
     limits = [
         f"One season ({day[0]} to {day[1]}) and one region: other years, soils and climates were not seen.",
-        f"Folds lie as near as {dataset.split.min_distance_m:.0f} m to each other, so scores tell of parcels in the "
-        "same landscape, not of another one.",
+        f"Scores are of parcels at least {GUARD_M:.0f} m from those trained on, in the same landscape, "
+        "not of another one.",
         "Inputs are means over whole parcels at the top of the atmosphere; pixels or surface reflectance differ.",
         f"Crops with few parcels are pooled; {dataset.counts[-1]} parcels are '{dataset.classes[-1].name}'.",
     ]

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import InputError
-from extremeearth.processing.datasets import spatial_folds
+from extremeearth.core.geodesy import transform
+from extremeearth.data.products import simulate_field_archive
+from extremeearth.processing.datasets import GUARD_M, make_crop_dataset, spatial_folds
 
 
 def squares(seed: int, count: int) -> list[shapely.Geometry]:
@@ -84,3 +86,20 @@ def test_what_cannot_be_dealt_is_refused(wrong: dict[str, float]) -> None:
 def test_no_features_are_refused() -> None:
     with pytest.raises(InputError, match="no features"):
         spatial_folds([], [], crs=32632)
+
+
+def test_no_training_parcel_is_near_a_tested_one() -> None:
+    archive = simulate_field_archive()
+    dataset = make_crop_dataset(archive.parcels, archive.parcel_series, archive.national_crops)
+    shapes = shapely.from_wkb(list(dataset.geometries))
+    metric = transform(shapes, source=4326, target=32632)
+    left_out = 0
+    for fold in range(5):
+        rows = dataset.training_rows(fold)
+        tested = np.flatnonzero(dataset.folds == fold)
+        nearest = min(float(shapely.distance(metric[row], metric[tested]).min()) for row in rows)
+        assert nearest > GUARD_M
+        far_enough = dataset.training_rows(fold, guard_m=0.0)
+        assert set(rows) <= set(far_enough) == set(np.flatnonzero(dataset.folds != fold))
+        left_out += len(far_enough) - len(rows)
+    assert left_out > 0

@@ -25,7 +25,7 @@ def test_limits_come_from_the_data() -> None:
     ))  # fmt: skip
     card = crop_model_card(dataset, network, [scores], source="Here.", real=False)
     assert card.limits[0].startswith("Trained on simulated series")
-    assert any(f"{dataset.split.min_distance_m:.0f} m" in limit for limit in card.limits)
+    assert any("at least 10 m from those trained on" in limit for limit in card.limits)
     assert any("F1 below 0.7" in limit and f"{names[-1]} (0.00)" in limit for limit in card.limits)
     assert card.scores["l-tae"]["overall_accuracy"] == round(dataset.counts[0] / 301, 4)
     assert card.days == network.days

@@ -130,9 +130,9 @@ def _models(found: Findings) -> Block:
     scores = {name: evaluation["models"][name] for name in evaluation["models"]}
     return Block(
         title="How good the network is",
-        text="Both models are trained and tested on the same spatial folds: parcels that touch or share a block "
-        "never straddle train and "
-        f"test. Overall accuracy {network['overall_accuracy']:.2f}, expected calibration error "
+        text="Both models are trained and tested on the same spatial folds: whole blocks of "
+        "ground, and no parcel within 10 m of a tested one is trained on. "
+        f"Overall accuracy {network['overall_accuracy']:.2f}, expected calibration error "
         f"{network['calibration_error']:.3f}. The map shows where the prediction of a parcel by networks that "
         "had not seen it "
         "differs from the farmer's declaration.",
