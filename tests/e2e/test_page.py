@@ -218,6 +218,34 @@ def test_a_processor_runs_from_a_drawn_box_to_a_layer(
     assert opened.strangers(platform_url) == []
 
 
+def test_a_job_is_cancelled(
+    open_page: Callable[..., Any], platform_url: str, platform_key: str
+) -> None:
+    form = "panel=run&box=11.5,48.3,11.8,48.5&process=leaf-area-index&from=2018-03-01&to=2018-07-31"
+    page = open_page(f"{platform_url}/#key={platform_key}&{form}").page
+    page.get_by_role("button", name="Run", exact=True).click()
+    job = page.locator("[data-status]").first
+    job.get_by_role("button", name="Cancel").click()
+    _expect()(job).to_have_attribute("data-status", "dismissed")
+    _expect()(job.get_by_text("Cancelled")).to_be_visible()
+    job.get_by_role("button", name="Remove").click()
+    _expect()(page.locator("[data-status=dismissed]")).to_have_count(0)
+
+
+def test_leaf_area_of_fields_becomes_one_layer_with_curves(
+    open_page: Callable[..., Any], platform_url: str
+) -> None:
+    opened = open_page(platform_url)
+    page = opened.page
+    page.get_by_label("Add a map").select_option(label="Leaf area index of fields")
+    page.get_by_role("button", name="Leaf area index of fields as a table").click()
+    page.get_by_role("button", name=re.compile("^Show Field")).first.click()
+    panel = page.get_by_role("complementary", name="Selected feature")
+    _expect()(panel.get_by_text("Largest leaf area index")).to_be_visible()
+    _expect()(panel.locator("figure canvas")).to_have_count(1)
+    assert opened.complaints == []
+
+
 def test_what_cannot_be_run_says_why(
     open_page: Callable[..., Any], platform_url: str, platform_key: str
 ) -> None:

@@ -10,7 +10,7 @@ export interface Order {
   falling: boolean;
 }
 
-const HIDDEN = new Set(['colour', 'predicted_value']);
+const HIDDEN = new Set(['colour', 'predicted_value', 'id']);
 
 /** Every property that some row has, in the order in which they first occur. */
 export function columnsOf(rows: readonly Row[]): string[] {
