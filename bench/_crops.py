@@ -8,13 +8,14 @@ from pathlib import Path
 from bench.form import Skip
 from extremeearth.core.errors import DataMissingError
 from extremeearth.data.products import open_field_archive
-from extremeearth.processing.datasets import CropDataset, make_crop_dataset
+from extremeearth.processing.datasets import GUARD_M, CropDataset, make_crop_dataset
 
 __all__ = ["RECIPE", "real_dataset"]
 
 RECIPE = (
     "301 declared parcels north of Freising, 2018: 14 dates x 13 bands of Sentinel-2 L1C field means; crops of fewer "
-    "than 10 parcels pooled by HCAT; 5 folds of 500 m blocks, touching parcels together, seed 0"
+    "than 10 parcels pooled by HCAT; 5 folds of 500 m blocks, touching parcels together, seed 0; parcels within "
+    f"{GUARD_M:g} m of a tested one left out of training"
 )
 
 

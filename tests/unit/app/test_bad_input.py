@@ -1,0 +1,222 @@
+"""What people get wrong: one sentence of what happened, a hint, exit code 1, no traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from extremeearth.app.command_line.main import gather
+from extremeearth.app.demo.food_security.access import KEY_SCOPES, open_access
+from extremeearth.app.demo.food_security.ingest import ingest
+from extremeearth.app.demo.food_security.place import DemoPlace
+from extremeearth.app.platform import Platform
+from extremeearth.core.progress import SILENT
+from extremeearth.core.settings import Settings
+
+BOX = "bbox=[11.5,48.3,11.8,48.5]"
+SEASON = "datetime=2018-03-01/2018-07-31"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A platform with one simulated season."""
+    folder = tmp_path_factory.mktemp("platform")
+    place = DemoPlace(out=folder, data=None, settings=Settings(home=folder))
+    place.token, _ = open_access(place, SILENT)
+    ingest(place, SILENT)
+    place.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def key(home: Path) -> str:
+    with Platform.open(Settings(home=home)) as platform:
+        accounts = platform.accounts
+        return accounts.create_key(
+            user=accounts.find_user("demo"), project=accounts.find_project("food-security"), name="test",
+            scopes=KEY_SCOPES, expires=None,
+        ).token  # fmt: skip
+
+
+def failure(*arguments: str) -> str:
+    result = CliRunner().invoke(gather(), list(arguments))
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    said = result.stderr[result.stderr.index("Error: ") :]  # progress may stand before
+    assert len(said.strip().splitlines()) >= 2 or "expected" in said, (
+        "what happened, and what to do"
+    )
+    return said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--bbox", "11.7,48,11.6,47"], "is empty"),
+        (["--bbox", "300,1,301,2"], "leaves the range"),
+        (["--bbox", "1,2,3"], "four numbers"),
+        (["--datetime", "2018-13-45"], "is not a time"),
+        (["--datetime", "2018-07-01/2018-03-01"], "ends"),
+        (["--filter", "nonsense <<< 3"], "cannot be parsed"),
+    ],
+)
+def test_searches(home: Path, arguments: list[str], words: str) -> None:
+    assert words in failure("search", "--home", str(home), *arguments)
+
+
+def test_a_time_frame_without_data_says_so(home: Path, key: str) -> None:
+    said = failure(
+        "run",
+        "leaf-area-index",
+        "--home",
+        str(home),
+        "--key",
+        key,
+        "-i",
+        BOX,
+        "-i",
+        "datetime=2031-01-01/2031-02-01",
+    )
+    assert "2031" in said
+
+
+def test_a_box_without_data_says_so(home: Path, key: str) -> None:
+    said = failure(
+        "run",
+        "leaf-area-index",
+        "--home",
+        str(home),
+        "--key",
+        key,
+        "-i",
+        "bbox=[1,1,2,2]",
+        "-i",
+        SEASON,
+    )
+    assert "field-series" in said
+
+
+def test_an_unknown_model_says_so(home: Path, key: str) -> None:
+    said = failure(
+        "run",
+        "crop-type",
+        "--home",
+        str(home),
+        "--key",
+        key,
+        "-i",
+        BOX,
+        "-i",
+        SEASON,
+        "-i",
+        "model=unheard-of",
+    )
+    assert "unheard-of" in said
+
+
+def test_an_input_of_the_wrong_kind_names_its_place(home: Path, key: str) -> None:
+    said = failure(
+        "run", "crop-type", "--home", str(home), "--key", key, "-i", "bbox=[1,2]", "-i", SEASON
+    )
+    assert "bbox" in said
+
+
+def test_an_unknown_processor_names_the_known_ones(home: Path, key: str) -> None:
+    assert "crop-type" in failure("run", "rain-dance", "--home", str(home), "--key", key)
+
+
+def test_a_wrong_key_is_told(home: Path) -> None:
+    assert "key" in failure(
+        "run", "crop-type", "--home", str(home), "--key", "ee0123456789.wrong", "-i", BOX
+    )
+
+
+def test_an_expired_key_is_told(home: Path) -> None:
+    with Platform.open(Settings(home=home)) as platform:
+        accounts = platform.accounts
+        expired = accounts.create_key(
+            user=accounts.find_user("demo"), project=accounts.find_project("food-security"), name="old",
+            scopes=KEY_SCOPES, expires=datetime.now(UTC) + timedelta(seconds=1),
+        )  # fmt: skip
+        with platform.database.session() as session:
+            from extremeearth.processing.accounts.tables import KeyRow
+
+            row = session.get(KeyRow, expired.prefix)
+            assert row is not None
+            row.expires = datetime.now(UTC) - timedelta(days=1)
+    assert "expired" in failure(
+        "run", "crop-type", "--home", str(home), "--key", expired.token, "-i", BOX
+    )
+
+
+def test_a_data_folder_that_is_named_and_not_there_is_never_simulated(tmp_path: Path) -> None:
+    said = failure(
+        "demo", "food-security", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "out")
+    )
+    assert "has no bavaria-fields" in said
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "words"),
+    [
+        (
+            "bavaria-fields/lpis_test_area_2018.gpkg",
+            lambda p: p.write_bytes(p.read_bytes()[:5000]),
+            "cannot be read",
+        ),
+        ("bavaria-fields/daily_weather_2018.parquet", lambda p: p.unlink(), "is missing"),
+        (
+            "bavaria-fields/s2_l2a_chips/D2.nc",
+            lambda p: p.write_bytes(b"nonsense"),
+            "cannot be read",
+        ),
+        ("hcat-crop-taxonomy/HCAT3.csv", lambda p: p.write_text("a,b\n1,2\n"), "HCAT3.csv"),
+    ],
+)
+def test_a_missing_or_broken_file_is_named(
+    data_folder: Path, tmp_path: Path, file: str, change: Callable[[Path], object], words: str
+) -> None:
+    data = tmp_path / "data"
+    for name in ("bavaria-fields", "hcat-crop-taxonomy", "admin-boundaries"):
+        shutil.copytree(data_folder / name, data / name, copy_function=shutil.copyfile)
+    change(data / file)
+    said = failure("demo", "food-security", "--data", str(data), "--out", str(tmp_path / "out"))
+    assert words in said
+    assert Path(file).name in said
+
+
+def test_a_graph_that_is_open_elsewhere_is_told(tmp_path: Path) -> None:
+    from extremeearth.knowledge.store import open_graph
+
+    store = tmp_path / "graph"
+    held = open_graph(store)
+    file = tmp_path / "a.nt"
+    file.write_text("<urn:a> <urn:b> <urn:c> .\n")
+    assert str(store) in failure("graph", "load", str(store), str(file))
+    held.close()
+    assert CliRunner().invoke(gather(), ["graph", "load", str(store), str(file)]).exit_code == 0
+
+
+def test_broken_rdf_names_the_line_and_loads_nothing(tmp_path: Path) -> None:
+    file, store = tmp_path / "a.nt", tmp_path / "graph"
+    file.write_text("<urn:a> <urn:b> <urn:c> .\nnonsense\n")
+    assert "line 2" in failure("graph", "load", str(store), str(file))
+    answer = CliRunner().invoke(
+        gather(), ["graph", "query", str(store), "SELECT * {?s ?p ?o}", "--format", "json"]
+    )
+    assert json.loads(answer.stdout)["results"]["bindings"] == []
+
+
+def test_a_query_with_an_error_names_the_place(tmp_path: Path) -> None:
+    store = tmp_path / "graph"
+    file = tmp_path / "a.nt"
+    file.write_text("<urn:a> <urn:b> <urn:c> .\n")
+    CliRunner().invoke(gather(), ["graph", "load", str(store), str(file)])
+    assert "Line 1, column 24" in failure("graph", "query", str(store), "SELECT * WHERE { ?s ?p }")
