@@ -36,5 +36,8 @@ def suites_folder() -> Path:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the person who runs the tests must not steer them."""
     for name in list(os.environ):
-        if name.startswith("EXTREMEEARTH_") and name not in {"EXTREMEEARTH_DATA", "EXTREMEEARTH_SUITES"}:
+        if name.startswith("EXTREMEEARTH_") and name not in {
+            "EXTREMEEARTH_DATA",
+            "EXTREMEEARTH_SUITES",
+        }:
             monkeypatch.delenv(name)
