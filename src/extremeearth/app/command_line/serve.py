@@ -21,7 +21,7 @@ def serve(
     host: str | None = typer.Option(
         None, "--host", help="Address to listen on; default: loopback."
     ),
-    port: int | None = typer.Option(None, "--port", min=0, max=65535, help="Port; default: 8000."),
+    port: int | None = typer.Option(None, "--port", min=0, max=65535, help="Port; default: 8000; 0: any."),
     only: list[str] | None = typer.Option(
         None,
         "--only",
@@ -30,10 +30,12 @@ def serve(
 ) -> None:
     """Serve the platform until it is stopped with Ctrl-C."""
     from extremeearth.app.platform import Platform
+    from extremeearth.app.server import free_port
     from extremeearth.app.server import serve as run
     from extremeearth.app.web_application import LAYERS, create_app
 
-    settings = settings_for(home, host=host, port=port)
+    # jobs ask this server's models by its address, so even "any port" is chosen before anything starts
+    settings = settings_for(home, host=host, port=free_port() if port == 0 else port)
     with Platform.open(settings) as platform:
         app = create_app(platform, only=only or LAYERS)
         run(
