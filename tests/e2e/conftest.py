@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e import platform_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_MS = 30_000
-
-
-def _server_module() -> Any:
-    name = "platform_server"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
 
 
 def _real_data() -> Path | None:
@@ -37,7 +24,7 @@ def _real_data() -> Path | None:
 def chromium_command() -> tuple[str, list[str]]:
     """The system's Chromium and its flags; skips where there is none."""
     pytest.importorskip("playwright", reason="playwright is not installed")
-    found = _server_module().chromium()
+    found = platform_server.chromium()
     if found is None:
         pytest.skip("no Chromium here: install the system's package 'chromium'")
     return found
@@ -52,7 +39,7 @@ def _platform(
     if running and key:
         yield running.rstrip("/"), key
         return
-    server = _server_module()
+    server = platform_server
     folder = tmp_path_factory.mktemp("platform")
     key = server.seed_platform(folder / "home", _real_data())
     with server.served(folder / "home", folder / "server.log") as url:
@@ -77,7 +64,7 @@ def empty_url(
 ) -> Iterator[str]:
     """Address of a platform on which nothing was done yet."""
     folder = tmp_path_factory.mktemp("empty")
-    with _server_module().served(folder / "home", folder / "server.log") as url:
+    with platform_server.served(folder / "home", folder / "server.log") as url:
         yield url
 
 

@@ -1,4 +1,4 @@
-"""Take the README's picture of the page: ``python tests/e2e/take_picture.py [--url URL --key KEY]``.
+"""Take the README's picture of the page: ``python -m tests.e2e.take_picture [--url URL --key KEY]``.
 
 Without an address, a platform is seeded and served for it; real data are taken where they are found.
 """
@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from platform_server import chromium, seed_platform, served
+from tests.e2e.platform_server import chromium, seed_platform, served
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "images" / "page.png"

@@ -26,8 +26,8 @@ from extremeearth.processing.datasets.storage import (
 __all__ = [
     "BANDS",
     "DATASETS",
-    "OTHER_HCAT",
     "GUARD_M",
+    "OTHER_HCAT",
     "CropClass",
     "CropDataset",
     "CropGrouping",
