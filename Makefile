@@ -33,8 +33,8 @@ demo: $(STAMP)  ## the whole flow of events on real data; ARGS="--serve" keeps t
 test: $(STAMP)  ## all tests; ARGS="-k catalogue" selects
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
-serve: $(STAMP)  ## the platform on http://127.0.0.1:8000
-	$(BIN)/extremeearth serve $(ARGS)
+serve: $(STAMP)  ## the platform on http://127.0.0.1:8000; that of the demo, where there is one
+	$(BIN)/extremeearth serve $(if $(wildcard extremeearth-demo/platform),--home extremeearth-demo/platform) $(ARGS)
 
 lint: $(STAMP)  ## style, types, layers, spelling
 	$(BIN)/ruff check .
