@@ -21,7 +21,9 @@ def serve(
     host: str | None = typer.Option(
         None, "--host", help="Address to listen on; default: loopback."
     ),
-    port: int | None = typer.Option(None, "--port", min=0, max=65535, help="Port; default: 8000; 0: any."),
+    port: int | None = typer.Option(
+        None, "--port", min=0, max=65535, help="Port; default: 8000; 0: any."
+    ),
     only: list[str] | None = typer.Option(
         None,
         "--only",
