@@ -41,3 +41,19 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "EXTREMEEARTH_SUITES",
         }:
             monkeypatch.delenv(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the cases of each conformance suite: what passed, failed, was skipped."""
+    counts: dict[str, dict[str, int]] = {}
+    for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            folder, _, rest = report.nodeid.partition("tests/conformance/")
+            if not folder and rest:
+                suite = counts.setdefault(rest.split("/", 1)[0], {})
+                suite[outcome] = suite.get(outcome, 0) + 1
+    if counts:
+        terminalreporter.section("conformance")
+    for suite, outcomes in sorted(counts.items()):
+        said = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+        terminalreporter.write_line(f"{suite}: {said}")
