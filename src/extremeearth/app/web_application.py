@@ -49,6 +49,13 @@ def create_app(
     ------
     InputError
         A layer is not known.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with Platform.open(Settings(home=tempfile.mkdtemp())) as platform:
+    ...     create_app(platform, only=["hub"], run_jobs=False).title
+    'extremeearth'
     """
     layers = tuple(only)
     for layer in layers:

@@ -367,6 +367,10 @@ def _interval_property(value: Any) -> Property:
     if interval is None:
         return _property(value)
     # INTERVAL(start_datetime, end_datetime) is how CQL2 writes the frame of an item
+    if not isinstance(interval, list):
+        raise FilterError(
+            "An interval is a list of two properties.", hint="Write [start_datetime, end_datetime]."
+        )
     names = [part.get("property") if isinstance(part, dict) else None for part in interval]
     if names == ["start_datetime", "end_datetime"]:
         return Property("datetime")

@@ -81,6 +81,15 @@ def download_router(catalogue: Catalogue, store: ObjectStore) -> APIRouter:
 
     An object is there for a caller when an item that the caller may see has it as asset, or has an asset that
     it lies below (the chunks of a cube). Everything else answers 404.
+
+    Examples
+    --------
+    >>> from extremeearth.core.database import Database
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> store = open_store("memory:///")
+    >>> router = download_router(Catalogue(Database("sqlite://"), store), store)
+    >>> {route.path for route in router.routes}
+    {'/download/{key:path}'}
     """
     router = APIRouter(tags=["download"])
 

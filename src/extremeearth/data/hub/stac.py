@@ -67,7 +67,16 @@ def _geojson(content: Any, status: int = 200, headers: dict[str, str] | None = N
 
 
 def stac_router(catalogue: Catalogue) -> APIRouter:
-    """Make the routes below ``/stac``; those that write need the scope ``data:write``."""
+    """Make the routes below ``/stac``; those that write need the scope ``data:write``.
+
+    Examples
+    --------
+    >>> from extremeearth.core.database import Database
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> router = stac_router(Catalogue(Database("sqlite://"), open_store("memory:///")))
+    >>> "/stac/search" in {route.path for route in router.routes}
+    True
+    """
     router = APIRouter(prefix="/stac", tags=["stac"])
     _browse(router, catalogue)
     _search(router, catalogue)

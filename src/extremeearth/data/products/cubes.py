@@ -96,6 +96,14 @@ def load_cube(*, store: ObjectStore, prefix: str) -> xr.Dataset:
         There is no complete cube below `prefix`.
     DataBrokenError
         What is there is no cube with a reference system.
+
+    Examples
+    --------
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> load_cube(store=open_store("memory:///"), prefix="field-series/none")
+    Traceback (most recent call last):
+        ...
+    extremeearth.core.errors.DataMissingError: There is no cube at 'field-series/none'. Run the step that makes it.
     """
     prefix = prefix.rstrip("/")
     if not store.exists(f"{prefix}/{ROOT}"):

@@ -118,6 +118,18 @@ def load_cog(*, store: ObjectStore, key: str) -> xr.DataArray:
         There is no such object.
     DataBrokenError
         It is no GeoTIFF with a reference system.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from odc.geo.xr import wrap_xr
+    >>> from extremeearth.core import as_box, grid_over
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> grid = grid_over(as_box([11.60, 48.37, 11.61, 48.38]), resolution=100)
+    >>> store = open_store("memory:///")
+    >>> save_cog(wrap_xr(np.full(grid.shape, 7, dtype=np.uint8), grid), store=store, key="map.tif")
+    >>> int(load_cog(store=store, key="map.tif").max())
+    7
     """
     with store.local(key) as path:
         try:

@@ -64,6 +64,16 @@ def load_table(*, store: ObjectStore, key: str) -> pd.DataFrame | GeoDataFrame:
         There is no such object.
     DataBrokenError
         It is no Parquet file.
+
+    Examples
+    --------
+    >>> import geopandas, shapely
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> store = open_store("memory:///")
+    >>> frame = geopandas.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(11, 48)], crs=4326)
+    >>> save_table(frame, store=store, key="t.parquet")
+    >>> load_table(store=store, key="t.parquet").crs.to_epsg()
+    4326
     """
     with store.local(key) as path:
         try:

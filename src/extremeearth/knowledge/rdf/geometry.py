@@ -254,7 +254,15 @@ def parse_wkt_literal(literals: Sequence[str | None] | Any) -> tuple[Any, list[C
 
 
 def crs_of_field(metadata: dict[bytes, bytes] | None) -> CRS | None:
-    """Read the system that a GeoArrow column's metadata names, if any."""
+    """Read the system that a GeoArrow column's metadata names, if any.
+
+    Examples
+    --------
+    >>> crs_of_field({b"ARROW:extension:metadata": b'{"crs": "EPSG:32632"}'}).epsg
+    32632
+    >>> crs_of_field(None) is None
+    True
+    """
     text = (metadata or {}).get(b"ARROW:extension:metadata")
     named = json.loads(text).get("crs") if text else None
     return None if named is None else CRS(ProjCrs.from_user_input(named))

@@ -31,6 +31,17 @@ def write_audit(
         What is done, e.g. ``key.create``.
     target
         What it is done to.
+
+    Examples
+    --------
+    >>> from extremeearth.core.database import Database
+    >>> database = Database("sqlite://")
+    >>> database.create_all()
+    >>> with database.session() as session:
+    ...     write_audit(session, Principal(user_id="u", key_id="k"), "key.create", "ee01")
+    >>> with database.session() as session:
+    ...     session.query(AuditRow).one().action
+    'key.create'
     """
     session.add(
         AuditRow(

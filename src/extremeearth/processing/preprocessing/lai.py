@@ -154,6 +154,19 @@ def lai_curve(lai: xr.Dataset, *, min_share: float = 0.3) -> pd.DataFrame:
     ------
     InputError
         `min_share` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> dims = ("time", "y", "x")
+    >>> cube = xr.Dataset(
+    ...     {
+    ...         "lai": (dims, np.array([[[2.0, 4.0]], [[np.nan, np.nan]]])),
+    ...         "flags": (dims, np.zeros((2, 1, 2), dtype=np.uint8)),
+    ...     },
+    ...     coords={"time": pd.to_datetime(["2018-05-01", "2018-05-06"])},
+    ... )
+    >>> lai_curve(cube).lai.tolist()
+    [3.0]
     """
     if not 0 <= min_share <= 1:
         raise InputError(

@@ -39,7 +39,16 @@ def network_inputs(
     view_zenith_deg: Floats | float,
     relative_azimuth_deg: Floats | float,
 ) -> Floats:
-    """Put reflectance (rows, 8) and the cosines of the three angles side by side: (rows, 11)."""
+    """Put reflectance (rows, 8) and the cosines of the three angles side by side: (rows, 11).
+
+    Examples
+    --------
+    >>> inputs = network_inputs(
+    ...     np.full((2, 8), 0.1), sun_zenith_deg=60.0, view_zenith_deg=0.0, relative_azimuth_deg=0.0
+    ... )
+    >>> inputs.shape, [round(float(cosine), 2) for cosine in inputs[0, 8:]]
+    ((2, 11), [1.0, 0.5, 1.0])
+    """
     rows = len(reflectance)
     angles = [
         np.broadcast_to(np.cos(np.deg2rad(np.asarray(angle, dtype=np.float64))), (rows,))

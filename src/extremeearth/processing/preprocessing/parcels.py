@@ -72,6 +72,15 @@ def subtract_dark_objects(reflectance: pd.DataFrame) -> tuple[pd.DataFrame, dict
     -------
     tuple
         The frame less the haze (at least 0.001), and the haze by band.
+
+    Examples
+    --------
+    >>> day = pd.DataFrame({band: [0.12, 0.20, 0.30] for band in CENTRE_NM})
+    >>> surface, haze = subtract_dark_objects(day)
+    >>> haze["B03"] > haze["B04"] > haze["B12"]
+    True
+    >>> bool((surface.B02 < day.B02).all())
+    True
     """
     require_bands(reflectance.columns, CENTRE_NM)
     dark = {
@@ -125,6 +134,14 @@ def field_mean_lai(
         A column is missing, or a parcel of the series has no geometry.
     CrsError
         The parcels have no reference system.
+
+    Examples
+    --------
+    >>> from extremeearth.data.products import simulate_field_archive
+    >>> season = simulate_field_archive()
+    >>> found = field_mean_lai(season.parcel_series, season.parcels)
+    >>> bool(found.approximate.all()), bool(found.lai.dropna().between(0, 10).all())
+    (True, True)
     """
     network = lai_network() if network is None else network
     require_bands(series.columns, {*SCREEN_BANDS, *CENTRE_NM})

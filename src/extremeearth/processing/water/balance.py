@@ -319,6 +319,13 @@ def season_totals(balance: pd.DataFrame) -> dict[str, float]:
     -------
     dict
         The sums in mm, `max_depletion_mm`, `stress_days` (stress coefficient below 1) and `lai_max`.
+
+    Examples
+    --------
+    >>> days = pd.DataFrame({name: [1.0, 2.0] for name in (*TOTALS, "depletion_mm", "lai")})
+    >>> totals = season_totals(days.assign(ks=[1.0, 0.9]))
+    >>> totals["etc_mm"], totals["stress_days"], totals["lai_max"]
+    (3.0, 1.0, 2.0)
     """
     totals = {name: round(float(balance[name].sum()), 2) for name in TOTALS}
     return {

@@ -48,6 +48,14 @@ def checked_weather(weather: pd.DataFrame, *, needed: tuple[str, ...] = NEEDED) 
         There is no row.
     InputError
         A column is missing, a day is missing or given twice, or a value is missing or impossible.
+
+    Examples
+    --------
+    >>> days = pd.DataFrame({"date": ["2018-03-01", "2018-03-03"], "rain_mm": [0.0, 1.0]})
+    >>> checked_weather(days, needed=("date", "rain_mm"))
+    Traceback (most recent call last):
+        ...
+    extremeearth.core.errors.InputError: The weather has days that are missing or given twice. ...
     """
     missing = sorted(set(needed) - set(weather.columns))
     if missing:
@@ -209,6 +217,15 @@ def daily_climate(
     ------
     InputError
         See :func:`checked_weather`; or `et0_mm` is missing or negative on a day.
+
+    Examples
+    --------
+    >>> from extremeearth.data.products import simulate_field_archive
+    >>> weather = simulate_field_archive().weather
+    >>> one = weather[weather.station == weather.station.iloc[0]]
+    >>> climate = daily_climate(one, latitude_deg=48.4, elevation_m=480.0)
+    >>> len(climate.days) == len(one), bool((climate.et0_mm > 0).all())
+    (True, True)
     """
     table = checked_weather(weather, needed=(*NEEDED, "rain_mm"))
     if et0_mm is None:

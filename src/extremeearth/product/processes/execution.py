@@ -38,6 +38,27 @@ def run_processor(
         The context is of nobody, so there is no project to add to.
     CancelledError
         The work was cancelled; nothing is added.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from extremeearth.core.database import Database
+    >>> from extremeearth.core.security import Principal
+    >>> from extremeearth.data.catalogue import Catalogue
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> from extremeearth.processing.jobs import JobContext
+    >>> from extremeearth.product.processors import ProcessDescription
+    >>> class Nothing:
+    ...     description = ProcessDescription(id="nothing", version="1", title="n", description="n")
+    ...
+    ...     def run(self, inputs, context):
+    ...         return []
+    >>> catalogue = Catalogue(Database("sqlite://"), open_store("memory:///"))
+    >>> ada = Principal(user_id="u", project_id="p", key_id="k")
+    >>> context = JobContext(workspace=Path(tempfile.mkdtemp()), principal=ada)
+    >>> run_processor(Nothing(), {}, context, catalogue)
+    []
     """
     project_id = context.principal.project_id
     if project_id is None:
@@ -66,6 +87,17 @@ def execute(
     ------
     NotFoundError
         There is no such process any more.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from types import SimpleNamespace
+    >>> from extremeearth.processing.jobs import JobContext
+    >>> job = SimpleNamespace(process_id="gone", inputs={})
+    >>> execute(job, JobContext(workspace=Path(".")), processors={}, catalogue=None)
+    Traceback (most recent call last):
+        ...
+    extremeearth.core.errors.NotFoundError: There is no process 'gone'. See /processes for those there are.
     """
     processor = processors.get(job.process_id)
     if processor is None:

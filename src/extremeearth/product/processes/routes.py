@@ -66,6 +66,19 @@ def processes_router(
         Where the items of the results are.
     landing
         Whether to answer ``/`` with the landing page; the platform's own page does that itself.
+
+    Examples
+    --------
+    >>> from extremeearth.core.database import Database
+    >>> from extremeearth.data.catalogue import Catalogue
+    >>> from extremeearth.infrastructure.objects import open_store
+    >>> from extremeearth.processing.jobs import JobQueue
+    >>> database = Database("sqlite://")
+    >>> router = processes_router(
+    ...     {}, JobQueue(database), Catalogue(database, open_store("memory:///"))
+    ... )
+    >>> "/processes/{process_id}/execution" in {route.path for route in router.routes}
+    True
     """
     router = APIRouter(tags=["processes"], route_class=ProcessesRoute)
     _add_common(router, landing=landing)
