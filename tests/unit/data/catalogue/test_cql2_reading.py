@@ -152,7 +152,7 @@ def test_any_json_is_a_filter_or_a_filter_error(source: dict[str, Any]) -> None:
 @pytest.mark.parametrize("interval", [False, 0, "datetime", {"property": "datetime"}])
 def test_an_interval_that_is_no_list_is_a_filter_error(interval: object) -> None:
     with pytest.raises(FilterError, match="interval"):
-        parse_cql2({"op": "t_during", "args": [{"interval": interval}, {"date": "2018-03-01"}]})
+        parse_cql2({"op": "t_during", "args": [{"date": "2018-03-01"}, {"interval": interval}]})
 
 
 def test_sort_orders() -> None:
