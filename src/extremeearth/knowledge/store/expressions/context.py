@@ -1,0 +1,81 @@
+"""What expressions work on and what they may ask: the rows at hand and the query they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extremeearth.knowledge.rdf.geometry_column import GeometryColumn
+from extremeearth.knowledge.sparql.expression_nodes import Exists
+from extremeearth.knowledge.store.columns import TermColumn
+
+__all__ = ["AggregateFunction", "Bindings", "ExpressionContext", "Function"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """Rows of solutions as columns.
+
+    Attributes
+    ----------
+    columns
+        Terms of each variable, by its name without the question mark; one that is missing is unbound everywhere.
+    length
+        Rows; there may be rows without columns.
+
+    Examples
+    --------
+    >>> Bindings({}, 3).column("x").present.tolist()
+    [False, False, False]
+    """
+
+    columns: Mapping[str, TermColumn]
+    length: int
+
+    def column(self, name: str) -> TermColumn:
+        """Give the terms of a variable."""
+        found = self.columns.get(name)
+        return TermColumn.empty(self.length) if found is None else found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpressionContext:
+    """What an expression may ask of the query it is part of.
+
+    Attributes
+    ----------
+    now
+        The answer of ``NOW()``, with a time zone, the same in the whole query.
+    base
+        IRI against which ``IRI("...")`` resolves a relative one.
+    functions
+        Functions named by an IRI: casts, ``geof:`` functions, extensions.
+    aggregates
+        Aggregates named by an IRI.
+    geometries
+        Reads geometry literals; stored ones come already parsed.
+    exists
+        For each ``EXISTS`` of the expression, whether its pattern matches, one truth a row; ``NOT`` is not applied.
+    seed
+        Start of ``RAND``, ``UUID``, ``STRUUID`` and ``BNODE``; another seed for each expression of a query, so that
+        none repeats what another drew.
+    """
+
+    now: datetime
+    base: str | None = None
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    aggregates: Mapping[str, AggregateFunction] = field(default_factory=dict)
+    geometries: Callable[[TermColumn], GeometryColumn]
+    exists: Mapping[Exists, NDArray[np.bool_]] = field(default_factory=dict)
+    seed: int = 0
+
+
+Function = Callable[[Sequence[TermColumn], ExpressionContext], TermColumn]
+"""A function over columns of one length; no term in the result is an error. Without arguments it gives one row."""
+
+AggregateFunction = Callable[[TermColumn, NDArray[np.int64], int, ExpressionContext], TermColumn]
+"""An aggregate: values, the number of the group of each (from 0), how many groups; one row a group. DISTINCT is done."""
