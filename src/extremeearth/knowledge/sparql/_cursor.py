@@ -155,13 +155,13 @@ class Cursor:
         return known
 
     def _resolved(self, iri: str) -> str:
+        if is_absolute(iri):
+            return iri  # as it is written: nothing is normalised (section 4.1.1)
         if self.base is not None:
             return resolve(iri, self.base)
-        if not is_absolute(iri):
-            self.refuse(
-                f"the IRI <{iri}> is relative, and there is no BASE.", hint="Give the whole IRI."
-            )
-        return iri
+        self.refuse(
+            f"the IRI <{iri}> is relative, and there is no BASE.", hint="Give the whole IRI."
+        )
 
     def _expanded(self, name: str) -> str:
         prefix, _, local = name.partition(":")

@@ -35,7 +35,7 @@ class UpdateParser(PatternParser):
         operations: list[Operation] = []
         self.prologue()
         while self.kinds[self.at] != "end":
-            # A blank node label of another operation may not come again.
+            # A blank node label of one INSERT DATA may not come again in another (section 19.6, SPARQL 1.1 Query).
             self.new_region()
             operations.append(self._operation())
             self.bounded(len(operations))
@@ -79,6 +79,9 @@ class UpdateParser(PatternParser):
     def _modify(self) -> Modify:
         graph = self.iri() if self.accept_word("WITH") else None
         delete = insert = None
+        # A label in the template makes new nodes for each solution, one in WHERE matches them: they meet neither
+        # each other nor those of another operation.
+        labels, self.label_regions = self.label_regions, {}
         if self.accept_word("DELETE"):
             delete = self._quads(variables=True, blanks=False)
         if self.accept_word("INSERT"):
@@ -87,8 +90,7 @@ class UpdateParser(PatternParser):
             self.error("DELETE or INSERT")
         using = self.dataset("USING")
         self.expect_word("WHERE")
-        # A label in the template makes nodes, one in WHERE matches them: they do not meet.
-        labels, self.label_regions = self.label_regions, {}
+        self.label_regions = {}
         where = self.group_pattern()
         self.label_regions = labels
         return Modify(graph, delete, insert, using, where)
