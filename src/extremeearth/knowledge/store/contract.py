@@ -4,15 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
 
+from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.store.results import Solutions, Triples
 
-__all__ = ["GraphStore", "LoadReport", "Source"]
+__all__ = ["DocumentProblem", "GraphStore", "LoadReport", "Source"]
 
 Source = Path | bytes | IO[bytes]
 """What can be loaded: a file, bytes, or an open binary file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentProblem:
+    """What is wrong at one place of a document.
+
+    Attributes
+    ----------
+    document
+        Name of the file, or what the document is called otherwise.
+    line
+        From 1; `None` where it is not known.
+    message
+        What is wrong.
+
+    Examples
+    --------
+    >>> print(DocumentProblem(document="a.nt", line=7, message="It is not UTF-8."))
+    a.nt, line 7: It is not UTF-8.
+    """
+
+    document: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        where = self.document if self.line is None else f"{self.document}, line {self.line}"
+        return f"{where}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +59,27 @@ class LoadReport:
         Media type of what was read.
     graph
         IRI of the graph that triples went to, `None` for the default graph.
+    statements
+        Statements read, those that were in the store already too.
+    skipped
+        Lines or statements that were broken and left out.
+    geometry_problems
+        Geometry literals that cannot be read: they are in the store as literals, but have no shape.
+    examples
+        The first of what was skipped.
+    geometry_examples
+        The first of the geometry literals that cannot be read.
     """
 
     triples: int
     seconds: float
     format: str
     graph: str | None = None
+    statements: int = 0
+    skipped: int = 0
+    geometry_problems: int = 0
+    examples: tuple[DocumentProblem, ...] = ()
+    geometry_examples: tuple[DocumentProblem, ...] = ()
 
 
 class GraphStore(Protocol):
@@ -49,8 +94,14 @@ class GraphStore(Protocol):
         default_graphs: Sequence[str] | None = None,
         named_graphs: Sequence[str] | None = None,
         base: str | None = None,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        token: CancelToken | None = None,
     ) -> Solutions | bool | Triples:
-        """Answer a query: rows of a SELECT, truth of an ASK, triples of a CONSTRUCT or DESCRIBE."""
+        """Answer a query: rows of a SELECT, truth of an ASK, triples of a CONSTRUCT or DESCRIBE.
+
+        It is asked of the newest state, of that with a number, or of that at a time; `token` stops it.
+        """
 
     def update(
         self,
@@ -73,13 +124,28 @@ class GraphStore(Protocol):
     ) -> LoadReport:
         """Add an RDF document: all of it, or nothing."""
 
+    def find_version(
+        self, *, version: int | None = None, as_of: datetime | None = None
+    ) -> int | None:
+        """Give the number of the newest state, of the one with a number, or of the one at a time.
+
+        `None` where the store does not number its states.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such state.
+        """
+
     def graphs(self) -> Iterable[str]:
         """Give the IRIs of the named graphs."""
 
     def has_graph(self, graph: str) -> bool:
         """Tell whether a named graph exists."""
 
-    def read_graph(self, graph: str | None) -> Triples:
+    def read_graph(
+        self, graph: str | None, *, version: int | None = None, as_of: datetime | None = None
+    ) -> Triples:
         """Give all triples of a graph; of the default graph for `None`."""
 
     def replace_graph(

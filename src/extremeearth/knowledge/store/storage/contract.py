@@ -156,6 +156,10 @@ class Writing(Protocol):
     def deleted(self) -> int:
         """Quads that were there and go, so far."""
 
+    @property
+    def problems(self) -> Mapping[int, str]:
+        """What is wrong with each geometry literal that was numbered first here and cannot be read, by its number."""
+
 
 class Storage(Protocol):
     """Where quads, terms and geometries are kept."""
