@@ -21,6 +21,7 @@ from pyproj import CRS as ProjCrs
 from extremeearth.core.boxes import LONLAT, CrsLike, as_crs
 from extremeearth.core.errors import CrsError, DataBrokenError
 from extremeearth.core.geodesy import transform
+from extremeearth.knowledge.rdf.geometry_order import swapped
 
 __all__ = [
     "CRS84", "crs_from_iri", "crs_iri", "crs_of_field", "geojson_literals", "is_y_first", "parse_wkt_literal",
@@ -31,18 +32,28 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 """WGS 84, longitude then latitude: the system of a WKT literal that names none."""
 
 _LONLAT_84 = CRS("OGC:CRS84")
+_LONLAT_NAMES = ("CRS84", "CRS83", "CRS27")
 ROUND_TRIP_DECIMALS = (
     20  # GEOS writes the shortest text that reads back the same, up to so many decimals
 )
-_IRI_PATTERNS = (
-    re.compile(r"^https?://www\.opengis\.net/def/crs/EPSG/[^/]*/(?P<code>\d+)$"),
-    re.compile(r"^urn:ogc:def:crs:EPSG:[^:]*:(?P<code>\d+)$"),
-    re.compile(r"^https?://(?:www\.)?epsg\.io/(?P<code>\d+)$"),
-    re.compile(r"^https?://www\.opengis\.net/gml/srs/epsg\.xml#(?P<code>\d+)$"),
+_CODE = r"(?P<code>\d{1,9})"
+_IRI_PATTERNS = tuple(
+    re.compile(pattern + "$", re.IGNORECASE | re.ASCII)
+    for pattern in (
+        rf"https?://(?:www\.)?opengis\.net/def/crs/EPSG/[^/]*/{_CODE}",
+        rf"https?://(?:www\.)?opengis\.net/def/crs\?authority=EPSG&version=[^&]*&code={_CODE}",
+        rf"urn:(?:x-)?ogc:def:crs:EPSG:(?:[^:]*:)?{_CODE}",
+        rf"https?://(?:www\.)?epsg\.io/{_CODE}",
+        rf"https?://(?:www\.)?opengis\.net/gml/srs/epsg\.xml#{_CODE}",
+        rf"EPSG:{_CODE}",
+    )
 )
-_CRS84_IRIS = re.compile(
-    r"^(https?://www\.opengis\.net/def/crs/OGC/(1\.3|0)/CRS84h?|urn:ogc:def:crs:OGC:[^:]*:CRS84)$"
+_OGC_IRIS = re.compile(
+    r"(?:https?://(?:www\.)?opengis\.net/def/crs/OGC/(?:1\.3|0)/|urn:(?:x-)?ogc:def:crs:OGC:(?:[^:]*:)?|OGC:)"
+    r"(?P<name>CRS84|CRS83|CRS27)$|CRS:(?P<code>84|83|27)$",
+    re.IGNORECASE,
 )
+_FLAT_AXES = 2
 _LITERAL = re.compile(r"^\s*(?:<(?P<iri>[^>]*)>\s*)?(?P<wkt>.*)$", re.DOTALL)
 
 
@@ -87,8 +98,8 @@ def crs_iri(crs: CrsLike) -> str:
     """
     known = as_crs(crs)
     authority = known.proj.to_authority()
-    if authority is not None and authority[0] == "OGC" and authority[1].startswith("CRS84"):
-        return CRS84
+    if authority is not None and authority[0] == "OGC" and authority[1] in _LONLAT_NAMES:
+        return f"http://www.opengis.net/def/crs/OGC/1.3/{authority[1]}"
     if authority is not None and authority[0] == "EPSG":
         return f"http://www.opengis.net/def/crs/EPSG/0/{authority[1]}"
     raise CrsError(
@@ -104,21 +115,31 @@ def crs_from_iri(iri: str) -> CRS:
     Raises
     ------
     CrsError
-        It names none that is known.
+        It names none that is known, or one with heights (three axes, or one that is vertical).
 
     Examples
     --------
     >>> crs_from_iri("urn:ogc:def:crs:EPSG::32632").epsg
     32632
     """
-    if _CRS84_IRIS.match(iri):
-        return CRS("OGC:CRS84")
+    if match := _OGC_IRIS.match(iri):
+        return CRS(f"OGC:{(match['name'] or 'CRS' + match['code']).upper()}")
     for pattern in _IRI_PATTERNS:
         if match := pattern.match(iri):
-            return as_crs(int(match["code"]))
+            return _flat(as_crs(int(match["code"])), iri)
     raise CrsError(
         f"'{iri}' names no reference system that is known.",
         hint="Use e.g. http://www.opengis.net/def/crs/EPSG/0/32632.",
+    )
+
+
+def _flat(crs: CRS, iri: str) -> CRS:
+    """Refuse systems whose coordinates are not two numbers on a surface: heights are never guessed."""
+    if len(crs.proj.axis_info) == _FLAT_AXES:
+        return crs
+    raise CrsError(
+        f"'{iri}' is a {crs.proj.type_name}: only systems of two axes are supported.",
+        hint="Name the horizontal system, e.g. http://www.opengis.net/def/crs/EPSG/0/4326.",
     )
 
 
@@ -162,7 +183,7 @@ def wkt_literals(
     iri = crs_iri(there)
     shapes = _in_lonlat_order(geometries, source=source, target=there)
     if is_y_first(there):
-        shapes = _swapped(shapes)
+        shapes = swapped(shapes)
     digits = ROUND_TRIP_DECIMALS if decimals is None else decimals
     texts: Any = np.asarray(
         shapely.to_wkt(shapes, rounding_precision=digits, output_dimension=3), dtype=object
@@ -179,18 +200,6 @@ def _in_lonlat_order(geometries: Any, *, source: CRS, target: CRS) -> Any:
     shapes = np.asarray(geometries, dtype=object)
     same = {source, target} <= {LONLAT, _LONLAT_84}
     return shapes if same else np.asarray(transform(shapes, source=source, target=target))
-
-
-def _swapped(shapes: Any) -> Any:
-    """Exchange x and y; z stays."""
-    out = np.array(shapes, dtype=object)
-    for has_z in (False, True):
-        chosen = shapely.has_z(out) == has_z
-        if chosen.any():
-            coordinates = shapely.get_coordinates(out[chosen], include_z=has_z)
-            coordinates[:, [0, 1]] = coordinates[:, [1, 0]]
-            out[chosen] = shapely.set_coordinates(out[chosen], coordinates)
-    return out
 
 
 def geojson_literals(geometries: Any, *, crs: CrsLike) -> np.ndarray[Any, np.dtype[np.object_]]:
@@ -249,7 +258,7 @@ def parse_wkt_literal(literals: Sequence[str | None] | Any) -> tuple[Any, list[C
     systems = [crs_from_iri(iri) for iri in iris]
     y_first = np.array([is_y_first(system) for system in systems], dtype=bool)
     if y_first.any():
-        shapes[y_first] = _swapped(shapes[y_first])
+        shapes[y_first] = swapped(shapes[y_first])
     return shapes, systems
 
 

@@ -85,6 +85,8 @@ def test_missing_and_empty_shapes():
     [
         "http://www.opengis.net/def/crs/EPSG/0/32632", "https://www.opengis.net/def/crs/EPSG/9.9/32632",
         "urn:ogc:def:crs:EPSG::32632", "https://epsg.io/32632", "http://www.opengis.net/gml/srs/epsg.xml#32632",
+        "EPSG:32632", "urn:x-ogc:def:crs:EPSG:6.9:32632", "http://opengis.net/def/crs/EPSG/0/32632",
+        "http://www.opengis.net/def/crs?authority=EPSG&version=0&code=32632",
     ],
 )  # fmt: skip
 def test_the_usual_names_of_a_system_are_known(iri):
@@ -92,7 +94,7 @@ def test_the_usual_names_of_a_system_are_known(iri):
 
 
 @pytest.mark.parametrize(
-    "iri", ["", "urn:x", "http://www.opengis.net/def/crs/EPSG/0/999999", "EPSG:4326"]
+    "iri", ["", "urn:x", "http://www.opengis.net/def/crs/EPSG/0/999999", "EPSG:999999999", "EPSG:4326x"]
 )
 def test_an_unknown_system_is_an_error(iri):
     with pytest.raises(CrsError):
