@@ -139,9 +139,27 @@ class FilterError(InputError):
 
 
 class QuerySyntaxError(InputError):
-    """A SPARQL text cannot be parsed; line and column are in the message."""
+    """A SPARQL text cannot be parsed; line and column, counted from 1, are in the message and attributes.
+
+    Examples
+    --------
+    >>> QuerySyntaxError("Line 1, column 8: expected '{'.", line=1, column=8).column
+    8
+    """
 
     code = "sparql.syntax"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.line = line
+        self.column = column
 
 
 class MappingError(InputError):

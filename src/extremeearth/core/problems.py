@@ -81,7 +81,10 @@ def install_problem_handlers(app: FastAPI) -> None:
         status = status_of(error)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return _unexpected(request, error)
-        return problem(request, status, code=error.code, title=error.message, hint=error.hint)
+        return problem(
+            request, status, code=error.code, title=error.message, hint=error.hint,
+            line=getattr(error, "line", None), column=getattr(error, "column", None),
+        )  # fmt: skip
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:

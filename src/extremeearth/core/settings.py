@@ -103,6 +103,16 @@ class Settings(BaseSettings):
     query_row_limit: int = Field(
         default=1_000_000, ge=1, description="Most rows that one SPARQL query may return."
     )
+    query_memory_bytes: int = Field(
+        default=4 * 1024**3,
+        ge=1024**2,
+        description="Largest table that one step of a SPARQL query may make, in bytes.",
+    )
+    graph_read_key: bool = Field(
+        default=False,
+        description="Whether asking the graph store needs a key with the scope `graph:read`; writing always needs "
+        "`graph:write`.",
+    )
 
     endpoints: dict[str, str] = Field(
         default_factory=dict,

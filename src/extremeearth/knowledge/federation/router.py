@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from extremeearth.core.errors import InputError
+from extremeearth.core.security import Caller, Principal, Scope
 from extremeearth.core.settings import Settings
 from extremeearth.knowledge.federation.federation import Federation
 from extremeearth.knowledge.store.description import service_description
@@ -46,7 +47,9 @@ def federation_router(federation: Federation, *, settings: Settings | None = Non
     limits = settings or Settings()
     router = APIRouter(prefix="/federation", tags=["federation"])
 
-    async def answer(request: Request, partial: bool) -> Response:
+    async def answer(request: Request, partial: bool, caller: Principal) -> Response:
+        if limits.graph_read_key:  # the own store is among the endpoints
+            caller.need(Scope.GRAPH_READ)
         asked = await read_protocol_request(request, limit=limits.request_limit_bytes)
         base, accept = base_of(request), request.headers.get("accept")
         if asked.operation == "update":
@@ -69,18 +72,22 @@ def federation_router(federation: Federation, *, settings: Settings | None = Non
         )
 
     @router.get("/sparql")
-    async def federated_query_by_get(request: Request, partial: bool = False) -> Response:
+    async def federated_query_by_get(
+        request: Request, caller: Caller, partial: bool = False
+    ) -> Response:
         """Answer a query over all endpoints; without one, describe the service."""
-        return await answer(request, partial)
+        return await answer(request, partial, caller)
 
     @router.post("/sparql")
-    async def federated_query(request: Request, partial: bool = False) -> Response:
+    async def federated_query(request: Request, caller: Caller, partial: bool = False) -> Response:
         """Answer a query over all endpoints."""
-        return await answer(request, partial)
+        return await answer(request, partial, caller)
 
     @router.get("/explain")
-    def explain(query: Annotated[str, Query(max_length=100_000)]) -> Response:
+    def explain(query: Annotated[str, Query(max_length=100_000)], caller: Caller) -> Response:
         """Tell which endpoints are asked for what, and how much comes."""
+        if limits.graph_read_key:
+            caller.need(Scope.GRAPH_READ)
         text = federation.explain(query, timeout_s=limits.query_timeout_s)
         return PlainTextResponse(text)
 

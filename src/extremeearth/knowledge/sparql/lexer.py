@@ -53,7 +53,9 @@ def place(text: str, position: int) -> tuple[int, int]:
 def fail(text: str, position: int, message: str, *, hint: str | None = None) -> NoReturn:
     """Raise the error that names line and column."""
     line, column = place(text, position)
-    raise QuerySyntaxError(f"Line {line}, column {column}: {message}", hint=hint)
+    raise QuerySyntaxError(
+        f"Line {line}, column {column}: {message}", hint=hint, line=line, column=column
+    )
 
 
 def _unescape_codepoints(text: str) -> str:

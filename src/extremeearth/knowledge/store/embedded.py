@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,8 +21,10 @@ from extremeearth.core.errors import (
     DataMissingError,
     InputError,
     LimitError,
+    NotFoundError,
     StorageError,
 )
+from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.sparql import Iri, parse_query, parse_update
 from extremeearth.knowledge.sparql.syntax import Load
 from extremeearth.knowledge.sparql.walk import count_triple_patterns, services_of
@@ -131,6 +134,9 @@ class EmbeddedGraph:
         default_graphs: Sequence[str] | None = None,
         named_graphs: Sequence[str] | None = None,
         base: str | None = None,
+        version: int | None = None,
+        as_of: datetime | None = None,
+        token: CancelToken | None = None,
     ) -> Solutions | bool | Triples:
         """Answer a query.
 
@@ -140,6 +146,10 @@ class EmbeddedGraph:
             SPARQL 1.1 with the ``geof:`` functions. FROM means graphs of this store; nothing is fetched.
         timeout_s
             Longest time to wait, in seconds.
+        version, as_of
+            Refused: the engine keeps its newest state only.
+        token
+            Not looked at.
         row_limit
             Most rows or triples; that of the store by default.
         default_graphs, named_graphs
@@ -163,6 +173,8 @@ class EmbeddedGraph:
         LimitError
             The answer has too many rows.
         """
+        del token  # the engine cannot be stopped from outside
+        self.find_version(version=version, as_of=as_of)
         parsed = parse_query(text, base=base)
         if services_of(parsed):
             raise AddressRefusedError(
@@ -189,6 +201,16 @@ class EmbeddedGraph:
 
         return self._workers.run(answer, deadline=deadline)
 
+    def find_version(
+        self, *, version: int | None = None, as_of: datetime | None = None
+    ) -> int | None:
+        """Give nothing: the engine keeps its newest state only."""
+        if version is not None or as_of is not None:
+            raise NotFoundError(
+                "This store keeps only its newest state.", hint="Ask without a version."
+            )
+        return None
+
     def graphs(self) -> Iterable[str]:
         """Give the IRIs of the named graphs."""
         return [g.value for g in self._store.named_graphs() if isinstance(g, ox.NamedNode)]
@@ -197,8 +219,11 @@ class EmbeddedGraph:
         """Tell whether a named graph exists."""
         return self._store.contains_named_graph(to_oxigraph(Iri(graph)))
 
-    def read_graph(self, graph: str | None) -> Triples:
+    def read_graph(
+        self, graph: str | None, *, version: int | None = None, as_of: datetime | None = None
+    ) -> Triples:
         """Give all triples of a graph; of the default graph for `None`."""
+        self.find_version(version=version, as_of=as_of)
         quads = self._store.quads_for_pattern(None, None, None, graph_node(graph))
         triples: list[Any] = [
             (from_oxigraph(q.subject), from_oxigraph(q.predicate), from_oxigraph(q.object))

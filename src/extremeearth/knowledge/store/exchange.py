@@ -1,20 +1,30 @@
-"""Requests and answers of the SPARQL 1.1 Protocol: read strictly, written in the format the client likes best."""
+"""Requests of the SPARQL 1.1 Protocol, read strictly, with the options of this store beside the standard's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
-from fastapi import Request, Response
+from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from extremeearth.core.errors import InputError, LimitError
-from extremeearth.knowledge.store.formats import GRAPH_MEDIA, RESULT_MEDIA, choose_media
-from extremeearth.knowledge.store.results import Solutions, Triples, boolean_text
+from extremeearth.core.times import as_instant
+from extremeearth.knowledge.store.answers import answer_response
 
-__all__ = ["ProtocolRequest", "answer_response", "base_of", "read_body", "read_protocol_request"]
+__all__ = [
+    "Options",
+    "ProtocolRequest",
+    "answer_response",
+    "base_of",
+    "read_body",
+    "read_options",
+    "read_protocol_request",
+]
 
 QUERY_MEDIA, UPDATE_MEDIA = "application/sparql-query", "application/sparql-update"
 FORM_MEDIA = "application/x-www-form-urlencoded"
@@ -27,6 +37,39 @@ _GRAPH_FIELDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a request may say beside the standard's parameters.
+
+    Attributes
+    ----------
+    timeout_s
+        ``timeout``: seconds after which the query is stopped; that of the settings is the longest.
+    version, as_of
+        ``version`` and ``as_of``: the state of the store that is asked.
+    format
+        ``format``: short name or media type of the answer, in place of the header ``Accept``.
+    geometry
+        ``geometry``: variable that features of GeoJSON take their geometry from.
+    """
+
+    timeout_s: float | None = None
+    version: int | None = None
+    as_of: datetime | None = None
+    format: str | None = None
+    geometry: str | None = None
+
+    def timeout_within(self, longest_s: float) -> float:
+        """Give the time in force, in seconds.
+
+        Examples
+        --------
+        >>> Options(timeout_s=5.0).timeout_within(60.0), Options().timeout_within(60.0)
+        (5.0, 60.0)
+        """
+        return longest_s if self.timeout_s is None else min(self.timeout_s, longest_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolRequest:
     """One operation: its text, and the graphs that the request names in place of the text's own.
 
@@ -34,12 +77,15 @@ class ProtocolRequest:
     ----------
     operation
         ``query``, ``update``, or ``""`` where a GET has neither: the service description is asked for.
+    options
+        What the request says beside that.
     """
 
     operation: str
     text: str
     default_graphs: tuple[str, ...] | None
     named_graphs: tuple[str, ...] | None
+    options: Options = Options()
 
 
 def _fail(status: HTTPStatus, message: str) -> HTTPException:
@@ -97,7 +143,13 @@ async def read_protocol_request(request: Request, *, limit: int) -> ProtocolRequ
         if any(name == "update" for name, _ in fields):
             raise InputError("An update cannot be sent by GET.", hint="Send it by POST.")
         if not any(name == "query" for name, _ in fields):
-            return ProtocolRequest(operation="", text="", default_graphs=None, named_graphs=None)
+            return ProtocolRequest(
+                operation="",
+                text="",
+                default_graphs=None,
+                named_graphs=None,
+                options=read_options(fields),
+            )
         return _operation("query", fields)
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await read_body(request, limit=limit)
@@ -135,46 +187,57 @@ def _operation(kind: str, fields: Sequence[tuple[str, str]]) -> ProtocolRequest:
         text=texts[0],
         default_graphs=default if chosen else None,
         named_graphs=named if chosen else None,
+        options=read_options(fields),
     )
+
+
+def read_options(fields: Sequence[tuple[str, str]]) -> Options:
+    """Read what a request says beside the standard's parameters.
+
+    Raises
+    ------
+    InputError
+        A value cannot be right, or is given twice.
+
+    Examples
+    --------
+    >>> read_options([("query", "ASK {}"), ("version", "3")]).version
+    3
+    """
+    given: dict[str, str] = {}
+    for name, value in fields:
+        if name in ("timeout", "version", "as_of", "format", "geometry"):
+            if name in given:
+                raise InputError(f"'{name}' is given twice.", hint="Give it once.")
+            given[name] = value
+    if "version" in given and "as_of" in given:
+        raise InputError("Both 'version' and 'as_of' are given.", hint="Give one of them.")
+    timeout_s = _number(given.get("timeout"), "timeout")
+    version = given.get("version")
+    if version is not None and not (version.isascii() and version.isdigit()):
+        raise InputError(f"'{version}' is no version.", hint="Give a whole number, e.g. 12.")
+    as_of = given.get("as_of")
+    return Options(
+        timeout_s=timeout_s,
+        version=None if version is None else int(version[:18]),
+        as_of=None if as_of is None else as_instant(as_of.replace(" ", "+")),
+        format=given.get("format") or None,
+        geometry=(given.get("geometry") or "").removeprefix("?") or None,
+    )
+
+
+def _number(text: str | None, name: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(f"'{text}' is no {name}.", hint="Give seconds above zero, e.g. 10.")
+    return value
 
 
 def base_of(request: Request) -> str:
     """Give the IRI that relative ones in a request are resolved against: its URL without the query."""
     return str(request.url.replace(query="", fragment=""))
-
-
-def _chosen(accept: str | None, media: Mapping[str, str]) -> tuple[str, str]:
-    found = choose_media(accept, list(media))
-    if found is None:
-        raise _fail(
-            HTTPStatus.NOT_ACCEPTABLE,
-            "None of the accepted formats is offered: " + ", ".join(media) + ".",
-        )
-    return found, media[found]
-
-
-def answer_response(
-    answer: Solutions | bool | Triples,
-    *,
-    accept: str | None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """Write an answer in the format that ``Accept`` likes best; 406 if it likes none.
-
-    Examples
-    --------
-    >>> answer_response(True, accept="application/sparql-results+xml").media_type
-    'application/sparql-results+xml'
-    """
-    if isinstance(answer, bool):
-        pairs = {m: f for m, f in RESULT_MEDIA.items() if f in ("json", "xml")}
-        media, short = _chosen(accept, pairs)
-        content = boolean_text(answer, short)
-    elif isinstance(answer, Solutions):
-        media, short = _chosen(accept, RESULT_MEDIA)
-        content = answer.serialize(short)
-    else:
-        media, short = _chosen(accept, GRAPH_MEDIA)
-        content = answer.serialize(short)
-    # Starlette adds the charset to text types by itself.
-    return Response(content, media_type=media, headers={"Vary": "Accept", **(headers or {})})

@@ -9,13 +9,15 @@ from pyoxigraph import RdfFormat
 
 from extremeearth.core.errors import InputError
 
-__all__ = ["GRAPH_MEDIA", "RESULT_MEDIA", "choose_media", "rdf_format"]
+__all__ = ["GRAPH_MEDIA", "RESULT_MEDIA", "choose_media", "media_of", "rdf_format"]
 
 RESULT_MEDIA: Mapping[str, str] = {
     "application/sparql-results+json": "json",
     "application/sparql-results+xml": "xml",
     "text/csv": "csv",
     "text/tab-separated-values": "tsv",
+    "application/geo+json": "geojson",
+    "application/vnd.apache.arrow.stream": "arrow",
     "application/json": "json",
     "application/xml": "xml",
 }
@@ -61,7 +63,8 @@ def rdf_format(name: str | None, *, file: str | None = None) -> RdfFormat:
     """
     if name is None and file is not None:
         path = PurePath(file)
-        name = (PurePath(path.stem).suffix if path.suffix == ".gz" else path.suffix).lstrip(".")
+        packed = path.suffix.lower() in {".gz", ".zst"}
+        name = (PurePath(path.stem).suffix if packed else path.suffix).lstrip(".")
     key = (name or "").partition(";")[0].strip().lower()
     found = _FORMATS.get(_ALIASES.get(key, key))
     if found is None:
@@ -70,6 +73,21 @@ def rdf_format(name: str | None, *, file: str | None = None) -> RdfFormat:
             hint="Name one of: " + ", ".join(_FORMATS) + ".",
         )
     return found
+
+
+def media_of(name: str, offered: Mapping[str, str]) -> str | None:
+    """Find a media type by itself or by the short name it stands for; `None` where it is not offered.
+
+    Examples
+    --------
+    >>> media_of("geojson", RESULT_MEDIA), media_of("turtle", GRAPH_MEDIA)
+    ('application/geo+json', 'text/turtle')
+    """
+    key = name.strip().lower()
+    if key in offered:
+        return key
+    short = _ALIASES.get(key, key) if key not in offered.values() else key
+    return next((media for media, known in offered.items() if known == short), None)
 
 
 def choose_media(accept: str | None, offered: Sequence[str]) -> str | None:

@@ -1,27 +1,28 @@
-"""The store over HTTP: SPARQL 1.1 Protocol at ``/sparql``, Graph Store Protocol at ``/graphs``."""
+"""The store over HTTP: SPARQL 1.1 Protocol at ``/sparql``, Graph Store Protocol at ``/graphs``, VoID at ``/void``."""
 
 from __future__ import annotations
 
-import uuid
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from extremeearth.core.errors import InputError, NotFoundError
+from extremeearth.core.progress import CancelToken
 from extremeearth.core.security import Caller, Principal, Scope
 from extremeearth.core.settings import Settings
-from extremeearth.knowledge.sparql.iris import resolve
+from extremeearth.knowledge.store.answers import answer_response
+from extremeearth.knowledge.store.caching import fresh, is_repeatable, version_headers
 from extremeearth.knowledge.store.contract import GraphStore
 from extremeearth.knowledge.store.description import service_description
 from extremeearth.knowledge.store.exchange import (
-    answer_response,
+    ProtocolRequest,
     base_of,
-    read_body,
     read_protocol_request,
 )
-from extremeearth.knowledge.store.formats import rdf_format
 from extremeearth.knowledge.store.functions import FUNCTIONS
+from extremeearth.knowledge.store.graph_routes import add_graph_routes
+from extremeearth.knowledge.store.results import Solutions, Triples
+from extremeearth.knowledge.store.watching import run_watched
 
 __all__ = ["sparql_router"]
 
@@ -36,9 +37,9 @@ def sparql_router(
     graph
         The store.
     settings
-        Limits on time, rows and request size; from the environment by default.
+        Limits on time, rows and request size, and whether reading needs a key; from the environment by default.
     write_scope
-        The scope that updates and changes of graphs need; reading needs none.
+        The scope that updates and changes of graphs need.
 
     Examples
     --------
@@ -49,30 +50,53 @@ def sparql_router(
     limits = settings or Settings()
     router = APIRouter(tags=["graph"])
     _add_sparql(router, graph, limits, write_scope)
-    _add_graphs(router, graph, limits, write_scope)
+    add_graph_routes(router, graph, limits, write_scope)
     return router
 
 
 def _add_sparql(router: APIRouter, graph: GraphStore, limits: Settings, write_scope: Scope) -> None:
     async def answer(request: Request, caller: Principal) -> Response:
         asked = await read_protocol_request(request, limit=limits.request_limit_bytes)
-        accept = request.headers.get("accept")
         base = base_of(request)
         if asked.operation == "update":
             caller.need(write_scope)
             await run_in_threadpool(
-                graph.update, asked.text, timeout_s=limits.query_timeout_s, base=base,
+                graph.update, asked.text, timeout_s=asked.options.timeout_within(limits.query_timeout_s), base=base,
                 default_graphs=asked.default_graphs, named_graphs=asked.named_graphs,
             )  # fmt: skip
             return Response(status_code=HTTPStatus.NO_CONTENT)
+        if limits.graph_read_key:
+            caller.need(Scope.GRAPH_READ)
         if asked.operation == "query":
-            found = await run_in_threadpool(
-                graph.query, asked.text, timeout_s=limits.query_timeout_s, row_limit=limits.query_row_limit,
-                base=base, default_graphs=asked.default_graphs, named_graphs=asked.named_graphs,
-            )  # fmt: skip
-            return await run_in_threadpool(answer_response, found, accept=accept)
+            return await _answer_query(request, asked, base)
         described = service_description(base, functions=tuple(sorted(f.value for f in FUNCTIONS)))
-        return answer_response(described, accept=accept)
+        return answer_response(
+            described, accept=request.headers.get("accept"), format=asked.options.format
+        )
+
+    async def _answer_query(request: Request, asked: ProtocolRequest, base: str) -> Response:
+        options = asked.options
+        version = await run_in_threadpool(
+            graph.find_version, version=options.version, as_of=options.as_of
+        )
+        headers = version_headers(graph, version, private=limits.graph_read_key)
+        if not is_repeatable(asked.text):
+            headers.pop("ETag", None)
+        if fresh(request, headers):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+
+        def query(token: CancelToken) -> Solutions | bool | Triples:
+            return graph.query(
+                asked.text, timeout_s=options.timeout_within(limits.query_timeout_s),
+                row_limit=limits.query_row_limit, default_graphs=asked.default_graphs,
+                named_graphs=asked.named_graphs, base=base, version=version, token=token,
+            )  # fmt: skip
+
+        found = await run_watched(request, query)
+        return await run_in_threadpool(
+            answer_response, found, accept=request.headers.get("accept"), headers=headers,
+            format=options.format, geometry=options.geometry,
+        )  # fmt: skip
 
     @router.get("/sparql")
     async def query_by_get(request: Request, caller: Caller) -> Response:
@@ -83,107 +107,3 @@ def _add_sparql(router: APIRouter, graph: GraphStore, limits: Settings, write_sc
     async def query_or_update(request: Request, caller: Caller) -> Response:
         """Answer a SPARQL query, or carry out an update, which needs a key that may write."""
         return await answer(request, caller)
-
-
-def _named(request: Request, direct: str | None) -> str | None:
-    """Find the graph a request is about: ``?graph=IRI``, ``?default``, or the URL itself. `None` is the default."""
-    wanted = request.query_params.getlist("graph")
-    default = "default" in request.query_params
-    if direct is not None:
-        if wanted or default:
-            raise InputError(
-                "The graph is named twice.", hint="Name it in the path or as a parameter."
-            )
-        return base_of(request)
-    if len(wanted) + default != 1 or wanted == [""]:
-        raise InputError("The request names not one graph.", hint="Add ?graph=IRI or ?default.")
-    return None if default else resolve(wanted[0], base_of(request))
-
-
-def _add_graphs(router: APIRouter, graph: GraphStore, limits: Settings, write_scope: Scope) -> None:
-    def present(name: str | None) -> None:
-        if name is not None and not graph.has_graph(name):
-            raise NotFoundError(f"There is no graph <{name}>.", hint="Check its IRI.")
-
-    async def read(request: Request, direct: str | None) -> Response:
-        name = _named(request, direct)
-        await run_in_threadpool(present, name)
-        found = await run_in_threadpool(graph.read_graph, name)
-        return await run_in_threadpool(answer_response, found, accept=request.headers.get("accept"))
-
-    async def write(request: Request, caller: Principal, direct: str | None) -> Response:
-        caller.need(write_scope)
-        made_here = request.method == "POST" and direct is None and not request.query_params
-        name = f"{base_of(request)}/{uuid.uuid4().hex}" if made_here else _named(request, direct)
-        media, document = await _document(request, limits)
-        existed = name is None or await run_in_threadpool(graph.has_graph, name)
-        if request.method == "PUT":
-            await run_in_threadpool(graph.replace_graph, name, document, media, base=name)
-        else:
-            await run_in_threadpool(graph.load, document, media, graph=name, base=name)
-        if existed:
-            return Response(status_code=HTTPStatus.NO_CONTENT)
-        return Response(status_code=HTTPStatus.CREATED, headers={"Location": str(name)})
-
-    async def delete(request: Request, caller: Principal, direct: str | None) -> Response:
-        caller.need(write_scope)
-        name = _named(request, direct)
-        await run_in_threadpool(present, name)
-        await run_in_threadpool(graph.drop_graph, name)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
-
-    @router.api_route("/graphs", methods=["GET", "HEAD"])
-    async def read_graph(request: Request) -> Response:
-        """Give a graph: ``?graph=IRI`` or ``?default``."""
-        return await read(request, None)
-
-    @router.api_route("/graphs", methods=["PUT", "POST"])
-    async def write_graph(request: Request, caller: Caller) -> Response:
-        """Replace a graph (PUT) or add to it (POST); POST without a name makes a new one."""
-        return await write(request, caller, None)
-
-    @router.delete("/graphs")
-    async def delete_graph(request: Request, caller: Caller) -> Response:
-        """Remove a graph."""
-        return await delete(request, caller, None)
-
-    @router.api_route("/graphs/{name:path}", methods=["GET", "HEAD"])
-    async def read_direct(request: Request, name: str) -> Response:
-        """Give the graph whose IRI is this URL."""
-        return await read(request, name)
-
-    @router.api_route("/graphs/{name:path}", methods=["PUT", "POST"])
-    async def write_direct(request: Request, name: str, caller: Caller) -> Response:
-        """Replace (PUT) or add to (POST) the graph whose IRI is this URL."""
-        return await write(request, caller, name)
-
-    @router.delete("/graphs/{name:path}")
-    async def delete_direct(request: Request, name: str, caller: Caller) -> Response:
-        """Remove the graph whose IRI is this URL."""
-        return await delete(request, caller, name)
-
-
-async def _document(request: Request, limits: Settings) -> tuple[str, bytes]:
-    """Read the RDF that was sent: one body, or the files of a form, which must share a format."""
-    declared = request.headers.get("content-type", "text/turtle").partition(";")[0].strip().lower()
-    if declared != "multipart/form-data":
-        rdf_format(declared)
-        return declared, await read_body(request, limit=limits.request_limit_bytes)
-    pieces: list[bytes] = []
-    kinds: set[str] = set()
-    async with request.form(max_files=100, max_fields=100) as form:
-        for value in form.values():
-            if not isinstance(value, str):
-                pieces.append(await value.read())
-                kinds.add((value.content_type or "").partition(";")[0].strip().lower())
-    if len(kinds) != 1:
-        raise InputError(
-            "The files of the form have not one format.", hint="Send each format apart."
-        )
-    media = kinds.pop()
-    found = rdf_format(media)
-    if len(pieces) > 1 and found.media_type not in ("text/turtle", "application/n-triples"):
-        raise InputError(
-            "Only Turtle and N-Triples can be sent as several files.", hint="Send one file."
-        )
-    return media, b"\n".join(pieces)
