@@ -123,7 +123,7 @@ def slices(buf: NDArray[np.uint8], places: NDArray[np.int64]) -> pl.Series:
 
 
 def is_utf8(buf: NDArray[np.uint8]) -> bool:
-    """Tell whether a block is UTF-8.
+    r"""Tell whether a block is UTF-8.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def without_broken_text(
     (b'a\n \nb\n', [1])
     """
     clean = buf.copy()
-    view = memoryview(buf)
+    view = buf.data
     broken = []
     begin = 0
     while begin < len(buf):

@@ -84,7 +84,9 @@ def are_iris(texts: pl.Series) -> pl.Series:
     Examples
     --------
     >>> import polars as pl
-    >>> are_iris(pl.Series(["http://a/b?c#d", "urn:é", "a", "http://a/[b]", "http://[::1]/"])).to_list()
+    >>> are_iris(
+    ...     pl.Series(["http://a/b?c#d", "urn:é", "a", "http://a/[b]", "http://[::1]/"])
+    ... ).to_list()
     [True, True, False, False, True]
     """
     return _in_stages(texts, (_ASCII_IRI, _ANY_IRI), is_iri)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import pyoxigraph as ox
 
-__all__ = ["explain", "is_rdf_11", "read_strictly"]
+__all__ = ["explain_parser", "is_rdf_11", "read_strictly"]
 
 _WHERE = re.compile(r"^Parser error[^:]*: ")
 RDF_12 = "It has a triple as a term or a direction of text, which RDF 1.1 does not know."
@@ -39,7 +39,8 @@ def read_strictly(
     Examples
     --------
     >>> read_strictly(["<urn:s><urn:p>'x'.", "<urn:s><urn:p>1."], [7, 8], quads=False, bad=print)
-    7 column 15: Unexpected character ''' ...
+    7 column 15: ''' is not allowed at the beginning of a prefix name.
+    8 column 15: The object of a triple must be an IRI, a blank node or a literal.
     (b'', [])
     """
     format = ox.RdfFormat.N_QUADS if quads else ox.RdfFormat.N_TRIPLES
@@ -49,7 +50,7 @@ def read_strictly(
         try:
             found = list(ox.parse(line, format=format))
         except (SyntaxError, ValueError) as err:
-            bad(number, explain(err))
+            bad(number, explain_parser(err))
             continue
         if not found:
             bad(number, "It states nothing.")
@@ -75,12 +76,12 @@ def is_rdf_11(quad: ox.Quad) -> bool:
     return not isinstance(thing, ox.Triple)
 
 
-def explain(error: Exception) -> str:
+def explain_parser(error: Exception) -> str:
     """Give what a parser says, with the column, without the line that it counts for itself.
 
     Examples
     --------
-    >>> explain(ValueError("No scheme found in an absolute IRI"))
+    >>> explain_parser(ValueError("No scheme found in an absolute IRI"))
     'No scheme found in an absolute IRI.'
     """
     message = _WHERE.sub("", error.msg if isinstance(error, SyntaxError) else str(error))

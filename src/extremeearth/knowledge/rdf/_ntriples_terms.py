@@ -223,7 +223,7 @@ def _with(text: pl.Series, fresh: list[tuple[NDArray[np.int64], pl.Series]]) -> 
 
 
 def _unique(frame: pl.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Number different rows in the order of their first places; give the number of each row, and those places."""
+    """Give different rows numbers in the order of their first places; give each row's number, and those places."""
     import polars as pl
 
     groups = (

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from extremeearth.core.errors import DataBrokenError, LimitError
 from extremeearth.knowledge.rdf import _ntriples_grammar as grammar
 from extremeearth.knowledge.rdf._ntriples_cut import Cut, cut, is_utf8, slices, without_broken_text
-from extremeearth.knowledge.rdf._ntriples_strict import read_strictly
+from extremeearth.knowledge.rdf._ntriples_strict import explain_parser, read_strictly
 from extremeearth.knowledge.rdf._ntriples_terms import Statements, TermReader
 
-__all__ = ["BLOCK_BYTES", "LINE_BYTES", "BadLine", "Statements", "read_ntriples"]
+__all__ = ["BLOCK_BYTES", "LINE_BYTES", "BadLine", "Statements", "explain_parser", "read_ntriples"]
 
 BLOCK_BYTES = 32 << 20
 """How much of a document is read at once."""
