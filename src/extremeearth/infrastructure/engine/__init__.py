@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from extremeearth.infrastructure.engine._spatial import windows_around
 from extremeearth.infrastructure.engine.contract import PREDICATES, Engine
 from extremeearth.infrastructure.engine.geodesic import distance_m
 from extremeearth.infrastructure.engine.local import LocalEngine
 
-__all__ = ["PREDICATES", "Engine", "LocalEngine", "distance_m"]
+__all__ = ["PREDICATES", "Engine", "LocalEngine", "distance_m", "windows_around"]

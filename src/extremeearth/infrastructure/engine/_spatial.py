@@ -159,7 +159,7 @@ def _join_distance(left: _Side, right: _Side, crs: CRS, limit_m: float) -> pa.Ta
         np.asarray(transform(side.shapes(), source=crs, target=LONLAT), dtype=object)
         for side in (left, right)
     )
-    windows, owners = _windows(a, limit_m)
+    windows, owners = windows_around(a, limit_m)
     candidates = _pairs(
         pa.table({"row": owners, "wkb": pa.array(shapely.to_wkb(windows), pa.binary())}),
         _column(pa.array(shapely.to_wkb(b), pa.binary())),
@@ -174,7 +174,9 @@ def _join_distance(left: _Side, right: _Side, crs: CRS, limit_m: float) -> pa.Ta
     return candidates.filter(near)
 
 
-def _windows(shapes: NDArray[Any], distance_m: float) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def windows_around(
+    shapes: NDArray[Any], distance_m: float
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Boxes in longitude and latitude that hold everything within `distance_m` of each shape.
 
     A box that leaves the globe at the antimeridian comes in again on the other side; one that holds a pole goes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from extremeearth.core.progress import SILENT, Progress
+from extremeearth.core.progress import SILENT, CancelToken, Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,5 +56,13 @@ class Engine(Protocol):
     ) -> pa.Table:
         """Find all pairs of rows whose geometries stand in a relation."""
 
-    def sql(self, statement: Expression | str, **tables: pa.Table) -> pa.Table:
+    def sql(
+        self,
+        statement: Expression | str,
+        /,
+        *,
+        token: CancelToken | None = None,
+        most_bytes: int | None = None,
+        **tables: pa.Table,
+    ) -> pa.Table:
         """Answer a query over named tables."""

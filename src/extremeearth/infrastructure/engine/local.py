@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
 
 from extremeearth.core.errors import InputError
-from extremeearth.core.progress import SILENT, Progress, Task
+from extremeearth.core.progress import SILENT, CancelToken, Progress, Task
 from extremeearth.infrastructure.engine._items import run_here
 from extremeearth.infrastructure.engine._spatial import join_rows
+from extremeearth.infrastructure.engine._sql import answer
 from extremeearth.infrastructure.engine._workers import OrderedRun, WorkerPool
 
 if TYPE_CHECKING:
@@ -206,7 +207,15 @@ class LocalEngine:
             left_geometry=left_geometry, right_geometry=right_geometry, distance_m=distance_m,
         )  # fmt: skip
 
-    def sql(self, statement: Expression | str, **tables: pa.Table) -> pa.Table:
+    def sql(
+        self,
+        statement: Expression | str,
+        /,
+        *,
+        token: CancelToken | None = None,
+        most_bytes: int | None = None,
+        **tables: pa.Table,
+    ) -> pa.Table:
         """Answer a query over named tables, in SedonaDB's SQL with its ``ST_`` functions.
 
         Parameters
@@ -214,6 +223,11 @@ class LocalEngine:
         statement
             A SELECT as sqlglot tree or text, put together by code of this platform: it may read what this
             process may read, so no text of a caller belongs in it.
+        token
+            Ends the query soon after it is cancelled: looked at with every batch of every table that is read, and of
+            the answer.
+        most_bytes
+            Largest answer.
         tables
             The tables that it names.
 
@@ -221,6 +235,10 @@ class LocalEngine:
         ------
         InputError
             It is no query, or cannot be run.
+        CancelledError
+            `token` was cancelled.
+        LimitError
+            The answer is larger than `most_bytes`.
 
         Examples
         --------
@@ -229,23 +247,12 @@ class LocalEngine:
         >>> LocalEngine().sql("select sum(n) as total from numbers", numbers=numbers).to_pydict()
         {'total': [6]}
         """
-        import sedonadb
-
         text = statement if isinstance(statement, str) else statement.sql()
         if not _QUERY.match(text):
             raise InputError(
                 "This SQL statement is not a query.", hint="Begin it with SELECT or WITH."
             )
-        session = sedonadb.connect()
-        try:
-            for name, table in tables.items():
-                session.create_data_frame(table).to_view(name)
-            return session.sql(text).to_arrow_table()
-        except Exception as err:  # SedonaDB raises bare Exceptions and Arrow errors for one cause
-            raise InputError(
-                f"The SQL query could not be run: {str(err).splitlines()[0]}.",
-                hint="Check its names against those of the tables.",
-            ) from err
+        return answer(text, tables, token=token, most_bytes=most_bytes)
 
 
 def _columns(schema: pa.Schema) -> str:

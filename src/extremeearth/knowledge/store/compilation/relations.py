@@ -1,0 +1,210 @@
+"""SQL over tables of term numbers: joins that respect unbound variables, unions, anti-joins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from extremeearth.knowledge.store.compilation.steps import UNIT
+
+__all__ = ["Relation", "anti_join", "column", "join", "left_join", "project", "semi_join", "union"]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Something that can be selected from.
+
+    Attributes
+    ----------
+    source
+        A SELECT, or a table.
+    variables
+        Its columns; a relation without variables has the column `UNIT`.
+    certain
+        Those that are never null.
+    inputs
+        Names of the tables that it reads.
+    ordered
+        Whether the order of its rows means something; then it is a table.
+    """
+
+    source: exp.Select | exp.Table
+    variables: tuple[str, ...]
+    certain: frozenset[str]
+    inputs: frozenset[str]
+    ordered: bool = False
+
+    @classmethod
+    def of_table(
+        cls, name: str, variables: Sequence[str], certain: frozenset[str], *, ordered: bool = False
+    ) -> Relation:
+        """Make a relation of a table."""
+        table = exp.to_table(name)
+        return cls(table, tuple(variables), certain, frozenset({name}), ordered)
+
+    @property
+    def table(self) -> str | None:
+        """The name, where it is a table."""
+        return self.source.name if isinstance(self.source, exp.Table) else None
+
+    def select(self, *columns: exp.Expr) -> exp.Select:
+        """Select columns from it."""
+        return exp.select(*(columns or (_unit(),))).from_(self.aliased("t"))
+
+    def aliased(self, alias: str) -> exp.Expr:
+        """Give it a name inside a statement."""
+        if isinstance(self.source, exp.Table):
+            return exp.alias_(self.source.copy(), alias, table=True)
+        return self.source.subquery(alias)
+
+    def statement(self) -> exp.Expr:
+        """Give it as a statement."""
+        if isinstance(self.source, exp.Table):
+            return self.select(*(_named(column(name), name) for name in self.variables))
+        return self.source
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """Name a column."""
+    return exp.column(exp.to_identifier(name, quoted=True), table=table)
+
+
+def _named(expression: exp.Expr, name: str) -> exp.Expr:
+    return exp.alias_(expression, exp.to_identifier(name, quoted=True))
+
+
+def _unit() -> exp.Expr:
+    return _named(exp.Literal.number(1), UNIT)
+
+
+def _null() -> exp.Expr:
+    return exp.cast(exp.null(), "BIGINT")
+
+
+def project(relation: Relation, variables: Sequence[str], *, distinct: bool = False) -> Relation:
+    """Select variables; one that is not there is null."""
+    known = frozenset(relation.variables)
+    columns = [_named(column(name, "t") if name in known else _null(), name) for name in variables]
+    select = relation.select(*columns)
+    if distinct:
+        select = select.distinct()
+    certain = relation.certain & frozenset(variables)
+    return Relation(select, tuple(variables), certain, relation.inputs)
+
+
+def _compatible(left: Relation, right: Relation, shared: Sequence[str]) -> list[exp.Expr]:
+    """Equal where both are bound (section 18.1.6: compatible mappings)."""
+    found: list[exp.Expr] = []
+    for name in shared:
+        one, two = column(name, "l"), column(name, "r")
+        same: exp.Expr = exp.EQ(this=one, expression=two)
+        loose = [
+            exp.Is(this=side.copy(), expression=exp.null())
+            for side, relation in ((one, left), (two, right))
+            if name not in relation.certain
+        ]
+        found.append(exp.paren(exp.or_(same, *loose)) if loose else same)
+    return found
+
+
+def _merged(left: Relation, right: Relation, certain: frozenset[str]) -> list[exp.Expr]:
+    columns: list[exp.Expr] = []
+    for name in left.variables:
+        both = name in right.variables and name not in left.certain
+        one, two = column(name, "l"), column(name, "r")
+        columns.append(_named(exp.func("COALESCE", one, two) if both else one, name))
+    columns += [
+        _named(column(name, "r"), name) for name in right.variables if name not in left.variables
+    ]
+    return columns or [_unit()]
+
+
+def _shared(left: Relation, right: Relation) -> list[str]:
+    return [name for name in left.variables if name in right.variables]
+
+
+def join(left: Relation, right: Relation) -> Relation:
+    """Join on the shared variables."""
+    certain = left.certain | right.certain
+    conditions = _compatible(left, right, _shared(left, right))
+    select = exp.select(*_merged(left, right, certain)).from_(left.aliased("l"))
+    if conditions:
+        select = select.join(right.aliased("r"), on=exp.and_(*conditions), join_type="inner")
+    else:
+        select = select.join(right.aliased("r"), join_type="cross")
+    variables = tuple(dict.fromkeys((*left.variables, *right.variables)))
+    return Relation(select, variables, certain, left.inputs | right.inputs)
+
+
+def left_join(left: Relation, right: Relation) -> Relation:
+    """Join on the shared variables and keep what has no partner."""
+    conditions = _compatible(left, right, _shared(left, right)) or [exp.true()]
+    select = (
+        exp.select(*_merged(left, right, left.certain))
+        .from_(left.aliased("l"))
+        .join(right.aliased("r"), on=exp.and_(*conditions), join_type="left")
+    )
+    variables = tuple(dict.fromkeys((*left.variables, *right.variables)))
+    return Relation(select, variables, left.certain, left.inputs | right.inputs)
+
+
+def _kept(left: Relation) -> list[exp.Expr]:
+    return [_named(column(name, "l"), name) for name in left.variables] or [_unit()]
+
+
+def semi_join(left: Relation, right: Relation, *, negated: bool) -> Relation:
+    """Keep rows of the left that have, or have not, a compatible row on the right."""
+    inputs = left.inputs | right.inputs
+    select = exp.select(*_kept(left)).from_(left.aliased("l"))
+    conditions = _compatible(left, right, _shared(left, right))
+    if conditions:
+        kind = "left anti" if negated else "left semi"
+        select = select.join(right.aliased("r"), on=exp.and_(*conditions), join_type=kind)
+    else:
+        some = exp.select(_named(exp.Count(this=exp.Star()), "n")).from_(right.aliased("q"))
+        wanted = exp.EQ if negated else exp.GT
+        select = select.join(some.subquery("r"), join_type="cross").where(
+            wanted(this=column("n", "r"), expression=exp.Literal.number(0))
+        )
+    return Relation(select, left.variables, left.certain, inputs)
+
+
+def anti_join(left: Relation, right: Relation, *, hidden: Sequence[str]) -> Relation:
+    """Take away rows of the left that share a bound variable with a compatible row of the right (MINUS)."""
+    shared = _shared(left, right)
+    counted = [name for name in shared if name not in hidden]
+    if not counted:
+        return left
+    conditions = _compatible(left, right, shared)
+    if not any(name in left.certain and name in right.certain for name in counted):
+        both_bound = [
+            exp.paren(
+                exp.and_(
+                    *(
+                        exp.not_(exp.Is(this=column(name, side), expression=exp.null()))
+                        for side in "lr"
+                    )
+                )
+            )
+            for name in counted
+        ]
+        conditions.append(exp.paren(exp.or_(*both_bound)))
+    select = (
+        exp.select(*_kept(left))
+        .from_(left.aliased("l"))
+        .join(right.aliased("r"), on=exp.and_(*conditions), join_type="left anti")
+    )
+    return Relation(select, left.variables, left.certain, left.inputs | right.inputs)
+
+
+def union(branches: Sequence[Relation]) -> Relation:
+    """Put the rows of all branches under each other."""
+    variables = tuple(dict.fromkeys(name for branch in branches for name in branch.variables))
+    certain = frozenset.intersection(*(branch.certain for branch in branches))
+    parts = [project(branch, variables).source for branch in branches]
+    found = exp.union(*parts, distinct=False) if len(parts) > 1 else exp.subquery(parts[0])
+    source = exp.select("*").from_(found.subquery("u"))
+    inputs = frozenset().union(*(branch.inputs for branch in branches))
+    return Relation(source, variables, certain, inputs)

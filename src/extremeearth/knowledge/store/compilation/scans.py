@@ -1,0 +1,58 @@
+"""Scans as relations: columns under the names of variables, and conditions that SQL decides on typed columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from extremeearth.knowledge.sparql import syntax as s
+from extremeearth.knowledge.store.compilation import relations as r
+from extremeearth.knowledge.store.compilation import steps as t
+from extremeearth.knowledge.store.compilation.relations import Relation
+from extremeearth.knowledge.store.compilation.typed import typed_condition
+from extremeearth.knowledge.store.plan import nodes as p
+
+__all__ = ["scan_relation"]
+
+Add = Callable[[Callable[[str], t.Step]], str]
+
+
+def scan_relation(
+    scan: p.Scan, add: Add, *, condition: s.Expression | None = None
+) -> Relation | None:
+    """Make a relation of a scan, with a condition on its object where SQL can decide it.
+
+    Returns
+    -------
+    Relation or None
+        `None` where there is a condition that SQL cannot decide as SPARQL does.
+    """
+    places: dict[str, list[str]] = {}
+    for column, slot in scan.slots:
+        if isinstance(slot, str):
+            places.setdefault(slot, []).append(column)
+    typed = None
+    if condition is not None:
+        variable = scan.object if isinstance(scan.object, str) else None
+        typed = None if variable is None else typed_condition(condition, variable)
+        if typed is None:
+            return None
+    columns = [place for found in places.values() for place in found]
+    kinds = () if typed is None else typed.kinds
+    name = add(
+        lambda name: t.ScanStep(name=name, scan=scan, columns=(*dict.fromkeys(columns), *kinds))
+    )
+    outputs: list[exp.Expr] = [
+        exp.alias_(r.column(found[0], "t"), exp.to_identifier(variable, quoted=True))
+        for variable, found in places.items()
+    ] or [exp.alias_(exp.Literal.number(1), exp.to_identifier(t.UNIT, quoted=True))]
+    select = exp.select(*outputs).from_(exp.alias_(exp.to_table(name), "t", table=True))
+    for found in places.values():
+        for other in found[1:]:
+            select = select.where(
+                exp.EQ(this=r.column(found[0], "t"), expression=r.column(other, "t"))
+            )
+    if typed is not None:
+        select = select.where(typed.sql)
+    return Relation(select, tuple(places), frozenset(places), frozenset({name}))
