@@ -56,8 +56,7 @@ def cut(buf: NDArray[np.uint8], *, quads: bool) -> Cut:
     newlines, spaces = blanks[kinds == _NEWLINE], blanks[kinds == _SPACE]
     starts = np.empty_like(newlines)
     starts[:1], starts[1:] = 0, newlines[:-1] + 1
-    ends = newlines - (buf[newlines - 1] == _RETURN)
-    ends = np.maximum(ends, starts)
+    ends = np.maximum(newlines - (buf[newlines - 1] == _RETURN), starts)
 
     following = np.append(spaces, [len(buf), len(buf)])
     number = np.searchsorted(spaces, starts)
@@ -76,6 +75,11 @@ def cut(buf: NDArray[np.uint8], *, quads: bool) -> Cut:
     if quads:
         columns[5:] = _graphs(buf, spaces, second, last)
     stating = (starts < ends) & (buf[starts] != _HASH)
+    returns = blanks[kinds == _RETURN]
+    if len(returns) > np.count_nonzero(
+        ends < newlines
+    ):  # a return alone ends a line too, a comment's as well
+        stating |= np.searchsorted(returns, ends) > np.searchsorted(returns, starts)
     return Cut(starts, ends, regular, stating & ~regular, np.stack(columns, axis=1))
 
 

@@ -19,7 +19,7 @@ def read_strictly(
     *,
     quads: bool,
     bad: Callable[[int, str], None],
-) -> tuple[bytes, list[int]]:
+) -> tuple[list[str], list[int]]:
     r"""Read lines one after the other.
 
     Parameters
@@ -34,17 +34,17 @@ def read_strictly(
     Returns
     -------
     tuple
-        The statements in the usual form, and the number of the line of each.
+        The statements, each a line in the usual form, and the number of the line of each.
 
     Examples
     --------
     >>> read_strictly(["<urn:s><urn:p>'x'.", "<urn:s><urn:p>1."], [7, 8], quads=False, bad=print)
     7 column 15: ''' is not allowed at the beginning of a prefix name.
     8 column 15: The object of a triple must be an IRI, a blank node or a literal.
-    (b'', [])
+    ([], [])
     """
     format = ox.RdfFormat.N_QUADS if quads else ox.RdfFormat.N_TRIPLES
-    written: list[bytes] = []
+    written: list[str] = []
     where: list[int] = []
     for line, number in zip(lines, numbers, strict=True):
         try:
@@ -57,9 +57,12 @@ def read_strictly(
         elif not all(map(is_rdf_11, found)):
             bad(number, RDF_12)
         else:
-            written.append(ox.serialize(found, format=ox.RdfFormat.N_QUADS) or b"")
-            where += [number] * len(found)
-    return b"".join(written), where
+            for quad in found:
+                written.append(
+                    (ox.serialize([quad], format=ox.RdfFormat.N_QUADS) or b"").decode().rstrip("\n")
+                )
+                where.append(number)
+    return written, where
 
 
 def is_rdf_11(quad: ox.Quad) -> bool:

@@ -10,7 +10,7 @@ the other, which reads it or says what is wrong. So what is accepted is what the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from extremeearth.knowledge.rdf import _ntriples_grammar as grammar
 from extremeearth.knowledge.rdf._ntriples_cut import Cut, cut, is_utf8, slices, without_broken_text
 from extremeearth.knowledge.rdf._ntriples_strict import explain_parser, read_strictly
 from extremeearth.knowledge.rdf._ntriples_terms import Statements, TermReader
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["BLOCK_BYTES", "LINE_BYTES", "BadLine", "Statements", "explain_parser", "read_ntriples"]
 
@@ -155,11 +158,9 @@ class _BlockReader:
         numbers = line + left
         stating = ~texts.str.contains(grammar.NOTHING_STATED)
         texts, numbers = texts.filter(stating), numbers[stating.to_numpy()]
-        s, p, o, g = texts.str.extract_groups(grammar.STATEMENT).struct.unnest().get_columns()
-        known = (s.is_not_null() & (g.is_null() | self.quads)).to_numpy()
-        graph = (" " + g).fill_null("")
-        whole = (s + " " + p + " " + o + graph + " .\n").filter(pl.Series(known))
-        found, wrong = self._read_canonical("".join(whole.to_list()).encode(), numbers[known])
+        parts = texts.str.extract_groups(grammar.STATEMENT).struct.unnest()
+        known = (parts["1"].is_not_null() & (parts["4"].is_null() | self.quads)).to_numpy()
+        found, wrong = self._read_parts(parts.filter(pl.Series(known)), numbers[known])
         if found is not None:
             yield found
         hard = ~known | np.isin(numbers, wrong)
@@ -170,22 +171,34 @@ class _BlockReader:
             quads=self.quads,
             bad=lambda number, message: problems.append((number, message)),
         )
-        found, wrong = self._read_canonical(statements, np.array(where, np.int64), checked=False)
+        parts = (
+            pl.Series(statements, dtype=pl.String)
+            .str.extract_groups(grammar.STATEMENT)
+            .struct.unnest()
+        )
+        found, wrong = self._read_parts(parts, np.array(where, np.int64), checked=False)
         problems += [(number, "A term of it is not known here.") for number in wrong.tolist()]
         for number, message in sorted(problems):
             self.bad(number, message)
         if found is not None:
             yield found
 
-    def _read_canonical(
-        self, text: bytes, numbers: NDArray[np.int64], *, checked: bool = True
+    def _read_parts(
+        self, parts: pl.DataFrame, numbers: NDArray[np.int64], *, checked: bool = True
     ) -> tuple[Statements | None, NDArray[np.int64]]:
-        """Read lines that are known to have the usual form; give the numbers of those with a wrong term too."""
-        if not len(numbers):
+        """Read statements whose terms are apart already; give the numbers of lines with a wrong term too."""
+        import polars as pl
+
+        if not len(parts):
             return None, numbers
-        buf = np.frombuffer(text, np.uint8)
-        lines = cut(buf, quads=self.quads)
-        found, wrong = self.terms.read(
-            buf, lines.places[lines.regular], numbers[lines.regular], checked=checked
+        columns = parts.get_columns()[: 4 if self.quads else 3]
+        terms = pl.concat([column.fill_null("").rename("") for column in columns])
+        order = np.arange(len(terms)).reshape(len(columns), -1).T.reshape(-1)
+        terms = terms.gather(order)  # row by row
+        ends = np.cumsum(terms.str.len_bytes().to_numpy().astype(np.int64)).reshape(
+            -1, len(columns)
         )
-        return found, np.concatenate([wrong, numbers[~lines.regular]])
+        starts = np.append(0, ends.reshape(-1)[:-1])[: ends.size].reshape(ends.shape)
+        places = np.stack([starts, ends], axis=2).reshape(len(ends), -1)
+        buf = np.frombuffer("".join(terms.to_list()).encode(), np.uint8)
+        return self.terms.read(buf, places, numbers, checked=checked)
