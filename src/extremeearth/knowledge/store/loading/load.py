@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extremeearth.core.errors import InputError
+from extremeearth.core.errors import DataBrokenError, InputError
 from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.knowledge.rdf import check_iri
 from extremeearth.knowledge.sparql.terms import Iri
@@ -139,7 +138,7 @@ def _load(
 ) -> LoadReport:
     """Read all documents into a transaction."""
     skipped = ProblemList(skip_bad=skip_bad)
-    shapes = _ShapeProblems(skip_bad=skip_bad)
+    shapes = _GeometryLines()
     target = _graph_number(writing, graph)
     statements = 0
     with Task(progress, "Load", total=sum(document.size for document in documents)) as task:
@@ -148,13 +147,18 @@ def _load(
                 told = 0
                 for batch in ahead(read_document(document, stream, problems=skipped)):
                     numbers = _insert(writing, batch, target)
-                    shapes.look(document, batch, numbers, writing.problems)
+                    shapes.note(document, batch, numbers)
                     statements += len(batch)
                     now = stream.consumed
                     task.advance(now - told)
                     told = now
                 task.advance(stream.consumed - told)
-            shapes.locate(document)
+    count, examples = shapes.problems(writing)
+    if count and not skip_bad:
+        raise DataBrokenError(
+            str(examples[0]) if examples else f"{count} geometry literals cannot be read.",
+            hint="Mend it, or load with --skip-bad. Nothing was loaded.",
+        )
     return LoadReport(
         triples=writing.inserted,
         seconds=0.0,
@@ -162,54 +166,64 @@ def _load(
         graph=graph,
         statements=statements,
         skipped=skipped.count,
-        geometry_problems=shapes.list.count,
+        geometry_problems=count,
         examples=tuple(skipped.examples),
-        geometry_examples=tuple(shapes.list.examples),
+        geometry_examples=examples,
     )
 
 
-class _ShapeProblems:
-    """Geometry literals that the storage could not read, with the lines where they stand."""
+class _GeometryLines:
+    """Remembers where geometry literals stand, for what the storage says about them in the end."""
 
-    def __init__(self, *, skip_bad: bool) -> None:
-        self.list = ProblemList(skip_bad=True)
-        self._skip_bad = skip_bad
-        self._seen = 0
-        self._texts: dict[
-            int, str
-        ] = {}  # example -> what to look for, where the parser told no line
+    def __init__(self) -> None:
+        self._numbers: list[NDArray[np.int64]] = []
+        self._lines: list[NDArray[np.int64]] = []
+        self._documents: list[Document] = []
 
-    def look(
-        self, document: Document, batch: StatementBatch, numbers: NDArray[np.int64], problems: Any
-    ) -> None:
-        """Take note of the problems that came with a batch."""
-        if len(problems) == self._seen:
-            return
-        fresh = np.array(list(problems)[self._seen :], np.int64)
-        self._seen = len(problems)
-        rows = np.flatnonzero(np.isin(numbers, fresh) & types.flags(batch.terms.types, "geometry"))
-        rows = rows[np.argsort(batch.lines[rows], kind="stable")]
-        for row in rows.tolist():
-            line = int(batch.lines[row]) or None
-            if line is None and self.list.count < MOST_EXAMPLES:
-                self._texts[self.list.count] = _longest_piece(str(batch.terms.values[row]))
-            self.list.add(document.name, line, problems[int(numbers[row])])
-        if rows.size and not self._skip_bad:
-            self.locate(document)
-            ProblemList().add(*_parts(self.list.examples[0]))
+    def note(self, document: Document, batch: StatementBatch, numbers: NDArray[np.int64]) -> None:
+        """Remember the geometry literals of a batch."""
+        rows = np.flatnonzero(types.flags(batch.terms.types, "geometry"))
+        if len(rows):
+            self._numbers.append(numbers[rows])
+            self._lines.append(batch.lines[rows])
+            self._documents.append(document)
 
-    def locate(self, document: Document) -> None:
-        """Find the lines of examples whose parser told none."""
-        for number, line in document.lines_with(self._texts).items() if self._texts else ():
-            old = self.list.examples[number]
-            self.list.examples[number] = DocumentProblem(
-                document=old.document, line=line, message=old.message
-            )
-        self._texts.clear()
+    def problems(self, writing: Writing) -> tuple[int, tuple[DocumentProblem, ...]]:
+        """Give how many literals have no shape, and the first of them."""
+        count = writing.problem_count
+        if not count:
+            return 0, ()
+        said = list(writing.problems)[:MOST_EXAMPLES]
+        found = []
+        for number, message in said:
+            place = self._place(number)
+            if place is not None:
+                document, line = place
+                if line is None:
+                    (text,) = writing.snapshot.terms.take(np.array([number])).values.to_pylist()
+                    line = document.lines_with({0: _longest_piece(text)}).get(0)
+                found.append(
+                    DocumentProblem(document=document.name, line=line, message=_sentence(message))
+                )
+        return count, tuple(found)
+
+    def _place(self, number: int) -> tuple[Document, int | None] | None:
+        """Find the document and the first line of a literal."""
+        best: tuple[Document, int | None] | None = None
+        for document, numbers, lines in zip(
+            self._documents, self._numbers, self._lines, strict=True
+        ):
+            if best is not None and best[0] is not document:
+                break
+            for row in np.flatnonzero(numbers == number)[:1].tolist():
+                line = int(lines[row]) or None
+                if best is None or (line is not None and (best[1] or line) >= line):
+                    best = document, line
+        return best
 
 
-def _parts(problem: DocumentProblem) -> tuple[str, int | None, str]:
-    return problem.document, problem.line, problem.message
+def _sentence(message: str) -> str:
+    return message if message.endswith(".") else f"{message}."
 
 
 def _longest_piece(text: str) -> str:

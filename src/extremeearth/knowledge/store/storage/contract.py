@@ -136,8 +136,9 @@ class Snapshot(Protocol):
 class Writing(Protocol):
     """A transaction under way: what is added to it is seen by nobody until it is committed."""
 
-    snapshot: Snapshot
-    """What the transaction sees."""
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the transaction sees: the state it started from with its own changes, new terms included."""
 
     def number(self, column: TermColumn) -> NDArray[np.int64]:
         """Give numbers for terms, new ones where they are new; geometry literals get their geometries too."""
@@ -157,8 +158,15 @@ class Writing(Protocol):
         """Quads that were there and go, so far."""
 
     @property
-    def problems(self) -> Mapping[int, str]:
-        """What is wrong with each geometry literal that was numbered first here and cannot be read, by its number."""
+    def problems(self) -> Sequence[tuple[int, str]]:
+        """The first geometry literals that cannot be read: number, and what is wrong.
+
+        They are read beside everything else: all are known when `problem_count` was asked for.
+        """
+
+    @property
+    def problem_count(self) -> int:
+        """How many geometry literals numbered here cannot be read; waits until all were tried."""
 
 
 class Storage(Protocol):
