@@ -1,0 +1,22 @@
+"""GeoSPARQL 1.0 and 1.1 over columns of terms: functions, aggregates, relations, entailment and query rewrite."""
+
+from extremeearth.knowledge.store.geosparql.aggregates import AGGREGATES
+from extremeearth.knowledge.store.geosparql.functions import FUNCTIONS
+from extremeearth.knowledge.store.geosparql.literals import geometry_literals, read_geometries
+from extremeearth.knowledge.store.geosparql.relations import (
+    RELATION_PROPERTIES,
+    RELATIONS,
+    Relation,
+    relate_columns,
+)
+
+__all__ = [
+    "AGGREGATES",
+    "FUNCTIONS",
+    "RELATIONS",
+    "RELATION_PROPERTIES",
+    "Relation",
+    "geometry_literals",
+    "read_geometries",
+    "relate_columns",
+]
