@@ -1,0 +1,31 @@
+"""Where quads, terms and geometries are kept: three Delta tables whose last commit is the transaction's."""
+
+from extremeearth.knowledge.store.storage.contract import (
+    DEFAULT_GRAPH,
+    UNKNOWN,
+    Geometries,
+    PredicateStatistics,
+    Snapshot,
+    Statistics,
+    Storage,
+    Terms,
+    Writing,
+)
+from extremeearth.knowledge.store.storage.opening import open_storage
+from extremeearth.knowledge.store.storage.quads import quads_table
+from extremeearth.knowledge.store.storage.store import GraphStorage
+
+__all__ = [
+    "DEFAULT_GRAPH",
+    "UNKNOWN",
+    "Geometries",
+    "GraphStorage",
+    "PredicateStatistics",
+    "Snapshot",
+    "Statistics",
+    "Storage",
+    "Terms",
+    "Writing",
+    "open_storage",
+    "quads_table",
+]

@@ -1,0 +1,149 @@
+"""One version of the store, as whoever asks it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extremeearth.knowledge.store.storage.contract import DEFAULT_GRAPH, PredicateStatistics
+from extremeearth.knowledge.store.storage.dictionary import StoredTerms
+from extremeearth.knowledge.store.storage.geometries import StoredGeometries
+from extremeearth.knowledge.store.storage.quads import empty_quads
+from extremeearth.knowledge.store.storage.state import PredicateEntry, QuadState
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["StoredSnapshot", "StoredStatistics"]
+
+SMALL_ROWS = 10_000
+"""Results of several predicates up to so many rows are copied together; larger ones stay in pieces."""
+
+
+class StoredStatistics:
+    """Counts of a snapshot, found when they are asked for and remembered with the predicate."""
+
+    def __init__(self, entries: Mapping[int, PredicateEntry], geometries: StoredGeometries) -> None:
+        self._entries = entries
+        self._geometries = geometries
+
+    @cached_property
+    def triples(self) -> int:
+        """All quads."""
+        return sum(map(len, self._entries.values()))
+
+    def predicate(self, predicate: int) -> PredicateStatistics:
+        """Give the counts of a predicate; zeros where it is unknown."""
+        entry = self._entries.get(predicate)
+        if entry is None:
+            return PredicateStatistics(triples=0, subjects=0, objects=0)
+        quads = entry.quads
+        return PredicateStatistics(
+            triples=len(quads), subjects=quads.subject_count, objects=quads.object_count
+        )
+
+    def box_fraction(self, xmin: float, ymin: float, xmax: float, ymax: float) -> float:
+        """Estimate which part of the geometries meets a box."""
+        return self._geometries.box_fraction(xmin, ymin, xmax, ymax)
+
+
+class StoredSnapshot:
+    """The whole store as it was after one commit; never changes. See `contract.Snapshot`.
+
+    Parameters
+    ----------
+    version
+        Number of the commit.
+    terms, geometries
+        What is known of terms.
+    quads
+        The quads.
+    """
+
+    def __init__(
+        self, version: int, terms: StoredTerms, geometries: StoredGeometries, quads: QuadState
+    ) -> None:
+        self.version = version
+        self.terms = terms
+        self.geometries = geometries
+        self.quads = quads
+        self.statistics = StoredStatistics(quads.entries, geometries)
+
+    def __repr__(self) -> str:
+        return f"StoredSnapshot(version={self.version}, quads={len(self)}, terms={len(self.terms)})"
+
+    def __len__(self) -> int:
+        return self.statistics.triples
+
+    @cached_property
+    def _predicates(self) -> NDArray[np.int64]:
+        used = [p for p, entry in self.quads.entries.items() if len(entry)]
+        return np.array(sorted(used), np.int64)
+
+    def predicates(self) -> NDArray[np.int64]:
+        """Give the predicates that have quads, in the order of their numbers."""
+        return self._predicates
+
+    @cached_property
+    def _graphs(self) -> NDArray[np.int64]:
+        sets = [self.quads.entries[p].graphs for p in self._predicates.tolist()]
+        every = np.unique(np.concatenate(sets)) if sets else np.zeros(0, np.int64)
+        named: NDArray[np.int64] = every[every != DEFAULT_GRAPH]
+        return named
+
+    def graphs(self) -> NDArray[np.int64]:
+        """Give the named graphs that have quads, in the order of their numbers."""
+        return self._graphs
+
+    @cached_property
+    def _whole(self) -> pa.Table:
+        import pyarrow as pa
+
+        tables = [self.quads.entries[p].quads.table for p in self._predicates.tolist()]
+        return pa.concat_tables(tables) if tables else empty_quads()
+
+    def scan(
+        self,
+        *,
+        subject: int | None = None,
+        predicate: int | None = None,
+        object: int | None = None,
+        graphs: Sequence[int] | None = None,
+    ) -> pa.Table:
+        """Give quads that match, as columns ``s p o g`` of int64, each quad once. See `contract.Snapshot.scan`."""
+        if any(number is not None and number < 1 for number in (subject, predicate, object)):
+            return empty_quads()
+        if predicate is not None:
+            entry = self.quads.entries.get(predicate)
+            return (
+                entry.quads.rows(subject=subject, object=object, graphs=graphs)
+                if entry is not None
+                else empty_quads()
+            )
+        if subject is None and object is None and graphs is None:
+            return self._whole
+        return self._scan_all(subject, object, graphs)
+
+    def _scan_all(
+        self, subject: int | None, object: int | None, graphs: Sequence[int] | None
+    ) -> pa.Table:
+        import pyarrow as pa
+
+        found = []
+        for number in self._predicates.tolist():
+            quads = self.quads.entries[number].quads
+            if subject is not None and not quads.may_have(subject):
+                continue
+            rows = quads.rows(subject=subject, object=object, graphs=graphs)
+            if rows.num_rows:
+                found.append(rows)
+        if not found:
+            return empty_quads()
+        if len(found) == 1:
+            return found[0]
+        together = pa.concat_tables(found)
+        return together.combine_chunks() if together.num_rows <= SMALL_ROWS else together

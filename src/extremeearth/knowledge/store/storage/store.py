@@ -1,0 +1,438 @@
+"""The storage: three tables with logs, the newest snapshot of them, and transactions on top of each other."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from extremeearth.core.errors import (
+    AccessError,
+    ConflictError,
+    DataBrokenError,
+    InputError,
+    NotFoundError,
+)
+from extremeearth.knowledge.store.storage._log import DataFile, LostRaceError, TableKind, TableLog
+from extremeearth.knowledge.store.storage._sorting import Columns
+from extremeearth.knowledge.store.storage.dictionary import (
+    StoredTerms,
+    file_of_terms,
+    terms_of_file,
+)
+from extremeearth.knowledge.store.storage.geometries import (
+    StoredGeometries,
+    file_of_geometries,
+    geometries_of_file,
+)
+from extremeearth.knowledge.store.storage.quads import PredicateQuads
+from extremeearth.knowledge.store.storage.snapshot import StoredSnapshot
+from extremeearth.knowledge.store.storage.state import MIXED, QuadState, changes_table
+from extremeearth.knowledge.store.storage.transaction import Transaction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["GEOMETRIES", "TERMS", "GraphStorage", "StorageTables", "quad_files"]
+
+TERMS = TableKind(
+    name="terms",
+    columns={
+        "id": "long",
+        "type": "string",
+        "value": "string",
+        "number": "double",
+        "instant": "timestamp",
+    },
+    ranges=("id",),
+)
+GEOMETRIES = TableKind(
+    name="geometries",
+    columns={
+        "id": "long", "wkb": "binary", "crs": "string",
+        "xmin": "double", "ymin": "double", "xmax": "double", "ymax": "double",
+    },
+    ranges=("id",),
+)  # fmt: skip
+OWN_FILE_ROWS = 10_000
+"""Rows of one predicate in one commit from which on they get a file of their own."""
+MAX_FILE_ROWS = 4_000_000
+TRIES = 40
+FIRST_WAIT_S = 0.005
+LONGEST_WAIT_S = 1.0
+WRITERS = 4
+OLD_SNAPSHOTS = 4
+
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageTables:
+    """The logs of the three tables."""
+
+    terms: TableLog
+    geometries: TableLog
+    quads: TableLog
+
+
+class GraphStorage:
+    """Quads, terms and geometries of one store; made by `open_storage`. See `contract.Storage`.
+
+    Many threads may read and write; writers of one process wait for each other, those of several processes run again
+    where another was first.
+
+    Examples
+    --------
+    >>> from extremeearth.knowledge.sparql.terms import Iri
+    >>> from extremeearth.knowledge.store.columns import TermColumn
+    >>> from extremeearth.knowledge.store.storage import open_storage, quads_table
+    >>> storage = open_storage(None)
+    >>> def add(writing):
+    ...     s, p, o = writing.number(TermColumn.of([Iri("urn:s"), Iri("urn:p"), Iri("urn:o")]))
+    ...     writing.insert(quads_table(*(np.array([n]) for n in (s, p, o, 0))))
+    >>> storage.transact(add)
+    >>> len(storage.snapshot()), storage.snapshot().version
+    (1, 1)
+    """
+
+    def __init__(self, url: str, tables: StorageTables, *, read_only: bool = False) -> None:
+        self.url = url
+        self.tables = tables
+        self.read_only = read_only
+        self._reading = threading.RLock()
+        self._writing = threading.Lock()
+        self._terms = StoredTerms()
+        self._geometries = StoredGeometries()
+        self._geometry_files: set[str] = set()
+        self._current: StoredSnapshot | None = None
+        self._old: OrderedDict[int, StoredSnapshot] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"GraphStorage({self.url!r})"
+
+    def snapshot(
+        self, *, version: int | None = None, as_of: datetime | None = None
+    ) -> StoredSnapshot:
+        """Give the newest state, or an older one.
+
+        Parameters
+        ----------
+        version
+            Number of a commit.
+        as_of
+            The state at this moment; UTC where it has no time zone.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such version, or a vacuum deleted what it needs.
+        InputError
+            Both a version and a moment are given.
+        """
+        if version is not None and as_of is not None:
+            raise InputError(
+                "Both a version and a moment were asked for.", hint="Give one of them."
+            )
+        if as_of is not None:
+            version = self._version_at(as_of)
+        with self._reading:
+            newest = self._newest()
+            if version is None or version == newest.version:
+                return newest
+            return self._older(version)
+
+    def _newest(self) -> StoredSnapshot:
+        version = self.tables.quads.refresh()
+        current = self._current
+        if current is not None and current.version == version:
+            return current
+        self._load_dictionary(self.tables.quads.facts())
+        before = QuadState() if current is None else current.quads
+        quads = before.advanced(self.tables.quads, self.tables.quads.files())
+        self._current = StoredSnapshot(version, self._terms, self._geometries, quads)
+        return self._current
+
+    def _load_dictionary(self, facts: Mapping[str, Any]) -> None:
+        """Bring terms and geometries up to what a commit of quads rests on; all of them where it does not tell."""
+        terms, geometries = self.tables.terms, self.tables.geometries
+        if terms.version < facts.get("terms_version", terms.version + 1):
+            terms.refresh()
+        if geometries.version < facts.get("geometries_version", geometries.version + 1):
+            geometries.refresh()
+        self._load_terms()
+        self._load_geometries()
+
+    def _load_terms(self) -> None:
+        known = len(self._terms)
+        files = [f for f in self.tables.terms.files().values() if f.high("id", known + 1) > known]
+        for table in _read_all(self.tables.terms, files, ["id", "type", "value"]):
+            ids, column = terms_of_file(table)
+            first = int(np.searchsorted(ids, len(self._terms) + 1))
+            if first == len(ids):
+                continue
+            if ids[first] != len(self._terms) + 1 or ids[-1] - ids[first] != len(ids) - 1 - first:
+                raise DataBrokenError(
+                    f"The dictionary of the store has a gap after term {len(self._terms)}.",
+                    hint="A data file of the table 'terms' is missing. Bring it back from a backup.",
+                )
+            self._terms = self._terms.extended(column if first == 0 else _rest(column, first))
+
+    def _load_geometries(self) -> None:
+        files = self.tables.geometries.files()
+        new = [file for path, file in files.items() if path not in self._geometry_files]
+        for table in _read_all(self.tables.geometries, new, None):
+            self._geometries = self._geometries.with_chunk(geometries_of_file(table))
+        self._geometry_files = set(files)
+
+    def _older(self, version: int) -> StoredSnapshot:
+        if version in self._old:
+            self._old.move_to_end(version)
+            return self._old[version]
+        log = self.tables.quads
+        files = log.files(version)
+        now = log.files()
+        if not all(path in now or log.exists(file) for path, file in files.items()):
+            raise NotFoundError(
+                f"Version {version} of the store was vacuumed.",
+                hint="Ask for a newer version; `vacuum` keeps as many days as it is told.",
+            )
+        quads = QuadState().advanced(log, files)
+        found = StoredSnapshot(version, self._terms, self._geometries, quads)
+        self._old[version] = found
+        while len(self._old) > OLD_SNAPSHOTS:
+            self._old.popitem(last=False)
+        return found
+
+    def _version_at(self, moment: datetime) -> int:
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        self.tables.quads.refresh()
+        commits = self.tables.quads.history()
+        found = [commit.version for commit in commits if commit.time <= aware]
+        if not found:
+            raise NotFoundError(
+                f"The store did not exist yet at {aware.isoformat()}.",
+                hint=f"Its first version is of {commits[0].time.isoformat()}."
+                if commits
+                else "Ask for the versions that there are.",
+            )
+        return max(found)
+
+    def transact(
+        self, change: Callable[[Transaction], Done], *, note: Mapping[str, Any] | None = None
+    ) -> Done:
+        """Run `change` and commit what it did: all or nothing.
+
+        Parameters
+        ----------
+        change
+            Gets the transaction. It runs again where another writer was first, so it must do nothing else that lasts.
+        note
+            What to keep with the commit, as JSON.
+
+        Raises
+        ------
+        ConflictError
+            Others were always first.
+        AccessError
+            The store was opened for reading only.
+        StorageError
+            The commit could not be written; the store is as it was.
+        """
+        self.need_writable()
+        with self._writing:
+            for attempt in range(TRIES):
+                with self._reading:
+                    self.tables.terms.refresh()
+                    self.tables.geometries.refresh()
+                    self._load_terms()
+                    self._load_geometries()
+                    base = self._newest()
+                    base = StoredSnapshot(base.version, self._terms, self._geometries, base.quads)
+                writing = Transaction(base)
+                try:
+                    done = change(writing)
+                    self._commit(writing, note or {})
+                except LostRaceError:
+                    wait(attempt)
+                else:
+                    return done
+                finally:
+                    writing.close()
+        raise ConflictError(
+            f"The change was tried {TRIES} times, and another writer was always first.",
+            hint="Try again when the store is less busy, or send fewer and larger changes.",
+        )
+
+    def need_writable(self) -> None:
+        """Refuse where the store was opened for reading only.
+
+        Raises
+        ------
+        AccessError
+            It was.
+        """
+        if self.read_only:
+            raise AccessError(
+                "The store was opened for reading only.", hint="Open it without read_only."
+            )
+
+    def _commit(self, writing: Transaction, note: Mapping[str, Any]) -> None:
+        inserted, deleted = writing.inserted, writing.deleted
+        if not inserted and not deleted:
+            return
+        logs = self.tables
+        known = len(self._terms)
+        new_terms = writing.terms.after(known)
+        new_geometries = writing.new_geometries
+        jobs: list[tuple[TableLog, pa.Table, int]] = []
+        if len(new_terms):
+            jobs.append((logs.terms, file_of_terms(new_terms, known + 1), MIXED))
+        if new_geometries is not None:
+            jobs.append((logs.geometries, file_of_geometries(new_geometries), MIXED))
+        changes = {p: (s.added, s.removed) for p, s in writing.staged.items()}
+        jobs += [(logs.quads, table, part) for table, part in quad_files(changes)]
+        files = write_all(jobs)
+        try:
+            self._commit_files(
+                writing, files, {"inserted": inserted, "deleted": deleted, "note": dict(note)}
+            )
+        except BaseException:
+            for log in (logs.terms, logs.geometries, logs.quads):
+                log.discard([f for owner, f in files if owner is log and f.path not in log.files()])
+            raise
+
+    def _commit_files(
+        self,
+        writing: Transaction,
+        files: Sequence[tuple[TableLog, DataFile]],
+        facts: dict[str, Any],
+    ) -> None:
+        """Make the three commits: terms, geometries, and last the quads, whose commit is the transaction's."""
+        logs = self.tables
+        of = {
+            id(log): [file for owner, file in files if owner is log]
+            for log in (logs.terms, logs.geometries)
+        }
+        with self._reading:
+            if of[id(logs.terms)]:
+                logs.terms.commit(of[id(logs.terms)], facts={}, expected=logs.terms.version)
+                self._terms = writing.terms
+            if of[id(logs.geometries)]:
+                logs.geometries.commit(of[id(logs.geometries)], facts={})
+                self._load_own_geometries(writing, of[id(logs.geometries)])
+        facts |= {
+            "terms_version": logs.terms.version,
+            "geometries_version": logs.geometries.version,
+        }
+        added = [file for owner, file in files if owner is logs.quads]
+        with self._reading:
+            version = logs.quads.commit(added, facts=facts, expected=writing.base.version)
+            seen = writing.snapshot.quads
+            if version == writing.base.version + 1:
+                quads = QuadState(
+                    seen.entries, logs.quads.files(), seen.mixed | _mixed(added, writing)
+                )
+                self._current = StoredSnapshot(version, self._terms, self._geometries, quads)
+
+    def _load_own_geometries(self, writing: Transaction, files: Sequence[DataFile]) -> None:
+        self._geometries = writing.snapshot.geometries
+        self._geometry_files |= {file.path for file in files}
+
+    def versions(self) -> pa.Table:
+        """Give the history: ``version``, ``time``, ``inserted``, ``deleted``, oldest first."""
+        import pyarrow as pa
+
+        self.tables.quads.refresh()
+        commits = self.tables.quads.history()
+        return pa.table(
+            {
+                "version": pa.array([c.version for c in commits], pa.int64()),
+                "time": pa.array([c.time for c in commits], pa.timestamp("us", "UTC")),
+                "inserted": pa.array(
+                    [int(c.facts.get("inserted", 0)) for c in commits], pa.int64()
+                ),
+                "deleted": pa.array([int(c.facts.get("deleted", 0)) for c in commits], pa.int64()),
+            }
+        )
+
+
+def _mixed(added: Sequence[DataFile], writing: Transaction) -> frozenset[int]:
+    """Tell which predicates may have rows in the mixed file of a commit."""
+    return frozenset(writing.staged) if any(f.part == MIXED for f in added) else frozenset()
+
+
+def _rest(column: Any, first: int) -> Any:
+    return column.take(np.arange(first, len(column)))
+
+
+def wait(attempt: int) -> None:
+    """Wait for a random while that grows with the attempts, so that two writers do not meet again."""
+    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt)
+    time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
+
+
+def _read_all(
+    log: TableLog, files: Sequence[DataFile], columns: Sequence[str] | None
+) -> list[pa.Table]:
+    ordered = sorted(files, key=lambda file: file.low("id", 0))
+    if len(ordered) <= 1:
+        return [log.read(file, columns) for file in ordered]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return list(pool.map(lambda file: log.read(file, columns), ordered))
+
+
+def write_all(jobs: Sequence[tuple[TableLog, pa.Table, int]]) -> list[tuple[TableLog, DataFile]]:
+    """Write data files side by side; where one fails, the others are deleted again."""
+    if len(jobs) == 1:
+        log, table, part = jobs[0]
+        return [(log, log.write(table, part=part))]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        futures = [(log, pool.submit(log.write, table, part=part)) for log, table, part in jobs]
+    failed = next((f.exception() for _, f in futures if f.exception() is not None), None)
+    if failed is None:
+        return [(log, future.result()) for log, future in futures]
+    for log, future in futures:
+        if future.exception() is None:
+            log.discard([future.result()])
+    raise failed
+
+
+def quad_files(
+    changes: Mapping[int, tuple[PredicateQuads, PredicateQuads]],
+) -> list[tuple[pa.Table, int]]:
+    """Lay out added and removed quads in files: large predicates have their own, the rest share one.
+
+    Returns
+    -------
+    list of tuple
+        The rows of each file and its part.
+    """
+    files: list[tuple[pa.Table, int]] = []
+    mixed: list[tuple[int, Columns, int]] = []
+    for predicate in sorted(changes):
+        for quads, sign in zip(changes[predicate], (1, -1), strict=True):
+            if len(quads) >= OWN_FILE_ROWS:
+                for first in range(0, len(quads), MAX_FILE_ROWS):
+                    s, o, g = (c[first : first + MAX_FILE_ROWS] for c in quads.columns)
+                    files.append((_rows([(predicate, (s, o, g), sign)]), predicate))
+            elif len(quads):
+                mixed.append((predicate, quads.columns, sign))
+    if mixed:
+        files.append((_rows(mixed), MIXED))
+    return files
+
+
+def _rows(parts: Sequence[tuple[int, Columns, int]]) -> pa.Table:
+    lengths = [len(columns[0]) for _, columns, _ in parts]
+    predicate = np.repeat(np.array([p for p, _, _ in parts], np.int64), lengths)
+    change = np.repeat(np.array([sign for _, _, sign in parts], np.int8), lengths)
+    s, o, g = (np.concatenate([columns[i] for _, columns, _ in parts]) for i in range(3))
+    return changes_table(predicate, (s, o, g), change)
