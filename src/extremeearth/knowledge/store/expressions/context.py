@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,8 +62,10 @@ class ExpressionContext:
     exists
         For each ``EXISTS`` of the expression, whether its pattern matches, one truth a row; ``NOT`` is not applied.
     seed
-        Start of ``RAND``, ``UUID``, ``STRUUID`` and ``BNODE``; another seed for each expression of a query, so that
-        none repeats what another drew.
+        Start of ``RAND``, ``UUID``, ``STRUUID`` and ``BNODE``. Expressions over the same rows of a query (one
+        projection) have one seed, so that ``BNODE("x")`` gives one node in a row; other rows have another.
+    draws
+        Counts the calls of these functions; a context made of another by `dataclasses.replace` counts on.
     """
 
     now: datetime
@@ -72,6 +75,7 @@ class ExpressionContext:
     geometries: Callable[[TermColumn], GeometryColumn]
     exists: Mapping[Exists, NDArray[np.bool_]] = field(default_factory=dict)
     seed: int = 0
+    draws: Iterator[int] = field(default_factory=itertools.count)
 
 
 Function = Callable[[Sequence[TermColumn], ExpressionContext], TermColumn]
