@@ -6,6 +6,7 @@ Run by ``make docs``; with ``--check`` it only tells whether the pages are up to
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -129,6 +130,45 @@ def bench() -> str:
     )
 
 
+SUITES = {
+    "w3c_evaluation": "SPARQL 1.0 and 1.1: evaluation of queries and updates, result formats, federated queries (W3C)",
+    "w3c_sparql": "SPARQL 1.0 and 1.1: syntax, protocol, graph store, service description (W3C)",
+    "geosparql": "GeoSPARQL 1.0 and 1.1: a test for each requirement (our own)",
+    "rml": "RML core (KG construct community group)",
+    "ogcapi_processes": "OGC API - Processes (abstract tests of the core and jobs)",
+    "oip": "Open Inference Protocol v2",
+}
+
+
+def conformance() -> str:
+    """Write the counts of the recorded run of the conformance suites, and each exception with its reason."""
+    record = json.loads((ROOT / "tests" / "conformance" / "last_run.json").read_text())
+    lines = [
+        "# Conformance", "",
+        "Suites that others wrote run with the tests (`make test`), one test for each case. These are the counts of",
+        "the run recorded last (`pytest tests/conformance --record-conformance`). A case known to fail must fail: once",
+        "it passes, the run says so. A case out of scope is not run; the reason is below.", "",
+    ]  # fmt: skip
+    for suite, groups in sorted(record["counts"].items()):
+        lines += [f"## {SUITES.get(suite, suite)}", "", "| group | cases | pass | known to fail | out of scope |",
+                  "| --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
+        names = ("passed", "xfailed", "skipped")
+        total = dict.fromkeys(("cases", *names), 0)
+        for group, counts in sorted(groups.items()):
+            row = [sum(counts.values()), *(counts.get(name, 0) for name in names)]
+            total = {key: total[key] + value for key, value in zip(total, row, strict=True)}
+            lines.append(f"| {group} | {' | '.join(map(str, row))} |")
+        lines += [f"| **all** | {' | '.join(f'**{value}**' for value in total.values())} |", ""]
+        reasons: dict[str, list[str]] = {}
+        for name, told in sorted(record["exceptions"].get(suite, {}).items()):
+            ((outcome, reason),) = told.items()
+            word = "known to fail" if outcome == "xfailed" else "out of scope"
+            reasons.setdefault(f"{word}: {reason}", []).append(f"`{name.rpartition('/')[2]}`")
+        lines += [f"- {_clean(reason)} - {', '.join(cases)}" for reason, cases in reasons.items()]
+        lines += [""] if reasons else []
+    return "\n".join(lines)
+
+
 def decisions() -> str:
     """List the decision records."""
     lines = ["# Decisions", "", "Records of choices that cost more than a day to undo.", ""]
@@ -145,6 +185,7 @@ PAGES = {
     "reference/errors.md": errors,
     "reference/routes.md": routes,
     "bench.md": bench,
+    "conformance.md": conformance,
     "decisions/index.md": decisions,
 }
 

@@ -23,7 +23,7 @@ def generate():
 @pytest.mark.parametrize(
     "name",
     ["reference/command-line.md", "reference/settings.md", "reference/errors.md", "reference/routes.md",
-     "decisions/index.md", "bench.md"],
+     "decisions/index.md", "bench.md", "conformance.md"],
 )  # fmt: skip
 def test_page_is_what_the_code_says(generate, name: str) -> None:
     assert (DOCS / name).read_text() == generate.PAGES[name](), (
