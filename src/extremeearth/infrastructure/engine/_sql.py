@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from extremeearth.core.errors import InputError, LimitError
+from extremeearth.core.errors import CancelledError, InputError, LimitError
 from extremeearth.core.progress import CancelToken
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["answer"]
+__all__ = ["WANTED", "answer"]
+
+WANTED = "still_wanted"
+"""SQL function of two BIGINT that is always true, and ends the query once it is cancelled.
+
+As condition of a join it is asked for every batch of pairs, also where nothing of them gets out."""
+BATCH_ROWS = 8_192
 
 
 def answer(
@@ -27,6 +33,8 @@ def answer(
 
     session = sedonadb.connect()
     try:
+        if WANTED in text.lower():
+            session.register(_wanted(token or CancelToken()))
         for name, table in tables.items():
             session.create_data_frame(table).to_view(name)
         reader = pa.RecordBatchReader.from_stream(session.sql(text).to_arrow_reader())
@@ -42,7 +50,7 @@ def answer(
                 )
             batches.append(batch)
         return pa.Table.from_batches(batches, schema=reader.schema)
-    except (InputError, LimitError):
+    except (InputError, LimitError, CancelledError):
         raise
     except Exception as err:  # SedonaDB raises bare Exceptions and Arrow errors for one cause
         if token is not None:
@@ -51,3 +59,18 @@ def answer(
             f"The SQL query could not be run: {str(err).splitlines()[0]}.",
             hint="Check its names against those of the tables.",
         ) from err
+
+
+def _wanted(token: CancelToken) -> Any:
+    import pyarrow as pa
+    from sedonadb import udf
+
+    true = pa.repeat(pa.scalar(True), BATCH_ROWS)
+
+    def still_wanted(_one: Any, _two: Any, *, num_rows: int) -> pa.Array:
+        token.check()
+        return true.slice(0, num_rows) if num_rows <= BATCH_ROWS else pa.repeat(pa.scalar(True), num_rows)
+
+    # volatile: else the engine would ask once, before it joins
+    declared = udf.arrow_udf(pa.bool_(), [pa.int64(), pa.int64()], volatility="volatile", name=WANTED)
+    return declared(still_wanted)

@@ -224,8 +224,8 @@ class LocalEngine:
             A SELECT as sqlglot tree or text, put together by code of this platform: it may read what this
             process may read, so no text of a caller belongs in it.
         token
-            Ends the query soon after it is cancelled: looked at with every batch of every table that is read, and of
-            the answer.
+            Ends the query soon after it is cancelled: looked at with every batch of the answer, and wherever the
+            statement says ``still_wanted(a, b)`` (two BIGINT; always true) with every batch of rows that comes by.
         most_bytes
             Largest answer.
         tables

@@ -166,7 +166,7 @@ class _Translator:
             found = settled(found)
             if isinstance(element, s.Optional):
                 right = self.pattern(element.pattern)
-                if isinstance(right, a.FilterOf):
+                if isinstance(right, a.FilterOf) and _has_filter(element.pattern):
                     found = a.LeftJoin(found, right.pattern, right.condition)
                 else:
                     found = a.LeftJoin(found, right, None)
@@ -207,6 +207,11 @@ class _Translator:
                 self._path(s.TriplePattern(one, part, two), plain, paths)
         else:
             paths.append(a.PathMatch(triple))
+
+
+def _has_filter(group: s.GroupPattern) -> bool:
+    """Tell whether a group itself has a FILTER: one of a group inside it does not see the outside."""
+    return any(isinstance(element, s.Filter) for element in group.elements)
 
 
 def _grouped(query: s.Query) -> bool:

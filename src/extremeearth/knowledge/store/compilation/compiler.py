@@ -36,8 +36,8 @@ def compile_plan(plan: p.Plan) -> t.Program:
     t3 sql SELECT ...
     """
     compiler = _Compiler()
-    relation = compiler.relation(plan)
-    return t.Program(tuple(compiler.steps.values()), compiler.table(relation), plan.variables, plan)
+    result = compiler.table(compiler.relation(plan))
+    return t.Program(tuple(compiler.steps.values()), result, plan.variables, plan)
 
 
 class _Compiler:
@@ -65,6 +65,10 @@ class _Compiler:
         """Make a relation a table of its own."""
         if relation.table is not None:
             return relation.table
+        if relation.columns is not None:
+            (source,) = relation.inputs
+            columns = relation.columns
+            return self.add(lambda name: t.PickStep(name=name, input=source, columns=columns))
         sql = relation.statement().sql(dialect=DIALECT)
         inputs = tuple(sorted(relation.inputs))
         return self.add(lambda name: t.SqlStep(name=name, sql=sql, inputs=inputs))

@@ -28,6 +28,9 @@ class Relation:
         Names of the tables that it reads.
     ordered
         Whether the order of its rows means something; then it is a table.
+    columns
+        Where it is no more than columns of one table under other names: variable and column of each. The table is
+        then its one input, and needs no SQL.
     """
 
     source: exp.Select | exp.Table
@@ -35,6 +38,7 @@ class Relation:
     certain: frozenset[str]
     inputs: frozenset[str]
     ordered: bool = False
+    columns: tuple[tuple[str, str], ...] | None = None
 
     @classmethod
     def of_table(
@@ -42,7 +46,8 @@ class Relation:
     ) -> Relation:
         """Make a relation of a table."""
         table = exp.to_table(name)
-        return cls(table, tuple(variables), certain, frozenset({name}), ordered)
+        columns = tuple((variable, variable) for variable in variables) or None
+        return cls(table, tuple(variables), certain, frozenset({name}), ordered, columns)
 
     @property
     def table(self) -> str | None:
@@ -91,7 +96,11 @@ def project(relation: Relation, variables: Sequence[str], *, distinct: bool = Fa
     if distinct:
         select = select.distinct()
     certain = relation.certain & frozenset(variables)
-    return Relation(select, tuple(variables), certain, relation.inputs)
+    picked = None
+    if relation.columns is not None and not distinct and variables and known.issuperset(variables):
+        places = dict(relation.columns)
+        picked = tuple((name, places[name]) for name in variables)
+    return Relation(select, tuple(variables), certain, relation.inputs, columns=picked)
 
 
 def _compatible(left: Relation, right: Relation, shared: Sequence[str]) -> list[exp.Expr]:
@@ -121,6 +130,15 @@ def _merged(left: Relation, right: Relation, certain: frozenset[str]) -> list[ex
     return columns or [_unit()]
 
 
+def _wanted(left: Relation, right: Relation) -> exp.Expr:
+    """Let the engine ask, for every batch of pairs, whether the answer is still wanted."""
+    one, two = (
+        column(relation.variables[0] if relation.variables else UNIT, side)
+        for side, relation in (("l", left), ("r", right))
+    )
+    return exp.func("still_wanted", one, two)
+
+
 def _shared(left: Relation, right: Relation) -> list[str]:
     return [name for name in left.variables if name in right.variables]
 
@@ -128,19 +146,19 @@ def _shared(left: Relation, right: Relation) -> list[str]:
 def join(left: Relation, right: Relation) -> Relation:
     """Join on the shared variables."""
     certain = left.certain | right.certain
-    conditions = _compatible(left, right, _shared(left, right))
-    select = exp.select(*_merged(left, right, certain)).from_(left.aliased("l"))
-    if conditions:
-        select = select.join(right.aliased("r"), on=exp.and_(*conditions), join_type="inner")
-    else:
-        select = select.join(right.aliased("r"), join_type="cross")
+    conditions = [*_compatible(left, right, _shared(left, right)), _wanted(left, right)]
+    select = (
+        exp.select(*_merged(left, right, certain))
+        .from_(left.aliased("l"))
+        .join(right.aliased("r"), on=exp.and_(*conditions), join_type="inner")
+    )
     variables = tuple(dict.fromkeys((*left.variables, *right.variables)))
     return Relation(select, variables, certain, left.inputs | right.inputs)
 
 
 def left_join(left: Relation, right: Relation) -> Relation:
     """Join on the shared variables and keep what has no partner."""
-    conditions = _compatible(left, right, _shared(left, right)) or [exp.true()]
+    conditions = [*_compatible(left, right, _shared(left, right)), _wanted(left, right)]
     select = (
         exp.select(*_merged(left, right, left.certain))
         .from_(left.aliased("l"))
@@ -160,6 +178,7 @@ def semi_join(left: Relation, right: Relation, *, negated: bool) -> Relation:
     select = exp.select(*_kept(left)).from_(left.aliased("l"))
     conditions = _compatible(left, right, _shared(left, right))
     if conditions:
+        conditions.append(_wanted(left, right))
         kind = "left anti" if negated else "left semi"
         select = select.join(right.aliased("r"), on=exp.and_(*conditions), join_type=kind)
     else:
@@ -191,6 +210,7 @@ def anti_join(left: Relation, right: Relation, *, hidden: Sequence[str]) -> Rela
             for name in counted
         ]
         conditions.append(exp.paren(exp.or_(*both_bound)))
+    conditions.append(_wanted(left, right))
     select = (
         exp.select(*_kept(left))
         .from_(left.aliased("l"))

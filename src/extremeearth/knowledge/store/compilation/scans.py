@@ -55,4 +55,7 @@ def scan_relation(
             )
     if typed is not None:
         select = select.where(typed.sql)
-    return Relation(select, tuple(places), frozenset(places), frozenset({name}))
+    twice = any(len(found) > 1 for found in places.values())
+    plain = tuple((variable, found[0]) for variable, found in places.items())
+    picked = plain if plain and not twice and typed is None else None
+    return Relation(select, tuple(places), frozenset(places), frozenset({name}), columns=picked)

@@ -26,6 +26,7 @@ __all__ = [
     "NearestStep",
     "NumberStep",
     "OrderStep",
+    "PickStep",
     "Program",
     "ProjectStep",
     "ScanStep",
@@ -184,6 +185,18 @@ class OrderStep(_OnTable):
     def __str__(self) -> str:
         first = "" if self.limit is None else f", first {self.limit}"
         return f"order {self.input} by {', '.join(map(_short, self.conditions))}{first}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickStep(_OnTable):
+    """Columns of a table under the names of variables; nothing is copied."""
+
+    name: str
+    input: str
+    columns: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"pick {' '.join(f'{column} as {name}' for name, column in self.columns)} of {self.input}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,7 +382,7 @@ class NearestStep(_OnTable):
 
 Step = (
     ScanStep | ValuesStep | GraphNamesStep | SqlStep | FilterStep | ExtendStep | GroupStep | CountStep | OrderStep
-    | ProjectStep | DistinctStep | SliceStep | NumberStep | SeedStep | FlagStep | ClosureStep | ServiceStep
+    | ProjectStep | DistinctStep | SliceStep | NumberStep | SeedStep | FlagStep | ClosureStep | ServiceStep | PickStep
     | SpatialMatchStep | SpatialJoinStep | NearestStep
 )  # fmt: skip
 

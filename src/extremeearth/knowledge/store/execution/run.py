@@ -87,8 +87,10 @@ class Run:
         """Evaluate an expression for every row, once for each different value where it reads one variable only."""
         names = sorted({v.name for v in _variables(expression)} & set(table.column_names))
         self._expressions += 1
+        # BNODE("x") is one node in all expressions of a solution (section 17.4.2.9), all else differs in each
+        seed = self.context.seed + (0 if _names_blank(expression) else self._expressions)
         exists = {node: table[flag].to_numpy(zero_copy_only=False) for node, flag in flags}
-        context = replace(self.context, exists=exists, seed=self.context.seed + self._expressions)
+        context = replace(self.context, exists=exists, seed=seed)
         if len(names) == 1 and not exists and not _is_volatile(expression):
             different, back = np.unique(ids_of(table, names[0]), return_inverse=True)
             if len(different) < table.num_rows:
@@ -103,6 +105,12 @@ def _variables(expression: s.Expression) -> Iterable[s.Variable]:
         yield expression
     for inner in operands(expression):
         yield from _variables(inner)
+
+
+def _names_blank(expression: s.Expression) -> bool:
+    if isinstance(expression, s.BuiltIn) and expression.name == "BNODE" and expression.arguments:
+        return True
+    return any(map(_names_blank, operands(expression)))
 
 
 def _is_volatile(expression: s.Expression) -> bool:

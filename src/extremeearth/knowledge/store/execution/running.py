@@ -23,6 +23,12 @@ def _run_sql(step: t.SqlStep, run: Run) -> pa.Table:
     return run.engine.sql(step.sql, token=run.token, most_bytes=run.most_bytes, **tables)
 
 
+def _run_pick(step: t.PickStep, run: Run) -> pa.Table:
+    table = run.tables[step.input]
+    names = [name for name, _ in step.columns]
+    return table.select([column for _, column in step.columns]).rename_columns(names)
+
+
 _RUNNERS: Mapping[type, Callable[[Any, Run], pa.Table]] = {
     t.ScanStep: scanning.run_scan,
     t.ValuesStep: scanning.run_values,
@@ -33,6 +39,7 @@ _RUNNERS: Mapping[type, Callable[[Any, Run], pa.Table]] = {
     t.GroupStep: solutions.run_group,
     t.CountStep: solutions.run_count,
     t.OrderStep: solutions.run_order,
+    t.PickStep: _run_pick,
     t.ProjectStep: solutions.run_project,
     t.DistinctStep: solutions.run_distinct,
     t.SliceStep: solutions.run_slice,

@@ -218,7 +218,10 @@ class _Builder:
     def _graphof(self, node: a.GraphOf, context: _Context) -> p.Plan:
         if isinstance(node.name, Iri):
             scope = p.GraphScope("named", self.slot(node.name))
-            return self.node(node.pattern, _Context(scope, context.carriers))
+            inner = self.node(node.pattern, _Context(scope, context.carriers))
+            return (
+                inner if _looks_into(inner, scope) else p.Join(self._graph_exists(node.name), inner)
+            )
         hidden = self.fresh("graph")
         carrier = _Carrier(hidden, p.GraphNames(hidden))
         inner = self.node(node.pattern, _Context(p.ANY_NAMED(hidden), (*context.carriers, carrier)))
@@ -233,6 +236,12 @@ class _Builder:
         same = s.BuiltIn("SAMETERM", (Variable(name), Variable(hidden)))
         kept = tuple(v for v in inner.variables if v != hidden)
         return p.Project(p.Filter(same, renamed), kept)
+
+    def _graph_exists(self, name: Iri) -> p.Plan:
+        """Give one row without variables where there is such a graph."""
+        hidden = self.fresh("graph")
+        same = s.BuiltIn("SAMETERM", (Variable(hidden), name))
+        return p.Project(p.Filter(same, p.GraphNames(hidden)), ())
 
     def _serviceof(self, node: a.ServiceOf, context: _Context) -> p.Plan:
         names = tuple(sorted(visible_names(node.pattern)))
@@ -361,6 +370,17 @@ class _Builder:
         )
         ends = (p.Scan(name, one, two, graph), p.Scan(two, one, name, graph))
         return p.Distinct(p.Union(tuple(p.Project(end, kept) for end in ends)))
+
+
+def _looks_into(plan: p.Plan, scope: p.GraphScope) -> bool:
+    """Tell whether a plan can have rows only where a graph has quads."""
+    if isinstance(plan, p.Scan):
+        return plan.graph == scope
+    if isinstance(plan, p.Join):
+        return any(_looks_into(side, scope) for side in (plan.left, plan.right))
+    if isinstance(plan, p.Filter | p.Extend | p.Project | p.Distinct):
+        return _looks_into(plan.pattern, scope)
+    return False
 
 
 def _is_plain(plan: p.Plan) -> bool:

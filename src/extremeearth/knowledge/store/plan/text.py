@@ -49,7 +49,7 @@ def _short(expression: s.Expression | None) -> str:
     return "" if expression is None else " ".join(str(expression).split())
 
 
-def _about(plan: p.Plan) -> str:  # noqa: PLR0911 - one branch for each kind of node
+def _about(plan: p.Plan) -> str:  # noqa: PLR0911, PLR0912 - one branch for each kind of node
     if isinstance(plan, p.Scan):
         where = (
             ""
