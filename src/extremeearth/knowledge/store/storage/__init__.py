@@ -1,5 +1,6 @@
 """Where quads, terms and geometries are kept: three Delta tables whose last commit is the transaction's."""
 
+from extremeearth.knowledge.store.storage.checking import CheckReport, check
 from extremeearth.knowledge.store.storage.contract import (
     DEFAULT_GRAPH,
     UNKNOWN,
@@ -11,6 +12,7 @@ from extremeearth.knowledge.store.storage.contract import (
     Terms,
     Writing,
 )
+from extremeearth.knowledge.store.storage.maintenance import CompactReport, compact, vacuum
 from extremeearth.knowledge.store.storage.opening import open_storage
 from extremeearth.knowledge.store.storage.quads import quads_table
 from extremeearth.knowledge.store.storage.store import GraphStorage
@@ -18,6 +20,8 @@ from extremeearth.knowledge.store.storage.store import GraphStorage
 __all__ = [
     "DEFAULT_GRAPH",
     "UNKNOWN",
+    "CheckReport",
+    "CompactReport",
     "Geometries",
     "GraphStorage",
     "PredicateStatistics",
@@ -26,6 +30,9 @@ __all__ = [
     "Storage",
     "Terms",
     "Writing",
+    "check",
+    "compact",
     "open_storage",
     "quads_table",
+    "vacuum",
 ]

@@ -256,10 +256,11 @@ class DeltaLog:
         text = json.dumps({**facts, "commit": mark})
         with self._lock:
             for _ in range(BLIND_TRIES):
-                if expected is not None and self.version != expected:
+                before = self.version
+                if expected is not None and before != expected:
                     raise LostRaceError
                 if self._try(added, removed, text, mark):
-                    return self.version
+                    return before + 1
                 if expected is not None:
                     raise LostRaceError
         raise StorageError(

@@ -158,15 +158,11 @@ class Writing(Protocol):
         """Quads that were there and go, so far."""
 
     @property
-    def problems(self) -> Sequence[tuple[int, str]]:
-        """The first geometry literals that cannot be read: number, and what is wrong.
+    def problems(self) -> Mapping[int, str]:
+        """What is wrong with each geometry literal numbered here that cannot be read, by its number.
 
-        They are read beside everything else: all are known when `problem_count` was asked for.
+        They are read beside everything else; this waits until all were tried.
         """
-
-    @property
-    def problem_count(self) -> int:
-        """How many geometry literals numbered here cannot be read; waits until all were tried."""
 
 
 class Storage(Protocol):

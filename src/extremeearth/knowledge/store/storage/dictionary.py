@@ -23,6 +23,8 @@ __all__ = ["StoredTerms", "file_of_terms", "hash_terms", "terms_of_file"]
 SEED = 20
 MERGE_TERMS = 1 << 20
 """Chunks with more terms than this are not copied together any more."""
+CONSTANTS = 4096
+"""Terms looked up one by one whose numbers are remembered: those of queries come again and again."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _lock = threading.Lock()
 
@@ -113,6 +115,7 @@ class StoredTerms:
         self._waiting = waiting
         self._starts = np.array([chunk.start for chunk in chunks], np.int64)
         self._length = chunks[-1].start + len(chunks[-1]) - 1 if chunks else 0
+        self._constants: dict[tuple[int, str], int] = {}
 
     def __len__(self) -> int:
         return self._length
@@ -158,7 +161,16 @@ class StoredTerms:
 
     def find(self, column: TermColumn) -> NDArray[np.int64]:
         """Give the number of each term, `UNKNOWN` where there is none."""
-        return self.find_hashed(column, hash_terms(column))
+        if len(column) != 1:
+            return self.find_hashed(column, hash_terms(column))
+        key = (int(column.types[0]), column.values[0].as_py())
+        known = self._constants.get(key)
+        if known is None:
+            known = int(self.find_hashed(column, hash_terms(column))[0])
+            if len(self._constants) >= CONSTANTS:
+                self._constants.clear()
+            self._constants[key] = known
+        return np.array([known])
 
     def find_hashed(self, column: TermColumn, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Give the number of each term whose hash is known already."""

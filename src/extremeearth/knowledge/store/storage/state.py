@@ -18,7 +18,15 @@ from extremeearth.knowledge.store.storage.quads import PredicateQuads
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MIXED", "QUADS", "PredicateEntry", "QuadState", "changes_table", "split_by"]
+__all__ = [
+    "MIXED",
+    "QUADS",
+    "PredicateEntry",
+    "QuadState",
+    "changes_of",
+    "changes_table",
+    "split_by",
+]
 
 MIXED = 0
 """The part of files that hold rows of several predicates: what small commits write."""
@@ -44,7 +52,8 @@ def changes_table(
     return pa.Table.from_arrays(arrays, ["p", "s", "o", "g", "change"])
 
 
-def _changes(table: pa.Table) -> Changes:
+def changes_of(table: pa.Table) -> Changes:
+    """Read the rows of a data file of quads: columns, and +1 or -1 for each."""
     s, o, g = (table[name].to_numpy() for name in ("s", "o", "g"))
     return (s, o, g if g.any() else zeros(len(g))), table["change"].to_numpy()
 
@@ -121,7 +130,7 @@ class PredicateEntry:
                 assert self._log is not None
                 log = self._log
                 parts += [
-                    _changes(log.read(file, ["s", "o", "g", "change"])) for file in self._files
+                    changes_of(log.read(file, ["s", "o", "g", "change"])) for file in self._files
                 ]
             if len(parts) == 1:
                 base = base.changed(*parts[0])
@@ -210,7 +219,7 @@ def _read_mixed(log: TableLog, files: Sequence[DataFile]) -> dict[int, list[Chan
         with ThreadPoolExecutor(READERS) as pool:
             tables = list(pool.map(log.read, files))
     predicates = np.concatenate([table["p"].to_numpy() for table in tables])
-    parts = [_changes(table) for table in tables]
+    parts = [changes_of(table) for table in tables]
     s, o, g = (np.concatenate([columns[i] for columns, _ in parts]) for i in range(3))
     change = np.concatenate([c for _, c in parts])
     return {

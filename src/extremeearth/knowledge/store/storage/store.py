@@ -249,14 +249,7 @@ class GraphStorage:
         self.need_writable()
         with self._writing:
             for attempt in range(TRIES):
-                with self._reading:
-                    self.tables.terms.refresh()
-                    self.tables.geometries.refresh()
-                    self._load_terms()
-                    self._load_geometries()
-                    base = self._newest()
-                    base = StoredSnapshot(base.version, self._terms, self._geometries, base.quads)
-                writing = Transaction(base)
+                writing = self._begin()
                 try:
                     done = change(writing)
                     self._commit(writing, note or {})
@@ -270,6 +263,18 @@ class GraphStorage:
             f"The change was tried {TRIES} times, and another writer was always first.",
             hint="Try again when the store is less busy, or send fewer and larger changes.",
         )
+
+    def _begin(self) -> Transaction:
+        """Start from the newest of all three tables: terms that no quad uses yet have numbers too."""
+        logs = self.tables
+        with self._reading:
+            newest = self._newest()
+            logs.terms.refresh()
+            logs.geometries.refresh()
+            self._load_terms()
+            self._load_geometries()
+            base = StoredSnapshot(newest.version, self._terms, self._geometries, newest.quads)
+            return Transaction(base, terms_version=logs.terms.version)
 
     def need_writable(self) -> None:
         """Refuse where the store was opened for reading only.
@@ -289,7 +294,7 @@ class GraphStorage:
         if not inserted and not deleted:
             return
         logs = self.tables
-        known = len(self._terms)
+        known = len(writing.base.terms)
         new_terms = writing.terms.after(known)
         new_geometries = writing.new_geometries
         jobs: list[tuple[TableLog, pa.Table, int]] = []
@@ -300,13 +305,14 @@ class GraphStorage:
         changes = {p: (s.added, s.removed) for p, s in writing.staged.items()}
         jobs += [(logs.quads, table, part) for table, part in quad_files(changes)]
         files = write_all(jobs)
+        facts = {"inserted": inserted, "deleted": deleted, "note": dict(note)}
         try:
-            self._commit_files(
-                writing, files, {"inserted": inserted, "deleted": deleted, "note": dict(note)}
-            )
-        except BaseException:
-            for log in (logs.terms, logs.geometries, logs.quads):
-                log.discard([f for owner, f in files if owner is log and f.path not in log.files()])
+            self._commit_files(writing, files, facts)
+        except LostRaceError:
+            # Only here it is sure that no commit names them; what else goes wrong may have gone right on the way.
+            for log, file in files:
+                if file.path not in log.files():
+                    log.discard([file])
             raise
 
     def _commit_files(
@@ -317,34 +323,36 @@ class GraphStorage:
     ) -> None:
         """Make the three commits: terms, geometries, and last the quads, whose commit is the transaction's."""
         logs = self.tables
-        of = {
-            id(log): [file for owner, file in files if owner is log]
-            for log in (logs.terms, logs.geometries)
-        }
+        terms, geometries, quads = (
+            [file for owner, file in files if owner is log]
+            for log in (logs.terms, logs.geometries, logs.quads)
+        )
         with self._reading:
-            if of[id(logs.terms)]:
-                logs.terms.commit(of[id(logs.terms)], facts={}, expected=logs.terms.version)
+            if terms:
+                logs.terms.commit(terms, facts={}, expected=writing.terms_version)
                 self._terms = writing.terms
-            if of[id(logs.geometries)]:
-                logs.geometries.commit(of[id(logs.geometries)], facts={})
-                self._load_own_geometries(writing, of[id(logs.geometries)])
-        facts |= {
-            "terms_version": logs.terms.version,
-            "geometries_version": logs.geometries.version,
-        }
-        added = [file for owner, file in files if owner is logs.quads]
-        with self._reading:
-            version = logs.quads.commit(added, facts=facts, expected=writing.base.version)
-            seen = writing.snapshot.quads
-            if version == writing.base.version + 1:
-                quads = QuadState(
-                    seen.entries, logs.quads.files(), seen.mixed | _mixed(added, writing)
-                )
-                self._current = StoredSnapshot(version, self._terms, self._geometries, quads)
+            new_geometries = writing.new_geometries
+            if new_geometries is not None:
+                logs.geometries.commit(geometries, facts={})
+                self._geometries = self._geometries.with_chunk(new_geometries)
+                self._geometry_files |= {file.path for file in geometries}
+            facts |= {
+                "terms_version": logs.terms.version,
+                "geometries_version": logs.geometries.version,
+            }
+            version = logs.quads.commit(quads, facts=facts, expected=writing.base.version)
+            if logs.quads.version == version:  # else the next look finds ours and what came after
+                self._current = self._after(writing, quads, version)
 
-    def _load_own_geometries(self, writing: Transaction, files: Sequence[DataFile]) -> None:
-        self._geometries = writing.snapshot.geometries
-        self._geometry_files |= {file.path for file in files}
+    def _after(
+        self, writing: Transaction, added: Sequence[DataFile], version: int
+    ) -> StoredSnapshot:
+        """Give the state after a commit, without reading what was just written."""
+        seen = writing.snapshot.quads
+        scattered = any(file.part == MIXED for file in added)
+        mixed = seen.mixed | (frozenset(writing.staged) if scattered else frozenset())
+        quads = QuadState(seen.entries, self.tables.quads.files(), mixed)
+        return StoredSnapshot(version, self._terms, self._geometries, quads)
 
     def versions(self) -> pa.Table:
         """Give the history: ``version``, ``time``, ``inserted``, ``deleted``, oldest first."""
@@ -362,11 +370,6 @@ class GraphStorage:
                 "deleted": pa.array([int(c.facts.get("deleted", 0)) for c in commits], pa.int64()),
             }
         )
-
-
-def _mixed(added: Sequence[DataFile], writing: Transaction) -> frozenset[int]:
-    """Tell which predicates may have rows in the mixed file of a commit."""
-    return frozenset(writing.staged) if any(f.part == MIXED for f in added) else frozenset()
 
 
 def _rest(column: Any, first: int) -> Any:

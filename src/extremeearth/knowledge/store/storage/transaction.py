@@ -107,10 +107,13 @@ class Transaction:
     ----------
     base
         The state it starts from.
+    terms_version
+        The version of the table of terms that `base` knows: its successor must be this transaction's.
     """
 
-    def __init__(self, base: StoredSnapshot) -> None:
+    def __init__(self, base: StoredSnapshot, *, terms_version: int = 0) -> None:
         self.base = base
+        self.terms_version = terms_version
         self._terms = base.terms
         self._geometries = _Geometries(base.geometries)
         self._pending: list[pa.Table] = []
@@ -132,7 +135,10 @@ class Transaction:
     def new_geometries(self) -> GeometryChunk | None:
         """All geometries that are new."""
         self._collect()
-        return in_one(self._geometries.new) if self._geometries.new else None
+        shapes = self._geometries
+        if len(shapes.new) > 1:
+            shapes.new = [in_one(shapes.new)]
+        return shapes.new[0] if shapes.new else None
 
     def number(self, column: TermColumn) -> NDArray[np.int64]:
         """Give numbers for terms, new ones where they are new; `UNKNOWN` where there is no term."""
