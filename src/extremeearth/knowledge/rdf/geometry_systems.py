@@ -79,8 +79,10 @@ def in_systems(column: GeometryColumn, targets: NDArray[np.int32]) -> GeometryCo
     for source, target in pairs.tolist():
         if same_numbers(source, target):
             continue
-        rows = present & (column.systems == source) & (targets == target)
-        shapes[rows] = _moved(shapes[rows], _mover(source, target))
+        rows = np.flatnonzero(present & (column.systems == source) & (targets == target))
+        ids = np.fromiter(map(id, shapes[rows]), np.int64, len(rows))  # a constant is in every row
+        _, first, back = np.unique(ids, return_index=True, return_inverse=True)
+        shapes[rows] = _moved(shapes[rows[first]], _mover(source, target))[back]
     systems = np.where(shapely.is_missing(shapes), NO_CRS, targets).astype(np.int32)
     return GeometryColumn(shapes, systems)
 

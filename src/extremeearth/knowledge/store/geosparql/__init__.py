@@ -1,6 +1,7 @@
 """GeoSPARQL 1.0 and 1.1 over columns of terms: functions, aggregates, relations, entailment and query rewrite."""
 
 from extremeearth.knowledge.store.geosparql.aggregates import AGGREGATES
+from extremeearth.knowledge.store.geosparql.entailment import Entailment
 from extremeearth.knowledge.store.geosparql.functions import FUNCTIONS
 from extremeearth.knowledge.store.geosparql.literals import geometry_literals, read_geometries
 from extremeearth.knowledge.store.geosparql.relations import (
@@ -9,14 +10,20 @@ from extremeearth.knowledge.store.geosparql.relations import (
     Relation,
     relate_columns,
 )
+from extremeearth.knowledge.store.geosparql.rewriting import rewrite
+from extremeearth.knowledge.store.geosparql.vocabulary import Schema, read_schema
 
 __all__ = [
     "AGGREGATES",
     "FUNCTIONS",
     "RELATIONS",
     "RELATION_PROPERTIES",
+    "Entailment",
     "Relation",
+    "Schema",
     "geometry_literals",
     "read_geometries",
+    "read_schema",
     "relate_columns",
+    "rewrite",
 ]

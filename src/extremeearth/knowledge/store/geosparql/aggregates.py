@@ -20,7 +20,7 @@ __all__ = ["AGGREGATES"]
 
 
 def _union(collections: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(shapely.unary_union(collections), dtype=object)
+    return np.asarray(shapely.union_all(collections[:, None], axis=1), dtype=object)
 
 
 def _aggregate(combine: Callable[[NDArray[Any]], Any]) -> AggregateFunction:
