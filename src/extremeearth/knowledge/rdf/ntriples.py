@@ -318,7 +318,7 @@ def write_lines(lines: Any, target: BinaryIO) -> int:
 
 @contextmanager
 def open_statements(target: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """Open a file for statements: it appears whole at the end, gzip where its name ends in ``.gz``.
+    """Open a file for statements: it appears whole at the end, packed where its name ends in ``.gz`` or ``.zst``.
 
     An already open binary file is used as it is and left open.
 
@@ -346,5 +346,9 @@ def open_statements(target: Path | BinaryIO) -> Iterator[BinaryIO]:
                 fileobj=raw, mode="wb", compresslevel=3, mtime=0, filename=""
             ) as packed:
                 yield cast(BinaryIO, packed)
+        elif target.suffix == ".zst":
+            sink = pa.PythonFile(raw, mode="w")
+            with pa.CompressedOutputStream(sink, "zstd") as stream:
+                yield cast(BinaryIO, stream)
         else:
             yield raw

@@ -2,6 +2,7 @@
 
 from extremeearth.knowledge.store.loading.batches import StatementBatch
 from extremeearth.knowledge.store.loading.documents import Document
+from extremeearth.knowledge.store.loading.dumping import dump, term_texts, write_nquads
 from extremeearth.knowledge.store.loading.load import insert_statements, load_documents
 from extremeearth.knowledge.store.loading.problems import ProblemList
 from extremeearth.knowledge.store.loading.reading import read_statements
@@ -10,7 +11,10 @@ __all__ = [
     "Document",
     "ProblemList",
     "StatementBatch",
+    "dump",
     "insert_statements",
     "load_documents",
     "read_statements",
+    "term_texts",
+    "write_nquads",
 ]

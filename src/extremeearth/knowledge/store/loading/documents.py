@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 import pyoxigraph as ox
 
@@ -128,8 +128,10 @@ class Document:
 
     Examples
     --------
-    >>> document = Document(b"<urn:s> <urn:p> 'o' .", format="turtle")
-    >>> with document.open() as stream:
+    >>> with (
+    ...     Document(b"<urn:s> <urn:p> 'o' .", format="turtle") as document,
+    ...     document.open() as stream,
+    ... ):
     ...     document.name, document.size, stream.read(3)
     ('the document', 21, b'<ur')
     """
@@ -160,6 +162,17 @@ class Document:
         else:
             self._keep(source)
         self.base = base
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Throw the copy away, where one was made."""
+        if self._copy is not None:
+            self._copy.close()
 
     def _keep(self, stream: IO[bytes]) -> None:
         copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - lives as long as the document

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,18 +76,18 @@ def load_documents(
         raise InputError("There is nothing to load.", hint="Name a file.")
     if graph is not None:
         check_iri(graph)
-    documents = [Document(source, format=format, base=base) for source in sources]
     started = time.perf_counter()
+    with ExitStack() as opened:
+        documents = [
+            opened.enter_context(Document(source, format=format, base=base)) for source in sources
+        ]
 
-    def change(writing: Writing) -> LoadReport:
-        return _load(writing, documents, graph=graph, skip_bad=skip_bad, progress=progress)
+        def change(writing: Writing) -> LoadReport:
+            return _load(writing, documents, graph=graph, skip_bad=skip_bad, progress=progress)
 
-    note = {"operation": "load", "documents": [document.name for document in documents][:100]}
-    report = storage.transact(change, note=note)
-    return LoadReport(
-        **{name: getattr(report, name) for name in report.__slots__ if name != "seconds"},
-        seconds=time.perf_counter() - started,
-    )
+        note = {"operation": "load", "documents": [document.name for document in documents][:100]}
+        report = storage.transact(change, note=note)
+    return replace(report, seconds=time.perf_counter() - started)
 
 
 def insert_statements(
@@ -190,12 +193,11 @@ class _GeometryLines:
 
     def problems(self, writing: Writing) -> tuple[int, tuple[DocumentProblem, ...]]:
         """Give how many literals have no shape, and the first of them."""
-        count = writing.problem_count
-        if not count:
+        said = writing.problems
+        if not said:
             return 0, ()
-        said = list(writing.problems)[:MOST_EXAMPLES]
         found = []
-        for number, message in said:
+        for number, message in islice(said.items(), MOST_EXAMPLES):
             place = self._place(number)
             if place is not None:
                 document, line = place
@@ -205,7 +207,7 @@ class _GeometryLines:
                 found.append(
                     DocumentProblem(document=document.name, line=line, message=_sentence(message))
                 )
-        return count, tuple(found)
+        return len(said), tuple(found)
 
     def _place(self, number: int) -> tuple[Document, int | None] | None:
         """Find the document and the first line of a literal."""

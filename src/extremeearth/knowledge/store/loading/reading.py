@@ -69,8 +69,7 @@ def read_statements(
     ...     [str(term) for term in batch.terms.terms()]
     ['<urn:e:a>', '<urn:e:p>', '"1"^^<http://www.w3.org/2001/XMLSchema#integer>', '"b"@en']
     """
-    document = Document(source, format=format, base=base)
-    with document.open() as stream:
+    with Document(source, format=format, base=base) as document, document.open() as stream:
         yield from read_document(
             document, stream, problems=problems or ProblemList(), block_bytes=block_bytes
         )
