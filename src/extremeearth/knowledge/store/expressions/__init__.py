@@ -13,7 +13,8 @@ from extremeearth.knowledge.store.expressions.context import (
     Function,
 )
 from extremeearth.knowledge.store.expressions.evaluation import evaluate, truth
-from extremeearth.knowledge.store.expressions.numbers import Numbers, number_column, read_numbers
+from extremeearth.knowledge.store.expressions.number_reading import read_numbers
+from extremeearth.knowledge.store.expressions.numbers import Numbers, number_column
 from extremeearth.knowledge.store.expressions.ordering import order_keys, sorted_rows
 
 __all__ = [

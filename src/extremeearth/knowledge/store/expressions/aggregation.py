@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.expressions.arithmetic import combine
 from extremeearth.knowledge.store.expressions.context import ExpressionContext
+from extremeearth.knowledge.store.expressions.number_reading import read_numbers
 from extremeearth.knowledge.store.expressions.numbers import (
     EXACT,
     FLOAT_KIND,
@@ -24,7 +24,6 @@ from extremeearth.knowledge.store.expressions.numbers import (
     Numbers,
     number_column,
     pack,
-    read_numbers,
 )
 from extremeearth.knowledge.store.expressions.ordering import order_keys, sorted_rows
 
@@ -82,11 +81,14 @@ def aggregate(
         function = context.aggregates.get(node.function.value)
         if function is None:
             raise InputError(
-                f"The aggregate <{node.function.value}> is not known.", hint="See the list of functions."
+                f"The aggregate <{node.function.value}> is not known.",
+                hint="See the list of functions.",
             )
         return function(values, groups, count, context)
     if node.name == "GROUP_CONCAT":
-        return _group_concat(values, groups, count, " " if node.separator is None else node.separator)
+        return _group_concat(
+            values, groups, count, " " if node.separator is None else node.separator
+        )
     return _AGGREGATES[node.name](values, groups, count)
 
 
@@ -116,7 +118,7 @@ def _sample(values: TermColumn, groups: _Groups, count: int) -> TermColumn:
 
 
 def _extreme(*, largest: bool) -> Callable[[TermColumn, _Groups, int], TermColumn]:
-    """The first of the least or greatest values in the order of ORDER BY (section 18.5.1.5)."""
+    """Find the first of the least or greatest values in the order of ORDER BY (section 18.5.1.5)."""
 
     def evaluate(values: TermColumn, groups: _Groups, count: int) -> TermColumn:
         order = sorted_rows(order_keys(values), descending=largest)
@@ -177,7 +179,9 @@ def _total(values: TermColumn, groups: _Groups, count: int) -> Numbers:
 
 
 def _exact_total(numbers: Numbers, groups: _Groups, made: Numbers) -> Numbers:
-    rows = np.flatnonzero(numbers.exact & (made.kinds[groups] >= 0) & (made.kinds[groups] < FLOAT_KIND))
+    rows = np.flatnonzero(
+        numbers.exact & (made.kinds[groups] >= 0) & (made.kinds[groups] < FLOAT_KIND)
+    )
     units, scales, groups = numbers.units[rows], numbers.scales[rows], groups[rows]
     scale = int(scales.max(initial=0))
     factor = np.power(np.int64(10), (scale - scales).astype(np.int64))
@@ -208,7 +212,7 @@ def _exact_total(numbers: Numbers, groups: _Groups, made: Numbers) -> Numbers:
     return pack(made, slow, [totals[group] for group in slow.tolist()], made.kinds[slow])
 
 
-_AGGREGATES: dict[str, Callable[[TermColumn, _Groups, int], Any]] = {
+_AGGREGATES: dict[str, Callable[[TermColumn, _Groups, int], TermColumn]] = {
     "COUNT": _count,
     "SUM": _sum,
     "AVG": _average,

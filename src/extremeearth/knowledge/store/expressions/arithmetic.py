@@ -88,9 +88,7 @@ def _combine_exact(
     if not len(slow):
         return made
     exactly = _EXACTLY[operator]
-    values = [
-        exactly(a, b) for a, b in zip(left.decimals(slow), right.decimals(slow), strict=True)
-    ]
+    values = [exactly(a, b) for a, b in zip(left.decimals(slow), right.decimals(slow), strict=True)]
     return pack(made, slow, values, made.kinds[slow])
 
 
@@ -127,22 +125,24 @@ def _add(left: Numbers, right: Numbers, sign: int) -> _Fast:
     return units, scales, fits & (size < _SAFE)
 
 
-def _multiply(left: Numbers, right: Numbers, _: int) -> _Fast:
+def _multiply(left: Numbers, right: Numbers, _sign: int) -> _Fast:
     scales = left.scales + right.scales
     size = np.abs(left.units.astype(np.float64) * right.units)
     return left.units * right.units, scales, (scales <= PLACES) & (size < _SAFE)
 
 
-def _divide(left: Numbers, right: Numbers, _: int) -> _Fast:
-    """Whole part, then twice nine more digits, where all of that fits."""
+def _divide(left: Numbers, right: Numbers, _sign: int) -> _Fast:
+    """Divide for the whole part, then twice for nine more digits, where all of that fits."""
     a, b, _, fits = _aligned(left, right)
     fits = fits & (b != 0) & (np.abs(b) < LIMIT // 10**9)
     divisor = np.where(fits, np.abs(b), 1)
     whole, rest = np.divmod(np.abs(a), divisor)
     first, rest = np.divmod(rest * 10**9, divisor)
     second, rest = np.divmod(rest * 10**9, divisor)
-    fits &= ((first == 0) & (second == 0)) | (whole < LIMIT // 10**18) | (
-        (second == 0) & (whole < LIMIT // 10**9)
+    fits &= (
+        ((first == 0) & (second == 0))
+        | (whole < LIMIT // 10**18)
+        | ((second == 0) & (whole < LIMIT // 10**9))
     )
     scales = np.where(second != 0, PLACES, np.where(first != 0, 9, 0)).astype(np.int8)
     units = np.where(
@@ -219,7 +219,9 @@ def floor(numbers: Numbers) -> Numbers:
 
 def ceiling(numbers: Numbers) -> Numbers:
     """Give the smallest whole number that is not smaller (``fn:ceiling``)."""
-    return _whole(numbers, lambda units, factor: -(-units // factor), np.ceil, decimal.ROUND_CEILING)
+    return _whole(
+        numbers, lambda units, factor: -(-units // factor), np.ceil, decimal.ROUND_CEILING
+    )
 
 
 def truncated(numbers: Numbers) -> Numbers:
@@ -234,7 +236,7 @@ def rounded(numbers: Numbers) -> Numbers:
 
     def nearest(values: NDArray[np.float64]) -> NDArray[np.float64]:
         below = np.floor(values)
-        return np.copysign(below + (values - below >= 0.5), values)
+        return np.asarray(np.copysign(below + (values - below >= 0.5), values))
 
     def exactly(units: NDArray[np.int64], factor: NDArray[np.int64]) -> NDArray[np.int64]:
         below, rest = np.divmod(units, factor)

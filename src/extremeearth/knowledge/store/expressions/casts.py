@@ -27,6 +27,7 @@ from extremeearth.knowledge.store.expressions.comparing import (
 )
 from extremeearth.knowledge.store.expressions.context import ExpressionContext, Function
 from extremeearth.knowledge.store.expressions.durations import Durations, read_duration_texts
+from extremeearth.knowledge.store.expressions.number_reading import read_numbers, read_texts
 from extremeearth.knowledge.store.expressions.numbers import (
     DECIMAL_KIND,
     DOUBLE_KIND,
@@ -36,11 +37,10 @@ from extremeearth.knowledge.store.expressions.numbers import (
     NOT_A_NUMBER,
     Numbers,
     pack,
-    read_numbers,
-    read_texts,
 )
 from extremeearth.knowledge.store.expressions.operands import Operand, boolean_forms, truths_column
-from extremeearth.knowledge.store.expressions.times import DAY, Times, read_time_texts, time_codes
+from extremeearth.knowledge.store.expressions.time_reading import read_time_texts
+from extremeearth.knowledge.store.expressions.times import DAY, Times, time_codes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,7 +98,11 @@ def _converted(numbers: Numbers, kind: int, rows: NDArray[np.int64]) -> Numbers:
         np.zeros(len(numbers)), source.wide & exact, objects,
     )  # fmt: skip
     binary = inside & ~source.exact & np.isfinite(source.floats)
-    small = binary & (np.abs(source.floats) < LIMIT * 0.999) & (source.floats == np.trunc(source.floats))
+    small = (
+        binary
+        & (np.abs(source.floats) < LIMIT * 0.999)
+        & (source.floats == np.trunc(source.floats))
+    )
     made.units[small], made.scales[small] = source.floats[small].astype(np.int64), 0
     made.kinds[small] = kind
     slow = np.flatnonzero(binary & ~small)
@@ -119,7 +123,9 @@ def _to_derived(code: int) -> _OperandCast:
 
     def cast(operand: Operand) -> Operand:
         column = whole(operand).terms
-        typed = TermColumn(np.where(column.present, code, types.NONE).astype(np.int32), column.values)
+        typed = TermColumn(
+            np.where(column.present, code, types.NONE).astype(np.int32), column.values
+        )
         return Operand(typed.where(read_numbers(typed).present))
 
     return cast
@@ -137,26 +143,28 @@ def _to_boolean(operand: Operand) -> Operand:
 
 
 def _to_string(operand: Operand) -> Operand:
-    """Write values in canonical form, IRIs and other literals as they are; blank nodes and ill-typed ones are errors."""
+    """Write values in canonical form, IRIs and other literals as they are; blank nodes are errors."""
     given = families(operand)
     ill = types.flags(operand.codes, "numeric") & (given == OTHERS)
     good = (given == IRIS) | ((given >= STRINGS) & ~ill)
-    columns: list[tuple[int, Callable[[], TermColumn]]] = [
-        (NUMBERS, lambda: operand.numbers.column()),
-        (BOOLEANS, lambda: truths_column(operand.truths)),
-        (TIMES, lambda: operand.times.column()),
-        (DURATIONS, lambda: operand.durations.column()),
-    ]
     written = []
-    for family, column in columns:
-        mask = given == family
-        if mask.any():
-            written.append((mask, column().take(np.flatnonzero(mask)).values))
+    for family in (NUMBERS, BOOLEANS, TIMES, DURATIONS):
+        rows = np.flatnonzero(given == family)
+        if len(rows):
+            written.append((given == family, _canonical(family, operand).take(rows).values))
     plain = good & ~np.isin(given, [NUMBERS, BOOLEANS, TIMES, DURATIONS])
     if plain.any():
         written.append((plain, operand.terms.take(np.flatnonzero(plain)).values))
     codes = np.where(good, types.STRING, types.NONE).astype(np.int32)
     return Operand(TermColumn(codes, scatter(operand.length, written)))
+
+
+def _canonical(family: int, operand: Operand) -> TermColumn:
+    if family == BOOLEANS:
+        return truths_column(operand.truths)
+    values = {NUMBERS: "numbers", TIMES: "times", DURATIONS: "durations"}[family]
+    found: TermColumn = getattr(operand, values).column()
+    return found
 
 
 def _to_time(code: int) -> _OperandCast:
@@ -183,7 +191,7 @@ def _put(made: Times, rows: NDArray[np.int64], values: Times) -> None:
 
 
 def _convert(made: Times, times: Times, code: int) -> None:
-    """A date-time to its date or its time of day, a date to its first moment (section 17.1.5)."""
+    """Cast a date-time to its date or its time of day, a date to its first moment (section 17.1.5)."""
     moment, date = times.codes == types.DATE_TIME, times.codes == types.DATE
     rows = np.flatnonzero(date if code == types.DATE_TIME else moment)
     if not len(rows) or (code == types.DATE_TIME and not date.any()):
@@ -210,7 +218,10 @@ def _to_duration(code: int) -> _OperandCast:
             parts.append((rows, operand.durations.take(rows)))
         for places, values in parts:
             nothing = np.zeros_like(values.months)
-            keep_time, keep_months = code != types.YEAR_MONTH_DURATION, code != types.DAY_TIME_DURATION
+            keep_time, keep_months = (
+                code != types.YEAR_MONTH_DURATION,
+                code != types.DAY_TIME_DURATION,
+            )
             made.codes[places] = np.where(values.present, code, types.NONE)
             made.months[places] = values.months if keep_months else nothing
             made.seconds[places] = values.seconds if keep_time else nothing
@@ -240,13 +251,17 @@ OPERAND_CASTS: dict[str, _OperandCast] = {
 def _as_function(iri: str, cast: _OperandCast) -> Function:
     def function(columns: Sequence[TermColumn], context: ExpressionContext) -> TermColumn:
         if len(columns) != 1:
-            raise InputError(f"<{iri}> takes one argument, not {len(columns)}.", hint="Cast one value at a time.")
+            raise InputError(
+                f"<{iri}> takes one argument, not {len(columns)}.", hint="Cast one value at a time."
+            )
         return cast(Operand(columns[0])).terms
 
     return function
 
 
-CASTS: Mapping[str, Function] = {iri: _as_function(iri, cast) for iri, cast in OPERAND_CASTS.items()}
+CASTS: Mapping[str, Function] = {
+    iri: _as_function(iri, cast) for iri, cast in OPERAND_CASTS.items()
+}
 """By IRI: the constructor functions of XML Schema's types as functions over columns.
 
 Examples

@@ -40,7 +40,13 @@ def by_code(codes: NDArray[np.int32], function: Callable[[int], Any], dtype: Any
 
 
 def _family(code: int) -> int:
-    fixed = {types.NONE: NOTHING, types.IRI: IRIS, types.BLANK: BLANKS, types.STRING: STRINGS, types.BOOLEAN: BOOLEANS}
+    fixed = {
+        types.NONE: NOTHING,
+        types.IRI: IRIS,
+        types.BLANK: BLANKS,
+        types.STRING: STRINGS,
+        types.BOOLEAN: BOOLEANS,
+    }
     if code in fixed:
         return fixed[code]
     if code in DURATION_CODES:
@@ -75,7 +81,7 @@ def families(operand: Operand) -> NDArray[np.int8]:
 def same_terms(left: Operand, right: Operand) -> NDArray[np.bool_]:
     """Tell where both sides are the same term; no term is none."""
     texts = _texts("equal", left, right)
-    return (left.codes == right.codes) & (left.codes >= 0) & texts
+    return np.asarray((left.codes == right.codes) & (left.codes >= 0) & texts)
 
 
 def _texts(operator: str, left: Operand, right: Operand) -> NDArray[np.bool_]:
@@ -97,7 +103,7 @@ def equal(left: Operand, right: Operand) -> NDArray[np.int8]:
     a, b = families(left), families(right)
     both = (a == NUMBERS) & (b == NUMBERS)
     if both.all():
-        return (order(left.numbers, right.numbers) == 0).astype(np.int8)
+        return np.asarray(order(left.numbers, right.numbers) == 0, np.int8)
     found = np.zeros(len(both), np.int8)
     found[(a == OTHERS) | (b == OTHERS)] = -1
     same = same_terms(left, right)
@@ -116,18 +122,18 @@ def _boolean_signs(left: Operand, right: Operand) -> NDArray[np.int8]:
     return np.asarray(np.sign(a - b), np.int8)
 
 
-_SIGNS: dict[int, Callable[[Operand, Operand], NDArray[np.int8]]] = {
-    NUMBERS: lambda a, b: order(a.numbers, b.numbers),
-    BOOLEANS: _boolean_signs,
-    TIMES: lambda a, b: order_times(a.times, b.times),
-    DURATIONS: lambda a, b: _duration_equality(a, b),
-}
-
-
 def _duration_equality(left: Operand, right: Operand) -> NDArray[np.int8]:
     a, b = left.durations, right.durations
     parts = (a.months == b.months) & (a.seconds == b.seconds) & (a.fractions == b.fractions)
     return np.where(parts, 0, 1).astype(np.int8)
+
+
+_SIGNS: dict[int, Callable[[Operand, Operand], NDArray[np.int8]]] = {
+    NUMBERS: lambda a, b: order(a.numbers, b.numbers),
+    BOOLEANS: _boolean_signs,
+    TIMES: lambda a, b: order_times(a.times, b.times),
+    DURATIONS: _duration_equality,
+}
 
 
 _TESTS: dict[str, Callable[[NDArray[np.int8]], NDArray[np.bool_]]] = {
@@ -149,7 +155,7 @@ def compare_operands(operator: str, left: Operand, right: Operand) -> NDArray[np
     a, b = families(left), families(right)
     both = a == b
     if both.all() and ((a == NUMBERS) & both).all():
-        return test(order(left.numbers, right.numbers)).astype(np.int8)
+        return np.asarray(test(order(left.numbers, right.numbers)), np.int8)
     found = np.full(len(both), -1, np.int8)
     numbers = both & (a == NUMBERS)
     if numbers.any():

@@ -30,14 +30,16 @@ from extremeearth.knowledge.store.expressions.times import DAY, NO_ZONE, civil, 
 __all__ = ["TERM_FUNCTIONS", "blank_nodes", "drawn", "resolve_iris"]
 
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
-_NOT_IN_IRI = re.compile("[\\x00-\\x20<>\"{}|^`\\\\]")
+_NOT_IN_IRI = re.compile('[\\x00-\\x20<>"{}|^`\\\\]')
 
 
 def _code_is(test: Callable[[int], bool]) -> Callable[[Sequence[Operand]], Operand]:
-    """A test of the kind of a term; an error where there is none."""
+    """Make a test of the kind of a term; an error where there is none."""
 
     def evaluate(operands: Sequence[Operand]) -> Operand:
-        answer = by_code(operands[0].codes, lambda code: -1 if code < 0 else int(test(code)), np.int8)
+        answer = by_code(
+            operands[0].codes, lambda code: -1 if code < 0 else int(test(code)), np.int8
+        )
         return Operand(truths=answer)
 
     return evaluate
@@ -62,7 +64,7 @@ def _str(operands: Sequence[Operand]) -> Operand:
 
 
 def _described(code: int, describe: Callable[[int], str]) -> Callable[[Sequence[Operand]], Operand]:
-    """A text told by the kind of a literal; an error for what is no literal."""
+    """Make a text told by the kind of a literal; an error for what is no literal."""
 
     def evaluate(operands: Sequence[Operand]) -> Operand:
         import pyarrow as pa
@@ -107,11 +109,19 @@ def _mask(mask: NDArray[np.bool_]) -> Any:
 
 def _strdt(operands: Sequence[Operand]) -> Operand:
     lexical, datatype = operands
-    length = 0 if not lexical.length or not datatype.length else max(lexical.length, datatype.length)
+    length = (
+        0 if not lexical.length or not datatype.length else max(lexical.length, datatype.length)
+    )
     iris = texts_of(datatype, length).dictionary_encode()
-    known = [types.datatype_code(iri) if is_absolute(iri) else types.NONE for iri in iris.dictionary.to_pylist()]
+    known = [
+        types.datatype_code(iri) if is_absolute(iri) else types.NONE
+        for iri in iris.dictionary.to_pylist()
+    ]
     # a literal with rdf:langString as its datatype has a language (RDF 1.1 Concepts, section 3.3)
-    pool = np.array([types.NONE if types.describe(c).datatype.endswith("#langString") else c for c in known], np.int32)
+    pool = np.array(
+        [types.NONE if types.describe(c).datatype.endswith("#langString") else c for c in known],
+        np.int32,
+    )
     codes = pool[iris.indices.to_numpy()] if length else np.zeros(0, np.int32)
     good = is_simple(lexical) & (datatype.codes == types.IRI) & (codes >= 0)
     return kept(codes, texts_of(lexical, length), good)
@@ -119,10 +129,15 @@ def _strdt(operands: Sequence[Operand]) -> Operand:
 
 def _strlang(operands: Sequence[Operand]) -> Operand:
     lexical, language = operands
-    length = 0 if not lexical.length or not language.length else max(lexical.length, language.length)
+    length = (
+        0 if not lexical.length or not language.length else max(lexical.length, language.length)
+    )
     tags = texts_of(language, length).dictionary_encode()
     pool = np.array(
-        [types.language_code(tag) if _LANGUAGE.fullmatch(tag) else types.NONE for tag in tags.dictionary.to_pylist()],
+        [
+            types.language_code(tag) if _LANGUAGE.fullmatch(tag) else types.NONE
+            for tag in tags.dictionary.to_pylist()
+        ],
         np.int32,
     )
     codes = pool[tags.indices.to_numpy()] if length else np.zeros(0, np.int32)
@@ -143,9 +158,12 @@ def drawn(name: str, length: int, context: ExpressionContext) -> Operand:
     raw[:, 8] = (raw[:, 8] & 0x3F) | 0x80
     lead = "urn:uuid:" if name == "UUID" else ""
     texts = [
-        f"{lead}{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in (row.tobytes().hex() for row in raw)
+        f"{lead}{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+        for h in (row.tobytes().hex() for row in raw)
     ]
-    return Operand(TermColumn.of_values(types.IRI if name == "UUID" else types.STRING, strings(texts)))
+    return Operand(
+        TermColumn.of_values(types.IRI if name == "UUID" else types.STRING, strings(texts))
+    )
 
 
 def blank_nodes(label: Operand | None, length: int, context: ExpressionContext) -> Operand:
@@ -159,7 +177,9 @@ def blank_nodes(label: Operand | None, length: int, context: ExpressionContext) 
     nothing = pa.scalar("", pa.large_string())
     if label is None:
         lead = pa.scalar(f"b{abs(context.seed)}c{next(context.draws)}r", pa.large_string())
-        return Operand(TermColumn.of_values(types.BLANK, pc.binary_join_element_wise(lead, rows, nothing)))
+        return Operand(
+            TermColumn.of_values(types.BLANK, pc.binary_join_element_wise(lead, rows, nothing))
+        )
     encoded, _ = mapped(texts_of(label, length), lambda text: text.encode().hex())
     lead, mark = (pa.scalar(text, pa.large_string()) for text in (f"b{abs(context.seed)}r", "l"))
     texts = pc.binary_join_element_wise(lead, rows, mark, encoded, nothing)
@@ -188,7 +208,9 @@ def _field(name: str, operands: Sequence[Operand]) -> Operand:
     return Operand(numbers=_seconds(clock % 60, times.fractions, of_clock))
 
 
-def _seconds(whole: NDArray[np.int64], fractions: NDArray[np.int64], good: NDArray[np.bool_]) -> Numbers:
+def _seconds(
+    whole: NDArray[np.int64], fractions: NDArray[np.int64], good: NDArray[np.bool_]
+) -> Numbers:
     made = Numbers.blank(len(whole))
     made.kinds[:] = np.where(good, DECIMAL_KIND, NOT_A_NUMBER)
     short = fractions % 10**9 == 0
@@ -200,7 +222,10 @@ def _seconds(whole: NDArray[np.int64], fractions: NDArray[np.int64], good: NDArr
         return made
     from decimal import Decimal
 
-    values = [Decimal(f"{w}.{f:018}") for w, f in zip(whole[rows].tolist(), fractions[rows].tolist(), strict=True)]
+    values = [
+        Decimal(f"{w}.{f:018}")
+        for w, f in zip(whole[rows].tolist(), fractions[rows].tolist(), strict=True)
+    ]
     return pack(made, rows, values, made.kinds[rows])
 
 

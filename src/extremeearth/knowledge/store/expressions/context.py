@@ -82,4 +82,4 @@ Function = Callable[[Sequence[TermColumn], ExpressionContext], TermColumn]
 """A function over columns of one length; no term in the result is an error. Without arguments it gives one row."""
 
 AggregateFunction = Callable[[TermColumn, NDArray[np.int64], int, ExpressionContext], TermColumn]
-"""An aggregate: values, the number of the group of each (from 0), how many groups; one row a group. DISTINCT is done."""
+"""An aggregate: values, the group of each (from 0), how many groups; gives one row a group. DISTINCT is done."""

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
-from extremeearth.knowledge.store.expressions._arrays import as_array, matches, number_texts, scatter
+from extremeearth.knowledge.store.expressions._arrays import (
+    as_array,
+    matches,
+    number_texts,
+    scatter,
+)
 from extremeearth.knowledge.store.expressions.times import (
     ATTO,
     DAY,
@@ -70,7 +75,9 @@ class Durations:
     @classmethod
     def blank(cls, length: int) -> Durations:
         """Make rows without a value, in arrays that may be filled."""
-        return cls(np.full(length, types.NONE, np.int32), *(np.zeros(length, np.int64) for _ in range(3)))
+        return cls(
+            np.full(length, types.NONE, np.int32), *(np.zeros(length, np.int64) for _ in range(3))
+        )
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -79,7 +86,9 @@ class Durations:
 
     def take(self, rows: NDArray[Any]) -> Durations:
         """Give some rows."""
-        return Durations(self.codes[rows], self.months[rows], self.seconds[rows], self.fractions[rows])
+        return Durations(
+            self.codes[rows], self.months[rows], self.seconds[rows], self.fractions[rows]
+        )
 
     def widened(self, length: int) -> Durations:
         """Repeat a single row."""
@@ -110,7 +119,9 @@ def read_duration_texts(code: int, texts: pa.LargeStringArray) -> Durations:
     return made
 
 
-def _read_into(made: Durations, mask: NDArray[np.bool_], code: int, texts: pa.LargeStringArray) -> None:
+def _read_into(
+    made: Durations, mask: NDArray[np.bool_], code: int, texts: pa.LargeStringArray
+) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -230,10 +241,14 @@ def difference(left: Times, right: Times) -> Durations:
     length = max(len(left), len(right)) if len(left) and len(right) else 0
     left, right = left.widened(length), right.widened(length)
     borrow, fractions = np.divmod(left.fractions - right.fractions, ATTO)
-    clock = (left.codes == types.DATE_TIME) | (left.codes == types.DATE) | (left.codes == types.TIME)
+    clock = (
+        (left.codes == types.DATE_TIME) | (left.codes == types.DATE) | (left.codes == types.TIME)
+    )
     good = (left.codes == right.codes) & clock & (left.zoned == right.zoned)
     codes = np.where(good, types.DAY_TIME_DURATION, types.NONE).astype(np.int32)
-    return Durations(codes, np.zeros(length, np.int64), left.instants - right.instants + borrow, fractions)
+    return Durations(
+        codes, np.zeros(length, np.int64), left.instants - right.instants + borrow, fractions
+    )
 
 
 def shifted(times: Times, durations: Durations) -> Times:

@@ -132,7 +132,9 @@ class _Evaluation:
         return Operand(truths=found.astype(np.int8))
 
     def comparison(self, node: Comparison) -> Operand:
-        return Operand(truths=compare_operands(node.operator, self.of(node.left), self.of(node.right)))
+        return Operand(
+            truths=compare_operands(node.operator, self.of(node.left), self.of(node.right))
+        )
 
     def membership(self, node: Membership) -> Operand:
         """``IN``: true where one is equal, else an error where one comparison is (section 17.4.1.9)."""
@@ -144,7 +146,9 @@ class _Evaluation:
             found = (found == 1) | (truths == 1)
             failed = failed | (truths < 0)
         answer = np.where(found == 1, 1, np.where(failed, -1, 0)).astype(np.int8)
-        return Operand(truths=np.where(answer < 0, -1, 1 - answer).astype(np.int8) if node.negated else answer)
+        return Operand(
+            truths=np.where(answer < 0, -1, 1 - answer).astype(np.int8) if node.negated else answer
+        )
 
     def arithmetic(self, node: Arithmetic) -> Operand:
         found = self.of(node.first)
@@ -174,13 +178,17 @@ class _Evaluation:
         return Operand(truths=(found != node.negated).astype(np.int8))
 
     def aggregate(self, node: Aggregate) -> Operand:
-        raise InputError(f"{node.name} may not stand here.", hint="Aggregates belong to grouped queries.")
+        raise InputError(
+            f"{node.name} may not stand here.", hint="Aggregates belong to grouped queries."
+        )
 
     def function_call(self, node: FunctionCall) -> Operand:
         iri = node.function.value
         given = self.context.functions.get(iri, CASTS.get(iri))
         if given is None:
-            raise InputError(f"The function <{iri}> is not known.", hint="See the list of functions.")
+            raise InputError(
+                f"The function <{iri}> is not known.", hint="See the list of functions."
+            )
         operands = [self.of(argument) for argument in node.arguments]
         if given is CASTS.get(iri) and len(operands) == 1:
             return OPERAND_CASTS[iri](operands[0])
@@ -248,7 +256,9 @@ def _chosen(masks: Sequence[NDArray[np.bool_]], operands: Sequence[Operand]) -> 
         if wide.all():
             return Operand(operand.widened(length))
         if wide.any():
-            some = np.flatnonzero(wide) if operand.length > 1 else np.zeros(int(wide.sum()), np.int64)
+            some = (
+                np.flatnonzero(wide) if operand.length > 1 else np.zeros(int(wide.sum()), np.int64)
+            )
             taken = operand.terms.take(some)
             codes[wide] = taken.types
             parts.append((wide, taken.values))
@@ -256,7 +266,7 @@ def _chosen(masks: Sequence[NDArray[np.bool_]], operands: Sequence[Operand]) -> 
 
 
 def _computed(operator: str, left: Operand, right: Operand) -> Operand:
-    """An operator on numbers, or on points in time and durations where the operands are such."""
+    """Compute an operator on numbers, or on points in time and durations where the operands are such."""
     if left.is_number and right.is_number:
         return Operand(numbers=arithmetic.combine(operator, left.numbers, right.numbers))
     a, b = families(left), families(right)

@@ -1,4 +1,4 @@
-"""Columns of numbers: exact integers and decimals, floats and doubles, read from lexical forms and written back."""
+"""Columns of numbers: exact integers and decimals, floats and doubles."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
-from extremeearth.knowledge.store.expressions._arrays import (
-    as_array,
-    mapped,
-    matches,
-    number_texts,
-    scatter,
-    strings,
+from extremeearth.knowledge.store.expressions._arrays import scatter
+from extremeearth.knowledge.store.expressions.number_writing import (
+    exact_texts,
+    float_texts,
+    read_doubles,
 )
 
 if TYPE_CHECKING:
@@ -32,12 +30,11 @@ __all__ = [
     "FLOAT_KIND",
     "INTEGER_KIND",
     "LIMIT",
+    "MAX_DIGITS",
     "NOT_A_NUMBER",
     "Numbers",
     "number_column",
     "pack",
-    "read_numbers",
-    "read_texts",
 ]
 
 NOT_A_NUMBER = -1
@@ -54,20 +51,6 @@ EXACT = decimal.Context(
 _CODES = np.array(
     [types.INTEGER, types.DECIMAL, types.FLOAT, types.DOUBLE, types.NONE], dtype=np.int32
 )
-_FIRST_DERIVED = types.KML + 1
-_AFTER = _FIRST_DERIVED + len(types.DERIVED_INTEGERS)
-_KINDS = np.full(_AFTER + 1, NOT_A_NUMBER, dtype=np.int8)
-_KINDS[_FIRST_DERIVED:_AFTER] = INTEGER_KIND
-_KINDS[[types.INTEGER, types.DECIMAL, types.FLOAT, types.DOUBLE]] = range(4)
-_RANGES: dict[str, tuple[int | None, int | None]] = {
-    "long": (-(2**63), 2**63 - 1), "int": (-(2**31), 2**31 - 1), "short": (-(2**15), 2**15 - 1),
-    "byte": (-128, 127), "nonNegativeInteger": (0, None), "positiveInteger": (1, None),
-    "nonPositiveInteger": (None, 0), "negativeInteger": (None, -1), "unsignedLong": (0, 2**64 - 1),
-    "unsignedInt": (0, 2**32 - 1), "unsignedShort": (0, 2**16 - 1), "unsignedByte": (0, 255),
-}  # fmt: skip
-_INTEGER_FORM = r"^[+-]?[0-9]+$"
-_DECIMAL_FORM = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$"
-_DOUBLE_FORM = r"^([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?INF|NaN)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +90,7 @@ class Numbers:
         )  # fmt: skip
 
     @classmethod
-    def of_integers(
-        cls, values: NDArray[Any], present: NDArray[np.bool_] | None = None
-    ) -> Numbers:
+    def of_integers(cls, values: NDArray[Any], present: NDArray[np.bool_] | None = None) -> Numbers:
         """Make integers of an int64 array within `LIMIT`."""
         made = cls.blank(len(values))
         made.units[:] = values
@@ -131,12 +112,12 @@ class Numbers:
     @property
     def present(self) -> NDArray[np.bool_]:
         """Where there is a number."""
-        return self.kinds >= 0
+        return np.asarray(self.kinds >= 0)
 
     @property
     def exact(self) -> NDArray[np.bool_]:
         """Where there is an integer or a decimal."""
-        return (self.kinds == INTEGER_KIND) | (self.kinds == DECIMAL_KIND)
+        return np.asarray((self.kinds == INTEGER_KIND) | (self.kinds == DECIMAL_KIND))
 
     def take(self, rows: NDArray[Any]) -> Numbers:
         """Give some rows."""
@@ -178,7 +159,7 @@ class Numbers:
         # a quotient of two exact doubles is the nearest one; else the text is read, which rounds right
         rough = exact & (self.scales > 0) & (np.abs(self.units) > 2**53)
         if rough.any():
-            found[rough] = as_array(_to_double(_exact_texts(self.take(np.flatnonzero(rough)))))
+            found[rough] = read_doubles(self.take(np.flatnonzero(rough))._exact_texts())
         if self.objects is not None:
             rows = np.flatnonzero(exact & self.wide)
             found[rows] = [float(value) for value in self.decimals(rows)]
@@ -195,149 +176,19 @@ class Numbers:
         exact = self.exact
         if exact.any():
             some = self if exact.all() else self.take(np.flatnonzero(exact))
-            parts.append((exact, _exact_texts(some)))
+            parts.append((exact, some._exact_texts()))
         for kind in (FLOAT_KIND, DOUBLE_KIND):
             mask = self.kinds == kind
             if mask.any():
-                parts.append((mask, _float_texts(self.floats[mask], single=kind == FLOAT_KIND)))
+                parts.append((mask, float_texts(self.floats[mask], single=kind == FLOAT_KIND)))
         return scatter(len(self), parts)
+
+    def _exact_texts(self) -> pa.LargeStringArray:
+        return exact_texts(self.units, self.scales, self.wide, self.objects)
 
     def column(self) -> TermColumn:
         """Write the numbers as terms, in the form that a cast to a string gives."""
         return TermColumn(_CODES[self.kinds], self.texts())
-
-
-# ----------------------------------------------------------------------------------------- reading
-
-
-def read_numbers(column: TermColumn) -> Numbers:
-    """Read the numbers of a column; what is no numeric literal, or an ill-typed one, is no number.
-
-    Examples
-    --------
-    >>> read_numbers(TermColumn.of_values(types.DECIMAL, ["1.50", "abc"])).column().values.to_pylist()
-    ['1.5', '']
-    """
-    codes = column.types
-    kinds = _KINDS[np.minimum(codes, _AFTER)]
-    numbers = read_texts(kinds, column.values)
-    derived = (codes >= _FIRST_DERIVED) & (codes < _AFTER) & numbers.present
-    if derived.any():
-        numbers = _in_range(numbers, codes, derived)
-    return numbers
-
-
-def read_texts(kinds: NDArray[np.int8], texts: pa.LargeStringArray) -> Numbers:
-    """Read lexical forms as numbers of given kinds; one that is ill-formed is no number."""
-    import pyarrow as pa
-
-    if len(kinds) and (kinds == kinds[0]).all() and kinds[0] >= 0:
-        return _read_kind(int(kinds[0]), texts)
-    made = Numbers.blank(len(kinds))
-    objects: NDArray[Any] | None = None
-    for kind in range(4):
-        rows = np.flatnonzero(kinds == kind)
-        if not len(rows):
-            continue
-        part = _read_kind(kind, texts.take(pa.array(rows)))
-        made.kinds[rows], made.units[rows], made.scales[rows] = part.kinds, part.units, part.scales
-        made.floats[rows], made.wide[rows] = part.floats, part.wide
-        if part.objects is not None:
-            objects = np.full(len(kinds), None, object) if objects is None else objects
-            objects[rows] = part.objects
-    return Numbers(made.kinds, made.units, made.scales, made.floats, made.wide, objects)
-
-
-def _read_kind(kind: int, texts: pa.LargeStringArray) -> Numbers:
-    if kind == INTEGER_KIND:
-        return _read_integers(texts)
-    return _read_decimals(texts) if kind == DECIMAL_KIND else _read_floats(kind, texts)
-
-
-def _in_range(
-    numbers: Numbers, codes: NDArray[np.int32], derived: NDArray[np.bool_]
-) -> Numbers:
-    keep = np.ones(len(numbers), bool)
-    for code in np.unique(codes[derived]).tolist():
-        low, high = _RANGES[types.DERIVED_INTEGERS[code - _FIRST_DERIVED]]
-        rows = np.flatnonzero(derived & (codes == code))
-        units, wide = numbers.units[rows], numbers.wide[rows]
-        good = np.ones(len(rows), bool)
-        if low is not None:
-            good &= wide | (units >= low)
-        if high is not None and high <= LIMIT:
-            good &= wide | (units <= high)
-        if wide.any():
-            values = numbers.decimals(rows[wide])
-            good[wide] = [
-                (low is None or v >= low) and (high is None or v <= high) for v in values
-            ]
-        keep[rows] = good
-    return numbers.where(keep)
-
-
-def _read_integers(texts: pa.LargeStringArray) -> Numbers:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    try:
-        # Arrow takes hexadecimal forms, XML Schema does not
-        if not pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():
-            units = as_array(pc.cast(texts, pa.int64()))
-            if not len(units) or (units.min() >= -LIMIT and units.max() <= LIMIT):
-                return Numbers.of_integers(units)
-    except pa.ArrowInvalid:
-        pass
-    return _read_exact(texts, INTEGER_KIND, matches(texts, _INTEGER_FORM))
-
-
-def _read_decimals(texts: pa.LargeStringArray) -> Numbers:
-    return _read_exact(texts, DECIMAL_KIND, matches(texts, _DECIMAL_FORM))
-
-
-def _read_exact(texts: pa.LargeStringArray, kind: int, good: NDArray[np.bool_]) -> Numbers:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    made = Numbers.blank(len(texts))
-    points = as_array(pc.find_substring(texts, "."))
-    digits = pc.ascii_ltrim(pc.replace_substring(texts, ".", "", max_replacements=1), "+")
-    fractions = np.where(points >= 0, as_array(pc.binary_length(texts)) - points - 1, 0)
-    # eighteen digits, or seventeen and a sign
-    short = good & (as_array(pc.binary_length(digits)) <= 18)
-    if short.any():
-        some = digits if short.all() else digits.filter(pa.array(short))
-        made.units[short] = as_array(pc.cast(some, pa.int64()))
-        made.scales[short] = fractions[short]
-        made.kinds[short] = kind
-    long = np.flatnonzero(good & ~short)
-    if not len(long):
-        return made
-    values = [
-        Decimal(text) if len(text) <= MAX_DIGITS else None
-        for text in texts.take(pa.array(long)).to_pylist()
-    ]
-    return pack(made, long, values, np.full(len(long), kind, np.int8))
-
-
-def _read_floats(kind: int, texts: pa.LargeStringArray) -> Numbers:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    goal = pa.float32() if kind == FLOAT_KIND else pa.float64()
-    made = Numbers.blank(len(texts))
-    try:
-        # Arrow takes "inf" and "nan" in any case, XML Schema does not
-        if not pc.any(pc.match_substring(texts, "n", ignore_case=True)).as_py():
-            made.floats[:] = as_array(pc.cast(texts, goal))
-            made.kinds[:] = kind
-            return made
-    except pa.ArrowInvalid:
-        pass
-    good = matches(texts, _DOUBLE_FORM)
-    made.floats[good] = as_array(pc.cast(texts.filter(pa.array(good)), goal))
-    made.kinds[good] = kind
-    return made
 
 
 def pack(
@@ -373,80 +224,6 @@ def _digits(value: Decimal) -> int:
     return max(len(digits), abs(int(exponent)), len(digits) + int(exponent))
 
 
-# ----------------------------------------------------------------------------------------- writing
-
-
-def _to_double(texts: pa.LargeStringArray) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return pc.cast(texts, pa.float64())
-
-
-def _exact_texts(numbers: Numbers) -> pa.LargeStringArray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    units, scales = numbers.units, numbers.scales
-    if scales.any():
-        units, scales = _without_zeros(units, scales)
-    point, nothing = (pa.scalar(text, pa.large_string()) for text in (".", ""))
-    parts = []
-    for scale in np.flatnonzero(np.bincount(scales, minlength=1)).tolist():
-        mask = scales == scale
-        some = units if mask.all() else units[mask]
-        if scale == 0:
-            parts.append((mask, number_texts(some)))
-            continue
-        whole, rest = np.divmod(np.abs(some), 10**scale)
-        signs = pa.array(np.where(some < 0, "-", ""), pa.large_string())
-        fractions = number_texts(rest, width=scale)
-        texts = pc.binary_join_element_wise(number_texts(whole), fractions, point)
-        parts.append((mask, pc.binary_join_element_wise(signs, texts, nothing)))
-    if numbers.wide.any():
-        assert numbers.objects is not None
-        values = [format(value, "f") for value in numbers.objects[numbers.wide]]
-        parts.append((numbers.wide, strings(values)))
-    return scatter(len(numbers), parts)
-
-
-def _without_zeros(
-    units: NDArray[np.int64], scales: NDArray[np.int8]
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    units, scales = units.copy(), scales.copy()
-    rows = np.flatnonzero(scales > 0)
-    while len(rows):
-        rows = rows[units[rows] % 10 == 0]
-        units[rows] //= 10
-        scales[rows] -= 1
-        rows = rows[scales[rows] > 0]
-    return units, scales
-
-
-def _float_texts(values: NDArray[np.float64], *, single: bool) -> pa.LargeStringArray:
-    """Casting to xs:string: plain digits between 1e-6 and 1e6, else a mantissa and an exponent (section 19.1.2.2)."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    given = values.astype(np.float32) if single else values
-    texts = pc.cast(pa.array(given), pa.large_string())
-    size = np.abs(values)
-    plain = ((size >= 1e-6) & (size < 1e6)) | (size == 0)
-    if plain.all():
-        return texts
-    odd = texts.filter(pa.array(~plain))
-    return scatter(len(values), [(np.ones(len(values), bool), texts), (~plain, mapped(odd, _scientific)[0])])
-
-
-def _scientific(text: str) -> str:
-    special = {"inf": "INF", "-inf": "-INF", "nan": "NaN", "-nan": "NaN"}.get(text)
-    if special is not None:
-        return special
-    sign, digits, exponent = Decimal(text).normalize().as_tuple()
-    first, rest = digits[0], "".join(map(str, digits[1:])) or "0"
-    return f"{'-' if sign else ''}{first}.{rest}E{int(exponent) + len(digits) - 1}"
-
-
 def number_column(values: Iterable[Any], code: int) -> TermColumn:
     """Write values as numeric literals of one type, in canonical form.
 
@@ -466,7 +243,7 @@ def number_column(values: Iterable[Any], code: int) -> TermColumn:
     >>> number_column([Decimal("1.50"), 10**30], types.DECIMAL).values.to_pylist()
     ['1.5', '1000000000000000000000000000000']
     """
-    kind = int(_KINDS[code])
+    kind = _CODES.tolist().index(code)
     if kind >= FLOAT_KIND:
         listed = values if isinstance(values, np.ndarray) else list(values)
         present = np.array([value is not None for value in listed], dtype=bool)

@@ -1,4 +1,4 @@
-"""What an expression's part evaluates to: one thing seen as terms, as numbers or as truths, each made once when asked."""
+"""What a part of an expression evaluates to: terms, numbers or truths, each made once when asked for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.expressions._arrays import as_array
-from extremeearth.knowledge.store.expressions.numbers import Numbers, read_numbers
 from extremeearth.knowledge.store.expressions.durations import Durations, read_durations
-from extremeearth.knowledge.store.expressions.times import Times, read_times
+from extremeearth.knowledge.store.expressions.number_reading import read_numbers
+from extremeearth.knowledge.store.expressions.numbers import Numbers
+from extremeearth.knowledge.store.expressions.time_reading import read_times
+from extremeearth.knowledge.store.expressions.times import Times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,4 +184,3 @@ def boolean_forms(
         return as_array(pc.is_in(texts, value_set=pa.array(forms, pa.large_string()))).astype(bool)
 
     return among("true", "1"), among("true", "1", "false", "0")
-

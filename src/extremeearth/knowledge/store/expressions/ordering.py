@@ -30,7 +30,17 @@ from extremeearth.knowledge.store.expressions.times import time_codes
 
 __all__ = ["order_keys", "sorted_rows"]
 
-_PLACES = {BLANKS: 1, IRIS: 2, NUMBERS: 3, BOOLEANS: 5, TIMES: 6, DURATIONS: 20, STRINGS: 21, LANGUAGES: 21, OTHERS: 22}
+_PLACES = {
+    BLANKS: 1,
+    IRIS: 2,
+    NUMBERS: 3,
+    BOOLEANS: 5,
+    TIMES: 6,
+    DURATIONS: 20,
+    STRINGS: 21,
+    LANGUAGES: 21,
+    OTHERS: 22,
+}
 _NAN = 4
 _MONTH = 2_629_746
 _SURE = 10**15
@@ -99,7 +109,7 @@ def order_keys(column: TermColumn) -> tuple[NDArray[Any], ...]:
 def _number_keys(
     numbers: Numbers, mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The nearest doubles, and ranks of what they lose where that may decide."""
+    """Give the nearest doubles, and ranks of what they lose where that may decide."""
     values = numbers.doubles()
     rest = np.zeros(len(values), np.int64)
     exact = numbers.exact & mask

@@ -55,12 +55,12 @@ class Pattern:
 
 @cache
 def translate_pattern(pattern: str, flags: str = "") -> Pattern | None:
-    """Translate a pattern; `None` where it or its flags are not valid, or RE2 cannot do it.
+    r"""Translate a pattern; `None` where it or its flags are not valid, or RE2 cannot do it.
 
     Examples
     --------
     >>> translate_pattern("a.c", "iq").text
-    '(?i)a\\\\.c'
+    '(?i)a\\.c'
     >>> translate_pattern("(a") is None, translate_pattern("a", "z") is None
     (True, True)
     """
@@ -70,7 +70,9 @@ def translate_pattern(pattern: str, flags: str = "") -> Pattern | None:
     lead = f"(?{prefix})" if prefix else ""
     if "q" in flags:
         quoted = re.sub(r"([^\w\s])", r"\\\1", pattern, flags=re.ASCII)
-        found: Pattern | None = Pattern(lead.replace("m", "").replace("s", "").replace("(?)", "") + quoted, 0, True)
+        found: Pattern | None = Pattern(
+            lead.replace("m", "").replace("s", "").replace("(?)", "") + quoted, 0, True
+        )
     else:
         try:
             found = _Translation(pattern, free="x" in flags).run(lead)
@@ -209,7 +211,7 @@ def _everything() -> frozenset[int]:
 
 @cache
 def _points(body: str) -> frozenset[int]:
-    """Give the code points of the body of a class made of properties (``\\p{L}\\p{M}``) and spaces."""
+    r"""Give the code points of the body of a class made of properties (``\p{L}\p{M}``) and spaces."""
     wanted = re.findall(r"\\([pP])\{([A-Z][a-z]?)\}", body)
     if not wanted and body != _SETS["s"]:
         raise ValueError(body)
@@ -235,12 +237,12 @@ def _class_of(points: frozenset[int]) -> str:
 
 
 def replacement_for(pattern: Pattern, replacement: str) -> str | None:
-    """Translate a replacement of ``fn:replace`` to RE2's; `None` where it is not valid.
+    r"""Translate a replacement of ``fn:replace`` to RE2's; `None` where it is not valid.
 
     Examples
     --------
     >>> replacement_for(Pattern("(a)(b)", 2), "$2-$12")
-    '\\\\2-\\\\12'
+    '\\2-\\12'
     >>> replacement_for(Pattern("a", 0), "$") is None
     True
     """

@@ -37,7 +37,7 @@ def is_text(operand: Operand) -> NDArray[np.bool_]:
 
 def is_simple(operand: Operand) -> NDArray[np.bool_]:
     """Tell where there is a string literal without a language."""
-    return operand.codes == types.STRING
+    return np.asarray(operand.codes == types.STRING)
 
 
 def texts_of(operand: Operand, length: int) -> pa.LargeStringArray:
@@ -57,7 +57,8 @@ def _truths(found: Any, good: NDArray[np.bool_]) -> Operand:
 
 def _compatible(left: Operand, right: Operand) -> NDArray[np.bool_]:
     """Argument compatibility rules (section 17.4.3.1.2)."""
-    return is_text(left) & (is_simple(right) | (is_text(right) & (left.codes == right.codes)))
+    same = is_text(right) & (left.codes == right.codes)
+    return np.asarray(is_text(left) & (is_simple(right) | same))
 
 
 def _length(*operands: Operand) -> int:
@@ -76,7 +77,9 @@ def _pairwise(
     return [function(a, b) for a, b in zip(first, texts_of(right, length).to_pylist(), strict=True)]
 
 
-def _test(kernel: str, function: Callable[[str, str], bool]) -> Callable[[Sequence[Operand]], Operand]:
+def _test(
+    kernel: str, function: Callable[[str, str], bool]
+) -> Callable[[Sequence[Operand]], Operand]:
     def evaluate(operands: Sequence[Operand]) -> Operand:
         import pyarrow.compute as pc
 
@@ -109,7 +112,11 @@ def _substr(operands: Sequence[Operand]) -> Operand:
     # beyond any text: clipped so that the sum cannot overflow
     ends = np.full(1, 2**40)
     if len(operands) > 2:
-        ends = np.clip(starts, -(2**40), 2**40) + np.clip(operands[2].numbers.units, -(2**40), 2**40) - 1
+        ends = (
+            np.clip(starts, -(2**40), 2**40)
+            + np.clip(operands[2].numbers.units, -(2**40), 2**40)
+            - 1
+        )
     begins = np.clip(starts, 1, 2**40) - 1
     if len(begins) == 1 and len(ends) == 1:
         stop = max(int(ends[0]), int(begins[0]))
@@ -123,7 +130,9 @@ def _substr(operands: Sequence[Operand]) -> Operand:
     return kept(source.codes, texts, good)
 
 
-def _cased(ascii_kernel: str, function: Callable[[str], str]) -> Callable[[Sequence[Operand]], Operand]:
+def _cased(
+    ascii_kernel: str, function: Callable[[str], str]
+) -> Callable[[Sequence[Operand]], Operand]:
     def evaluate(operands: Sequence[Operand]) -> Operand:
         import pyarrow.compute as pc
 
@@ -148,7 +157,10 @@ def _after(text: str, mark: str) -> str | None:
 
 
 def _part(function: Callable[[str, str], str | None]) -> Callable[[Sequence[Operand]], Operand]:
-    """The part before or behind; where the mark is not found a string without a language (section 17.4.3.9)."""
+    """Make a function for the part before or behind a mark.
+
+    Where the mark is not found, the answer is the empty string without a language (section 17.4.3.9).
+    """
 
     def evaluate(operands: Sequence[Operand]) -> Operand:
         left, right = operands
@@ -173,17 +185,21 @@ def _concat(operands: Sequence[Operand]) -> Operand:
     if not operands:
         return kept(np.array([types.STRING]), strings([""]), np.ones(1, bool))
     length = _length(*operands)
-    good = np.logical_and.reduce([np.broadcast_to(is_text(operand), length) for operand in operands])
+    good = np.logical_and.reduce(
+        [np.broadcast_to(is_text(operand), length) for operand in operands]
+    )
     codes = np.broadcast_to(operands[0].codes, length)
     for operand in operands[1:]:
         codes = np.where(codes == operand.codes, codes, types.STRING)
     nothing = pa.scalar("", pa.large_string())
-    texts = pc.binary_join_element_wise(*(texts_of(operand, length) for operand in operands), nothing)
+    texts = pc.binary_join_element_wise(
+        *(texts_of(operand, length) for operand in operands), nothing
+    )
     return kept(codes, texts, good)
 
 
 def _language_matches(tag: str, wanted: str) -> bool:
-    """Basic filtering (RFC 4647, section 3.3.1)."""
+    """Match by basic filtering (RFC 4647, section 3.3.1)."""
     if wanted == "*":
         return bool(tag)
     tag, wanted = tag.lower(), wanted.lower()
@@ -223,7 +239,9 @@ def _each_pattern(
     for place in range(found.shape[1]):
         mask = good & (back.reshape(-1) == place)
         if mask.any():
-            texts = [c.dictionary[int(i)].as_py() for c, i in zip(columns, found[:, place], strict=True)]
+            texts = [
+                c.dictionary[int(i)].as_py() for c, i in zip(columns, found[:, place], strict=True)
+            ]
             combinations.append((tuple(texts), mask))
     return combinations
 
@@ -266,7 +284,9 @@ def _replace(operands: Sequence[Operand]) -> Operand:
     return kept(operands[0].codes, scatter(length, parts), good)
 
 
-def _replaced(texts: pa.LargeStringArray, pattern: Pattern, replacement: str) -> pa.LargeStringArray | None:
+def _replaced(
+    texts: pa.LargeStringArray, pattern: Pattern, replacement: str
+) -> pa.LargeStringArray | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -12,8 +12,6 @@ from extremeearth.knowledge.sparql.terms import XSD
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.expressions._arrays import (
-    as_array,
-    matches,
     number_texts,
     scatter,
 )
@@ -24,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTO",
     "DAY",
+    "FIELDS",
+    "MAX_YEAR",
     "NO_ZONE",
     "Times",
     "civil",
     "days",
     "month_length",
     "order_times",
-    "read_time_texts",
-    "read_times",
     "time_codes",
 ]
 
@@ -43,29 +41,26 @@ ATTO = 10**18
 MAX_YEAR = 10_000_000
 _UNZONED_SPAN = 14 * 3_600
 
-_ZONE = r"(?P<z>Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?$"
-_YEAR = r"(?P<y>-?(?:[1-9][0-9]{3,}|0[0-9]{3}))"
-_MONTH, _DAY_OF_MONTH = r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12][0-9]|3[01])"
-_CLOCK = r"(?P<h>[01][0-9]|2[0-4]):(?P<i>[0-5][0-9]):(?P<s>[0-5][0-9])(?:\.(?P<f>[0-9]+))?"
 _GREGORIAN = {
     name: types.datatype_code(XSD + name)
     for name in ("gYear", "gYearMonth", "gMonth", "gMonthDay", "gDay")
 }
-_FORMS = {
-    types.DATE_TIME: f"^{_YEAR}-{_MONTH}-{_DAY_OF_MONTH}T{_CLOCK}{_ZONE}",
-    types.DATE: f"^{_YEAR}-{_MONTH}-{_DAY_OF_MONTH}{_ZONE}",
-    types.TIME: f"^{_CLOCK}{_ZONE}",
-    _GREGORIAN["gYear"]: f"^{_YEAR}{_ZONE}",
-    _GREGORIAN["gYearMonth"]: f"^{_YEAR}-{_MONTH}{_ZONE}",
-    _GREGORIAN["gMonth"]: f"^--{_MONTH}{_ZONE}",
-    _GREGORIAN["gMonthDay"]: f"^--{_MONTH}-{_DAY_OF_MONTH}{_ZONE}",
-    _GREGORIAN["gDay"]: f"^---{_DAY_OF_MONTH}{_ZONE}",
+FIELDS = {
+    types.DATE_TIME: "ymdh",
+    types.DATE: "ymd",
+    types.TIME: "h",
+    _GREGORIAN["gYear"]: "y",
+    _GREGORIAN["gYearMonth"]: "ym",
+    _GREGORIAN["gMonth"]: "m",
+    _GREGORIAN["gMonthDay"]: "md",
+    _GREGORIAN["gDay"]: "d",
 }
+"""Type codes of points in time, and what each has of year, month, day and hour (with minute and second)."""
 
 
 def time_codes() -> tuple[int, ...]:
     """Give the type codes of all points in time."""
-    return tuple(_FORMS)
+    return tuple(FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +98,12 @@ class Times:
     @property
     def present(self) -> NDArray[np.bool_]:
         """Where there is a value."""
-        return self.codes >= 0
+        return np.asarray(self.codes >= 0)
 
     @property
     def zoned(self) -> NDArray[np.bool_]:
         """Where there is a time zone."""
-        return self.zones != NO_ZONE
+        return np.asarray(self.zones != NO_ZONE)
 
     @property
     def instants(self) -> NDArray[np.int64]:
@@ -164,111 +159,25 @@ def month_length(years: NDArray[np.int64], months: NDArray[np.int64]) -> NDArray
     return np.asarray(lengths + (leap & (months == 2)))
 
 
-# ----------------------------------------------------------------------------------------- reading
-
-
-def read_times(column: TermColumn) -> Times:
-    """Read the points in time of a column; other and ill-typed terms give no value."""
-    made = Times.blank(len(column))
-    for code in np.unique(column.types).tolist():
-        if code in _FORMS:
-            mask = column.types == code
-            _read_into(made, mask, code, column.values)
-    return made
-
-
-def read_time_texts(code: int, texts: pa.LargeStringArray) -> Times:
-    """Read lexical forms as values of one type."""
-    made = Times.blank(len(texts))
-    _read_into(made, np.ones(len(texts), bool), code, texts)
-    return made
-
-
-def _read_into(
-    made: Times, mask: NDArray[np.bool_], code: int, texts: pa.LargeStringArray
-) -> None:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    some = texts if mask.all() else texts.filter(pa.array(mask))
-    good = matches(some, _FORMS[code])
-    rows = np.flatnonzero(mask)[good]
-    if not len(rows):
-        return
-    fields = pc.extract_regex(some if good.all() else some.filter(pa.array(good)), _FORMS[code])
-    names = {field.name for field in fields.type}
-
-    def number(name: str, otherwise: int) -> NDArray[np.int64]:
-        if name not in names:
-            return np.full(len(rows), otherwise, np.int64)
-        return _clipped(fields.field(name))
-
-    year, month, day = number("y", 1972), number("m", 1 if "y" in names else 12), number("d", 1)
-    if code == types.TIME:
-        day = np.full(len(rows), 31, np.int64)
-    if code == _GREGORIAN["gDay"]:
-        month = np.full(len(rows), 12, np.int64)
-    hour, minute, second = number("h", 0), number("i", 0), number("s", 0)
-    fractions = _fractions(fields.field("f")) if "f" in names else np.zeros(len(rows), np.int64)
-    valid = (np.abs(year) <= MAX_YEAR) & (day <= month_length(year, month))
-    valid &= (hour < 24) | ((minute == 0) & (second == 0) & (fractions == 0))
-    date = days(year, month, day)
-    if code == types.TIME:
-        hour = hour % 24
-    made.codes[rows] = np.where(valid, code, types.NONE)
-    made.seconds[rows] = date * DAY + hour * 3_600 + minute * 60 + second
-    made.fractions[rows] = fractions
-    made.zones[rows] = _zones(fields.field("z"))
-
-
-def _clipped(texts: pa.Array) -> NDArray[np.int64]:
-    """Read digits; what is longer than any year that is taken becomes one that is not."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return as_array(pc.cast(pc.utf8_slice_codeunits(texts, 0, 12), pa.int64()))
-
-
-def _fractions(texts: pa.Array) -> NDArray[np.int64]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    digits = pc.utf8_rpad(pc.utf8_slice_codeunits(texts, 0, 18), width=18, padding="0")
-    return as_array(pc.cast(digits, pa.int64()))
-
-
-def _zones(texts: pa.Array) -> NDArray[np.int32]:
-    encoded = texts.dictionary_encode()
-    minutes = [_zone(text) for text in encoded.dictionary.to_pylist()]
-    return np.array(minutes, np.int32)[as_array(encoded.indices)]
-
-
-def _zone(text: str) -> int:
-    if text in ("", "Z"):
-        return 0 if text else NO_ZONE
-    minutes = int(text[1:3]) * 60 + int(text[4:6])
-    return -minutes if text[0] == "-" else minutes
-
-
 # ----------------------------------------------------------------------------------------- writing
 
 
 def _written(code: int, times: Times) -> pa.LargeStringArray:
     import pyarrow.compute as pc
 
-    pattern = _FORMS[code]
+    fields = FIELDS[code]
     year, month, day = civil(times.seconds // DAY)
     pieces: list[pa.LargeStringArray] = []
-    if "(?P<y>" in pattern:
+    if "y" in fields:
         pieces.append(year_texts(year))
     else:
         pieces.append(constant("-" if code != types.TIME else "", len(times)))
     for name, values, lead in (("m", month, "-"), ("d", day, "-")):
-        if f"(?P<{name}>" in pattern:
+        if name in fields:
             pieces += [constant(lead, len(times)), number_texts(values, 2)]
-        elif code == _GREGORIAN["gDay"]:
+        elif fields == "d":
             pieces.append(constant("-", len(times)))
-    if "(?P<h>" in pattern:
+    if "h" in fields:
         clock = times.seconds % DAY
         if code == types.DATE_TIME:
             pieces.append(constant("T", len(times)))
