@@ -104,11 +104,12 @@ class GraphOf:
 
 @dataclass(frozen=True, slots=True)
 class ServiceOf:
-    """The pattern matched by another endpoint."""
+    """The pattern matched by another endpoint; `group` is the same as it was written, to be sent there."""
 
     name: Variable | Iri
     pattern: Algebra
     silent: bool
+    group: s.GroupPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,8 @@ def _lines(node: Any, depth: int) -> list[str]:
     inner: list[str] = []
     for field in fields(node):
         value = getattr(node, field.name)
+        if isinstance(value, s.GroupPattern):
+            continue
         if isinstance(value, Algebra):
             inner += _lines(value, depth + 1)
         elif isinstance(node, UnionOf):

@@ -138,7 +138,7 @@ class _Translator:
         if isinstance(p, s.Graph):
             return a.GraphOf(p.name, self.pattern(p.pattern))
         if isinstance(p, s.Service):
-            return a.ServiceOf(p.name, self.pattern(p.pattern), p.silent)
+            return a.ServiceOf(p.name, self.pattern(p.pattern), p.silent, p.pattern)
         if isinstance(p, s.InlineData):
             return a.Table(p.variables, p.rows)
         if isinstance(p, s.SubSelect):

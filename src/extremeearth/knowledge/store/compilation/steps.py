@@ -320,7 +320,7 @@ class ServiceStep:
 
     name: str
     endpoint: str | Iri
-    pattern: Any
+    pattern: s.GroupPattern
     variables: tuple[str, ...]
     silent: bool
     input: str | None = None

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from extremeearth.knowledge.sparql.terms import Iri, Literal, Term
 from extremeearth.knowledge.store.compilation.steps import ClosureStep
 from extremeearth.knowledge.store.execution.run import Run, group_rows, ids_of, table_of
+from extremeearth.knowledge.store.plan.nodes import Constant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,9 +71,7 @@ def _starts(
     return np.repeat(nodes, len(graphs)), np.tile(graphs, len(nodes))
 
 
-def _term(run: Run, slot: object) -> object:
-    from extremeearth.knowledge.store.plan.nodes import Constant
-
+def _term(run: Run, slot: Constant | Iri | Literal) -> Term:
     return run.constants[slot.index] if isinstance(slot, Constant) else slot
 
 
@@ -157,7 +157,7 @@ def _table(step: ClosureStep, run: Run, ends: tuple[Ids, Ids], graph: Ids) -> pa
     columns: dict[str, Ids] = {}
     for slot, ids in zip((step.subject, step.object), ends, strict=True):
         if not isinstance(slot, str):
-            keep &= ids == run.terms.encode_term(_term(run, slot))  # type: ignore[arg-type]  # a term
+            keep &= ids == run.terms.encode_term(_term(run, slot))
         elif slot in columns:
             keep &= ids == columns[slot]
         else:

@@ -6,13 +6,14 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from extremeearth.core.http import SafeClient
 from extremeearth.core.progress import CancelToken
 from extremeearth.infrastructure.engine import Engine, LocalEngine
 from extremeearth.knowledge.rdf.geometry_column import GeometryColumn
@@ -21,6 +22,7 @@ from extremeearth.knowledge.sparql.terms import Iri
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.compilation import Program, compile_plan
 from extremeearth.knowledge.store.execution.query_terms import FIRST_COMPUTED, QueryTerms
+from extremeearth.knowledge.store.execution.remote import RemoteEndpoints
 from extremeearth.knowledge.store.execution.run import Dataset, Run
 from extremeearth.knowledge.store.execution.running import run_step
 from extremeearth.knowledge.store.expressions import CASTS, ExpressionContext
@@ -28,11 +30,14 @@ from extremeearth.knowledge.store.geosparql import (
     AGGREGATES,
     FUNCTIONS,
     Entailment,
+    Schema,
     read_geometries,
+    read_schema,
     rewrite,
 )
-from extremeearth.knowledge.store.plan import build
+from extremeearth.knowledge.store.plan import Shape, build
 from extremeearth.knowledge.store.plan.facts import Facts
+from extremeearth.knowledge.store.plan.nodes import Plan
 from extremeearth.knowledge.store.plan.rules import improve
 from extremeearth.knowledge.store.storage.contract import DEFAULT_GRAPH, UNKNOWN, Snapshot
 
@@ -61,7 +66,7 @@ class Rows:
     variables: tuple[str, ...]
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     def column(self, variable: str) -> TermColumn:
         """Give the terms of a variable."""
@@ -87,7 +92,15 @@ class PlanCache:
         self._most = most
         self._programs: OrderedDict[Any, Program] = OrderedDict()
         self._lock = Lock()
+        self._schema: tuple[Snapshot, Schema] | None = None
         self.hits = 0
+
+    def schema(self, snapshot: Snapshot) -> Schema:
+        """Give the classes and properties that a snapshot declares, read once while nothing changes."""
+        known = self._schema
+        if known is None or known[0] is not snapshot:
+            known = self._schema = (snapshot, read_schema(snapshot))
+        return known[1]
 
     def get(self, shape: Any, make: Callable[[], Program]) -> Program:
         """Give the program of a shape, made now if it is new."""
@@ -127,8 +140,8 @@ class Evaluator:
         Cache of compiled programs, shared by evaluators.
     most_bytes
         Largest intermediate result.
-    service
-        Answers SERVICE: called with endpoint IRI, algebra, variables, and gives term columns.
+    client
+        Asks other endpoints for SERVICE; without it they are refused.
     """
 
     snapshot: Snapshot
@@ -140,7 +153,7 @@ class Evaluator:
     entailment: Entailment = field(default_factory=Entailment)
     plans: PlanCache = field(default_factory=PlanCache)
     most_bytes: int | None = None
-    service: Any = None
+    client: SafeClient | None = None
     functions: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -173,10 +186,18 @@ class Evaluator:
                 del run.tables[name]
         return Rows(run.tables[program.result], self.terms, program.variables)
 
+    def plan(self, algebra: Algebra) -> tuple[Plan, Facts]:
+        """Give the plan of a pattern after all rules, and what is expected of it."""
+        shape, facts = self._shape(algebra)
+        return improve(shape.plan, facts), facts
+
+    def _shape(self, algebra: Algebra) -> tuple[Shape, Facts]:
+        shape = build(self._rewritten(algebra), rewrite=self._rewritten)
+        return shape, Facts(self.snapshot, shape.constants, self._dataset())
+
     def program(self, algebra: Algebra) -> tuple[Program, Sequence[Any]]:
         """Give the compiled steps of a pattern, and the terms of its triple patterns."""
-        shape = build(self._rewritten(algebra), rewrite=self._rewritten)
-        facts = Facts(self.snapshot, shape.constants, self._dataset())
+        shape, facts = self._shape(algebra)
 
         def make() -> Program:
             return compile_plan(improve(shape.plan, facts))
@@ -184,7 +205,8 @@ class Evaluator:
         return self.plans.get((shape.plan, facts.magnitudes(shape.plan)), make), shape.constants
 
     def _rewritten(self, algebra: Algebra) -> Algebra:
-        return rewrite(algebra, entailment=self.entailment)
+        schema = self.plans.schema(self.snapshot)
+        return rewrite(algebra, entailment=replace(self.entailment, schema=schema))
 
     def _dataset(self) -> Dataset:
         if self.default_graphs is None and self.named_graphs is None:
@@ -207,7 +229,7 @@ class Evaluator:
         )
         return Run(
             self.snapshot, self.terms, self.engine, self._dataset(), constants, context, self.token,
-            self.most_bytes, self.service,
+            RemoteEndpoints(self.client, self.token), self.most_bytes,
         )  # fmt: skip
 
     def geometries(self, column: TermColumn) -> GeometryColumn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from extremeearth.core.progress import CancelToken
 from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.scope import operands
-from extremeearth.knowledge.sparql.terms import Iri, Literal, Term
+from extremeearth.knowledge.sparql.terms import Iri, Literal, Term, Variable
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.compilation.steps import UNIT
 from extremeearth.knowledge.store.execution.query_terms import QueryTerms
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset", "Run", "group_rows", "ids_of", "table_of"]
 
+Service = Callable[[str, s.GroupPattern, Sequence[str]], tuple[Mapping[str, TermColumn], int]]
+"""Answers a pattern by the endpoint of an IRI: a column for each variable, and the number of rows."""
 _VOLATILE = frozenset({"RAND", "UUID", "STRUUID", "BNODE"})
 
 
@@ -51,8 +53,8 @@ class Run:
     constants: Sequence[Iri | Literal]
     context: ExpressionContext
     token: CancelToken
+    service: Service
     most_bytes: int | None = None
-    service: Any = None
     tables: dict[str, pa.Table] = field(default_factory=dict)
     _expressions: int = 0
 
@@ -100,8 +102,8 @@ class Run:
         return evaluate(expression, self.bindings(table, names), context)
 
 
-def _variables(expression: s.Expression) -> Iterable[s.Variable]:
-    if isinstance(expression, s.Variable):
+def _variables(expression: s.Expression) -> Iterable[Variable]:
+    if isinstance(expression, Variable):
         yield expression
     for inner in operands(expression):
         yield from _variables(inner)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from extremeearth.core.errors import AccessError, ExtremeEarthError, InputError
+from extremeearth.core.errors import ExtremeEarthError, InputError
+from extremeearth.knowledge.sparql.scope import visible
 from extremeearth.knowledge.sparql.terms import Iri
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.compilation.steps import ServiceStep
@@ -26,11 +27,6 @@ def run_service(step: ServiceStep, run: Run) -> pa.Table:
 
 
 def _asked(step: ServiceStep, endpoint: Iri, variables: tuple[str, ...], run: Run) -> pa.Table:
-    if run.service is None:
-        raise AccessError(
-            f"This store does not ask other endpoints such as {endpoint}.",
-            hint="Open the store with a client that may.",
-        )
     try:
         columns, length = run.service(endpoint.value, step.pattern, variables)
     except ExtremeEarthError:
@@ -51,9 +47,7 @@ def _each(step: ServiceStep, run: Run) -> pa.Table:
     assert isinstance(step.endpoint, str)
     given = run.tables[step.input]
     endpoints = ids_of(given, step.endpoint)
-    from extremeearth.knowledge.store.plan.build import visible_names
-
-    asked = tuple(sorted(visible_names(step.pattern)))
+    asked = tuple(sorted(v.name for v in visible(step.pattern)))
     parts = []
     for number in np.unique(endpoints).tolist():
         term = run.terms.decode(np.array([number])).terms()[0]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from extremeearth.core.boxes import LONLAT
 from extremeearth.core.geodesy import transform
-from extremeearth.infrastructure.engine import PREDICATES, distance_m
+from extremeearth.infrastructure.engine import distance_m
 from extremeearth.knowledge.rdf.geometry_column import CRS84_CODE, GeometryColumn, crs_of_code
 from extremeearth.knowledge.sparql.terms import Literal
 from extremeearth.knowledge.store.columns import TermColumn
@@ -150,9 +150,11 @@ def _predicate(
     if relation.distance_m is not None:
         return "dwithin", True
     known = RELATIONS.get(relation.function)
-    name = None if known is None else known.predicate
-    if name in PREDICATES and _is_lonlat(left) and _is_lonlat(right):
-        return name, True
+    if known is not None and _is_lonlat(left) and _is_lonlat(right):
+        if known.predicate is not None:
+            return known.predicate, True
+        if known.candidates is not None:
+            return known.candidates, False
     return "intersects", False
 
 

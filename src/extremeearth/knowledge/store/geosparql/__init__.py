@@ -11,6 +11,7 @@ from extremeearth.knowledge.store.geosparql.relations import (
     relate_columns,
 )
 from extremeearth.knowledge.store.geosparql.rewriting import rewrite
+from extremeearth.knowledge.store.geosparql.units import Unit, unit_of
 from extremeearth.knowledge.store.geosparql.vocabulary import Schema, read_schema
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "Entailment",
     "Relation",
     "Schema",
+    "Unit",
     "geometry_literals",
     "read_geometries",
     "read_schema",
     "relate_columns",
     "rewrite",
+    "unit_of",
 ]

@@ -246,8 +246,8 @@ class _Builder:
     def _serviceof(self, node: a.ServiceOf, context: _Context) -> p.Plan:
         names = tuple(sorted(visible_names(node.pattern)))
         if isinstance(node.name, Variable):
-            return p.Service(node.name.name, node.pattern, names, node.silent)
-        return self._leaf(p.Service(node.name, node.pattern, names, node.silent), context)
+            return p.Service(node.name.name, node.group, names, node.silent)
+        return self._leaf(p.Service(node.name, node.group, names, node.silent), context)
 
     # ------------------------------------------------------------------------------- filters
 

@@ -500,7 +500,7 @@ class Service:
     """What another endpoint answers."""
 
     endpoint: str | Iri
-    pattern: Any
+    pattern: s.GroupPattern
     variables: tuple[str, ...]
     silent: bool
     inputs: Plan | None = None

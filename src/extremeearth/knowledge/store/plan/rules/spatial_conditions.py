@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Variable
-from extremeearth.knowledge.store.geosparql import METRES, RELATIONS
+from extremeearth.knowledge.store.geosparql import RELATIONS, unit_of
 from extremeearth.knowledge.store.plan import nodes as p
 
 __all__ = ["SpatialCondition", "distance_to", "spatial_condition"]
@@ -82,6 +82,6 @@ def distance_to(expression: s.Expression) -> tuple[tuple[s.Expression, ...], flo
     if name == GEOF + "metricDistance" and len(arguments) == 2:
         return arguments, 1.0
     if name == GEOF + "distance" and len(arguments) == 3 and isinstance(arguments[2], Iri):
-        metres = METRES.get(arguments[2].value)
-        return None if metres is None else (arguments[:2], metres)
+        unit = unit_of(arguments[2].value)
+        return None if unit is None or unit.kind != "length" else (arguments[:2], unit.size)
     return None
