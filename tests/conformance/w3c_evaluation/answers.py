@@ -158,12 +158,25 @@ def difference(expected: Table | Graph | bool, found: Table | Graph | bool, *, l
 
 
 def _told(expected: Sequence[Row], found: Sequence[Row]) -> str:
-    def lines(rows: Sequence[Row]) -> str:
-        shown = [" ".join("-" if t is None else str(t) for t in row) for row in rows[:12]]
-        return "\n    ".join([*shown, *(["..."] if len(rows) > 12 else [])])
+    """Show the rows that only one side has, as far as names of blank nodes let them be told apart."""
+    wanted, given = (Counter(map(_shape, rows)) for rows in (expected, found))
 
-    wanted = f"{len(expected)} rows are expected:\n    {lines(expected)}"
-    return f"{wanted}\n  not {len(found)}:\n    {lines(found)}"
+    def lines(rows: Sequence[Row], more: Counter[Any]) -> str:
+        left = Counter(more)
+        shown = []
+        for row in rows:
+            if left[_shape(row)] > 0:
+                left[_shape(row)] -= 1
+                shown.append(" ".join("-" if t is None else str(t) for t in row))
+        return "".join(
+            f"\n    {line}" for line in [*shown[:12], *(["..."] if len(shown) > 12 else [])]
+        )
+
+    head = f"{len(expected)} rows are expected, not {len(found)}"
+    missing, unexpected = lines(expected, wanted - given), lines(found, given - wanted)
+    if not missing and not unexpected:
+        return f"{head}; they differ in order, or in which blank nodes are the same"
+    return f"{head}\n  missing:{missing}\n  unexpected:{unexpected}"
 
 
 def comparable(term: Term | None) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.conformance.w3c_evaluation.answers import (
     RESULTS,
     Graph,
@@ -15,7 +13,9 @@ from tests.conformance.w3c_evaluation.answers import (
     read_expected,
     read_table,
 )
+from tests.conformance.w3c_evaluation.endpoints import client_of
 from tests.conformance.w3c_evaluation.manifests import Case, Data
+from tests.conformance.w3c_evaluation.stores import new_store
 
 from extremeearth.knowledge.sparql import Iri, Literal, parse_query
 from extremeearth.knowledge.sparql.syntax import SelectQuery
@@ -28,9 +28,9 @@ WRITTEN = {".srj": "json", ".tsv": "tsv", ".srx": "xml"}
 TIMEOUT_S = 20.0
 
 
-def failure_of(case: Case, new_store: Callable[[], GraphStore]) -> str | None:
-    """Run a test; give what went wrong, `None` where nothing did."""
-    store = new_store()
+def failure_of(case: Case, kind: str | None = None) -> str | None:
+    """Run a test against a store of a kind; give what went wrong, `None` where nothing did."""
+    store = new_store(kind, client_of(case))
     _fill(store, case, case.before)
     if case.kind == "UpdateEvaluationTest":
         text = case.text.read_bytes().decode("utf-8")

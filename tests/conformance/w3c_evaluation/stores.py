@@ -1,16 +1,24 @@
-"""The store that the suites are run against."""
+"""The stores that the suites are run against."""
 
 from __future__ import annotations
 
-from extremeearth.knowledge.store import GraphStore, open_graph
+from collections.abc import Callable, Mapping
 
-__all__ = ["STORES", "new_store"]
+from extremeearth.core.http import SafeClient
+from extremeearth.knowledge.store import GraphStore
+from extremeearth.knowledge.store.embedded import open_graph
+from extremeearth.knowledge.store.graph import Graph
 
+__all__ = ["DEFAULT", "STORES", "new_store"]
 
-def new_store(kind: str | None = None) -> GraphStore:
-    """Open an empty store in memory; `kind` names another one than that of the project."""
-    return STORES[kind or DEFAULT]()
-
-
-STORES = {"old": open_graph}
+STORES: Mapping[str, Callable[[SafeClient], GraphStore]] = {
+    "old": lambda _client: open_graph(),
+    "new": lambda client: Graph.open(client=client),
+}
 DEFAULT = "old"
+"""The store that the tests run against."""
+
+
+def new_store(kind: str | None, client: SafeClient) -> GraphStore:
+    """Open an empty store in memory, which asks other servers by a client."""
+    return STORES[kind or DEFAULT](client)

@@ -6,13 +6,13 @@ import pytest
 from tests.conformance.w3c_evaluation.manifests import Case
 from tests.conformance.w3c_evaluation.running import failure_of
 from tests.conformance.w3c_evaluation.scope import KNOWN_FAILURES
-from tests.conformance.w3c_evaluation.stores import DEFAULT, new_store
+from tests.conformance.w3c_evaluation.stores import DEFAULT
 
 
 def test_evaluation(w3c_case: Case) -> None:
     told = None
     try:
-        told = failure_of(w3c_case, new_store)
+        told = failure_of(w3c_case)
     except Exception as err:
         if w3c_case.name not in KNOWN_FAILURES[DEFAULT]:
             raise
