@@ -164,6 +164,11 @@ class _Reading:
         for place in np.flatnonzero(lengths > self.limits.vertices * _BYTES_A_VERTEX):
             self.refuse(rows[place], f"Longer than {self.limits.vertices} vertices can be.")
             keep[place] = False
+        for place in np.flatnonzero(
+            pc.match_substring(chosen, "\0").to_numpy(zero_copy_only=False) & keep
+        ):
+            self.refuse(rows[place], "A null character in the text.")
+            keep[place] = False
         if form in (_WKT, _GEOJSON):
             brackets = "(" if form == _WKT else "["
             deep = pc.count_substring(chosen, brackets).to_numpy(zero_copy_only=False) > _SUSPECT
@@ -250,7 +255,8 @@ class _Reading:
                 self.refuse(rows[place], reason)
                 keep[place] = False
         rows, texts = rows[keep], texts[keep]
-        shapes = np.asarray(shapely.from_geojson(texts, on_invalid="ignore"), dtype=object)
+        with np.errstate(all="ignore"):
+            shapes = np.asarray(shapely.from_geojson(texts, on_invalid="ignore"), dtype=object)
         for place in np.flatnonzero(shapely.is_missing(shapes)).tolist():
             text = texts[place]
             if not text.strip() or _is_null_geometry(text):
@@ -348,15 +354,20 @@ def _wkt_reason(text: str) -> str:
             shapely.from_wkt(text)
     except (shapely.errors.ShapelyError, NotImplementedError) as err:
         return f"Not well-known text: {err}"
+    except UnicodeDecodeError:
+        pass  # GEOS cut its message in the middle of a letter
     return "Not well-known text."
 
 
 def _geojson_error(text: str) -> str:
     try:
-        shapely.from_geojson(text)
+        with np.errstate(all="ignore"):
+            shapely.from_geojson(text)
     except shapely.errors.ShapelyError as err:
         return str(err)
-    return "it has no geometry"
+    except UnicodeDecodeError:
+        pass  # GEOS cut its message in the middle of a letter
+    return "it cannot be read"
 
 
 def _json_object(text: str) -> dict[str, Any]:

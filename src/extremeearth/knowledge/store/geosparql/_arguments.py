@@ -15,7 +15,7 @@ from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.geosparql.literals import geometry_literals, names_its_system
 
 if TYPE_CHECKING:
-    from extremeearth.knowledge.store.expressions.context import ExpressionContext
+    from extremeearth.knowledge.store.expressions import ExpressionContext
 
 __all__ = [
     "booleans", "doubles", "geometry", "integers", "iris", "like_first", "numbers", "texts_once", "uris",
@@ -31,7 +31,7 @@ def geometry(column: TermColumn, context: ExpressionContext) -> GeometryColumn:
 
 def numbers(column: TermColumn) -> NDArray[np.float64]:
     """Read an argument that has to be a number; NaN where it is none."""
-    from extremeearth.knowledge.store.expressions.numbers import read_numbers
+    from extremeearth.knowledge.store.expressions import read_numbers
 
     read = read_numbers(column)
     return np.where(read.present, read.doubles(), np.nan)
@@ -57,7 +57,7 @@ def iris(column: TermColumn) -> tuple[list[str | None], NDArray[Any]]:
 
 def doubles(values: NDArray[Any], present: NDArray[np.bool_]) -> TermColumn:
     """Give ``xsd:double``; what is not finite is an error."""
-    from extremeearth.knowledge.store.expressions.numbers import Numbers
+    from extremeearth.knowledge.store.expressions import Numbers
 
     floats = np.asarray(values, np.float64)
     good = present & np.isfinite(floats)
@@ -66,7 +66,7 @@ def doubles(values: NDArray[Any], present: NDArray[np.bool_]) -> TermColumn:
 
 def integers(values: NDArray[Any], present: NDArray[np.bool_]) -> TermColumn:
     """Give ``xsd:integer``."""
-    from extremeearth.knowledge.store.expressions.numbers import Numbers
+    from extremeearth.knowledge.store.expressions import Numbers
 
     return Numbers.of_integers(np.where(present, values, 0).astype(np.int64), present).column()
 

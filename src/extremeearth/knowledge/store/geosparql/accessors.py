@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from extremeearth.knowledge.rdf import CRS84_CODE, SF, crs_of_code, in_system, iri_of_code
 from extremeearth.knowledge.store.columns import TermColumn
-from extremeearth.knowledge.store.expressions.context import ExpressionContext, Function
+from extremeearth.knowledge.store.expressions import ExpressionContext, Function
 from extremeearth.knowledge.store.geosparql import _arguments as arguments
 from extremeearth.knowledge.store.geosparql import ground
 from extremeearth.knowledge.store.geosparql._guard import aligned, guarded

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from extremeearth.knowledge.rdf import GEOF, in_systems
 from extremeearth.knowledge.store.columns import TermColumn
-from extremeearth.knowledge.store.expressions.context import AggregateFunction, ExpressionContext
+from extremeearth.knowledge.store.expressions import AggregateFunction, ExpressionContext
 from extremeearth.knowledge.store.geosparql import _arguments as arguments
 from extremeearth.knowledge.store.geosparql._guard import guarded
 from extremeearth.knowledge.store.geosparql.constructors import concave_hull

@@ -22,7 +22,7 @@ from extremeearth.knowledge.rdf import (
 )
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
-from extremeearth.knowledge.store.expressions.context import ExpressionContext, Function
+from extremeearth.knowledge.store.expressions import ExpressionContext, Function
 from extremeearth.knowledge.store.geosparql import _arguments as arguments
 from extremeearth.knowledge.store.geosparql._guard import aligned, guarded
 from extremeearth.knowledge.store.geosparql.ground import QUARTER_SEGMENTS, buffers_m

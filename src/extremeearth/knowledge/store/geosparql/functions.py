@@ -10,7 +10,7 @@ from extremeearth.core.errors import InputError
 from extremeearth.knowledge.rdf import GEOF
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
-from extremeearth.knowledge.store.expressions.context import ExpressionContext, Function
+from extremeearth.knowledge.store.expressions import ExpressionContext, Function
 from extremeearth.knowledge.store.geosparql import _arguments as arguments
 from extremeearth.knowledge.store.geosparql.accessors import ACCESSORS
 from extremeearth.knowledge.store.geosparql.constructors import CONSTRUCTORS
