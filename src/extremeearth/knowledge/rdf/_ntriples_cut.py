@@ -13,9 +13,25 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Cut", "cut", "is_utf8", "slices", "without_broken_text"]
+__all__ = ["Cut", "Marks", "cut", "is_utf8", "marks", "slices", "without_broken_text"]
 
-_NEWLINE, _RETURN, _SPACE, _QUOTE, _HASH, _DOT, _LESS, _UNDERSCORE = b'\n\r "#.<_'
+_NEWLINE, _RETURN, _SPACE, _QUOTE, _HASH, _DOT, _LESS, _BACKSLASH, _UNDERSCORE = b'\n\r "#.<\\_'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Where the quotes of a block are, and the signs that tell that a term needs a closer look.
+
+    Attributes
+    ----------
+    quotes
+        int64, places of double quotes.
+    special
+        int64, places of backslashes and returns, in order.
+    """
+
+    quotes: NDArray[np.int64]
+    special: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +49,8 @@ class Cut:
     places
         int64 of shape (lines, 6 or 8): first byte of subject, the one after its last, and so on for predicate, object
         and, in quads, graph (nothing lies between the two where there is none). Holds for regular lines.
+    marks
+        Quotes and special signs of the block.
     """
 
     starts: NDArray[np.int64]
@@ -40,6 +58,7 @@ class Cut:
     regular: NDArray[np.bool_]
     odd: NDArray[np.bool_]
     places: NDArray[np.int64]
+    marks: Marks
 
 
 def cut(buf: NDArray[np.uint8], *, quads: bool) -> Cut:
@@ -51,9 +70,11 @@ def cut(buf: NDArray[np.uint8], *, quads: bool) -> Cut:
     >>> found.regular.tolist(), found.odd.tolist(), found.places[0].tolist()
     ([True, False, False], [False, False, True], [0, 3, 4, 7, 8, 11])
     """
-    blanks = np.flatnonzero(buf <= _SPACE)
-    kinds = buf[blanks]
-    newlines, spaces = blanks[kinds == _NEWLINE], blanks[kinds == _SPACE]
+    found = np.flatnonzero(
+        buf <= _QUOTE
+    )  # one pass for all: controls, the space, "!" and the quote
+    kinds = buf[found]
+    newlines, spaces, returns = (found[kinds == kind] for kind in (_NEWLINE, _SPACE, _RETURN))
     starts = np.empty_like(newlines)
     starts[:1], starts[1:] = 0, newlines[:-1] + 1
     ends = np.maximum(newlines - (buf[newlines - 1] == _RETURN), starts)
@@ -75,12 +96,32 @@ def cut(buf: NDArray[np.uint8], *, quads: bool) -> Cut:
     if quads:
         columns[5:] = _graphs(buf, spaces, second, last)
     stating = (starts < ends) & (buf[starts] != _HASH)
-    returns = blanks[kinds == _RETURN]
     if len(returns) > np.count_nonzero(
         ends < newlines
     ):  # a return alone ends a line too, a comment's as well
         stating |= np.searchsorted(returns, ends) > np.searchsorted(returns, starts)
-    return Cut(starts, ends, regular, stating & ~regular, np.stack(columns, axis=1))
+    signs = Marks(found[kinds == _QUOTE], _special(buf, returns))
+    return Cut(starts, ends, regular, stating & ~regular, np.stack(columns, axis=1), signs)
+
+
+def marks(buf: NDArray[np.uint8]) -> Marks:
+    """Find quotes and special signs in a block.
+
+    Examples
+    --------
+    >>> found = marks(np.frombuffer(b'a"b', np.uint8))
+    >>> found.quotes.tolist(), found.special.tolist()
+    ([1], [])
+    """
+    return Marks(np.flatnonzero(buf == _QUOTE), _special(buf, np.flatnonzero(buf == _RETURN)))
+
+
+def _special(buf: NDArray[np.uint8], returns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the places of backslashes and returns; looking whether there is a backslash at all costs little."""
+    is_backslash = buf == _BACKSLASH
+    if not is_backslash.any():
+        return returns
+    return np.sort(np.concatenate([returns, np.flatnonzero(is_backslash)]))
 
 
 def _graphs(
@@ -134,14 +175,17 @@ def is_utf8(buf: NDArray[np.uint8]) -> bool:
     >>> is_utf8(np.frombuffer("é".encode(), np.uint8)), is_utf8(np.frombuffer(b"\xe9", np.uint8))
     (True, False)
     """
-    whole = pa.LargeStringArray.from_buffers(
-        1, pa.py_buffer(np.array([0, len(buf)], np.int64)), pa.py_buffer(buf)
-    )
     try:
-        whole.validate(full=True)
+        _whole(buf).validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _whole(buf: NDArray[np.uint8]) -> pa.LargeStringArray:
+    """Give a block as one text."""
+    offsets = np.array([0, len(buf)], np.int64)
+    return pa.LargeStringArray.from_buffers(1, pa.py_buffer(offsets), pa.py_buffer(buf))
 
 
 def without_broken_text(

@@ -10,14 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from extremeearth.knowledge.rdf import _ntriples_grammar as grammar
-from extremeearth.knowledge.rdf._ntriples_cut import slices
+from extremeearth.knowledge.rdf._ntriples_cut import Marks, slices
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["Statements", "TermReader"]
 
-_RETURN, _QUOTE, _COLON, _LESS, _GREATER, _BACKSLASH, _UNDERSCORE = b'\r":<>\\_'
+_QUOTE, _COLON, _LESS, _GREATER, _UNDERSCORE = b'":<>_'
 _IRI, _BLANK = 0, 1  # rows of the types that are always there
 
 
@@ -49,19 +49,6 @@ class Statements:
         return len(self.rows)
 
 
-@dataclass(slots=True, eq=False)
-class _Parts:
-    """The different terms of a block: what each is, and whether it is right."""
-
-    lead: NDArray[np.uint8]
-    text: pl.Series
-    right: NDArray[np.bool_]
-    escaped: NDArray[np.bool_]
-
-    def chosen(self, rows: NDArray[np.int64]) -> pl.Series:
-        return self.text.gather(rows)
-
-
 class TermReader:
     """Reads the terms of one document; knows what stays the same through it.
 
@@ -81,6 +68,7 @@ class TermReader:
         places: NDArray[np.int64],
         numbers: NDArray[np.int64],
         *,
+        marks: Marks,
         checked: bool = True,
     ) -> tuple[Statements | None, NDArray[np.int64]]:
         """Read statements whose terms are cut already.
@@ -93,6 +81,8 @@ class TermReader:
             As in `Cut`, of the lines to read.
         numbers
             Number of each line.
+        marks
+            Quotes and special signs of the block.
         checked
             Whether somebody else has not checked IRIs and labels yet.
 
@@ -113,10 +103,12 @@ class TermReader:
             number = np.where(there, np.cumsum(there) - 1, -1).astype(np.int32)
             rows, first, starts, ends = number[rows], first[there], starts[there], ends[there]
         rows = rows.reshape(-1, width)
-        codes, values, right, types, changed = self._look_into(buf, starts, ends, checked=checked)
+        codes, values, right, types, changed = self._look_into(
+            buf, starts, ends, marks, checked=checked
+        )
         if not right.all():
             wrong = ~np.append(right, True)[rows].all(axis=1)  # -1 is the one that is appended
-            found, _ = self.read(buf, places[~wrong], numbers[~wrong], checked=checked)
+            found, _ = self.read(buf, places[~wrong], numbers[~wrong], marks=marks, checked=checked)
             return found, numbers[wrong]
         if width == 3:
             rows = np.concatenate([rows, np.full((len(rows), 1), -1, np.int32)], axis=1)
@@ -128,13 +120,14 @@ class TermReader:
         buf: NDArray[np.uint8],
         starts: NDArray[np.int64],
         ends: NDArray[np.int64],
+        marks: Marks,
         *,
         checked: bool,
     ) -> tuple[NDArray[np.int32], pl.Series, NDArray[np.bool_], tuple[str, ...], bool]:
         """Give type and value of different terms, which are right, and whether two may have become the same."""
         lead = buf[starts]
         literal, blank = lead == _QUOTE, lead == _UNDERSCORE
-        quotes = np.flatnonzero(buf == _QUOTE)
+        quotes, special = marks.quotes, marks.special
         upto = np.searchsorted(quotes, ends)
         closing = quotes[upto - 1] if len(quotes) else ends
         begin = np.minimum(starts + 1 + blank, ends)
@@ -143,7 +136,6 @@ class TermReader:
         both = slices(buf, np.stack([begin, end, behind, ends], axis=1))
         text, tails = both.gather_every(2), both.gather_every(2, 1)
 
-        special = np.flatnonzero((buf == _BACKSLASH) | (buf == _RETURN))
         odd = np.searchsorted(special, ends) > np.searchsorted(special, starts)
         right = np.where(literal, closing > starts, end > begin)
         right &= np.where(blank, buf[np.minimum(starts + 1, len(buf) - 1)] == _COLON, True)

@@ -1,4 +1,4 @@
-"""N-Triples and N-Quads into columns, a block of some tens of megabytes at a time.
+"""N-Triples and N-Quads into columns, a block of some megabytes at a time.
 
 Three ways lead through a block. A line in the form that nearly all writers use (one space between the terms, ``" ."``
 at its end) is cut at the places of its spaces, found for the whole block at once. Terms are made unique before
@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from extremeearth.core.errors import DataBrokenError, LimitError
 from extremeearth.knowledge.rdf import _ntriples_grammar as grammar
-from extremeearth.knowledge.rdf._ntriples_cut import Cut, cut, is_utf8, slices, without_broken_text
+from extremeearth.knowledge.rdf._ntriples_cut import (
+    Cut,
+    cut,
+    is_utf8,
+    marks,
+    slices,
+    without_broken_text,
+)
 from extremeearth.knowledge.rdf._ntriples_strict import explain_parser, read_strictly
 from extremeearth.knowledge.rdf._ntriples_terms import Statements, TermReader
 
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "LINE_BYTES", "BadLine", "Statements", "explain_parser", "read_ntriples"]
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 16 << 20
 """How much of a document is read at once."""
 LINE_BYTES = 256 << 20
 """The longest line that is read: a country's coast line in full detail has some tens of megabytes."""
@@ -136,7 +143,9 @@ class _BlockReader:
             buf, broken = without_broken_text(buf, lines)
             lines = cut(buf, quads=self.quads)
         regular = np.flatnonzero(lines.regular)
-        found, wrong = self.terms.read(buf, lines.places[regular], line + regular)
+        found, wrong = self.terms.read(
+            buf, lines.places[regular], line + regular, marks=lines.marks
+        )
         if found is not None:
             yield found
         left = np.sort(np.concatenate([np.flatnonzero(lines.odd), wrong - line]))
@@ -201,4 +210,4 @@ class _BlockReader:
         starts = np.append(0, ends.reshape(-1)[:-1])[: ends.size].reshape(ends.shape)
         places = np.stack([starts, ends], axis=2).reshape(len(ends), -1)
         buf = np.frombuffer("".join(terms.to_list()).encode(), np.uint8)
-        return self.terms.read(buf, places, numbers, checked=checked)
+        return self.terms.read(buf, places, numbers, marks=marks(buf), checked=checked)
