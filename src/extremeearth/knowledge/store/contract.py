@@ -11,7 +11,7 @@ from typing import IO, Protocol
 from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.store.results import Solutions, Triples
 
-__all__ = ["DocumentProblem", "GraphStore", "LoadReport", "Source"]
+__all__ = ["DocumentProblem", "GraphStore", "LoadReport", "Source", "UpdateReport"]
 
 Source = Path | bytes | IO[bytes]
 """What can be loaded: a file, bytes, or an open binary file."""
@@ -82,6 +82,25 @@ class LoadReport:
     geometry_examples: tuple[DocumentProblem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateReport:
+    """What an update did.
+
+    Attributes
+    ----------
+    inserted
+        Statements that are new in the store.
+    deleted
+        Statements that are gone.
+    seconds
+        How long it took.
+    """
+
+    inserted: int
+    deleted: int
+    seconds: float
+
+
 class GraphStore(Protocol):
     """A dataset of RDF graphs that answers GeoSPARQL."""
 
@@ -111,7 +130,7 @@ class GraphStore(Protocol):
         default_graphs: Sequence[str] | None = None,
         named_graphs: Sequence[str] | None = None,
         base: str | None = None,
-    ) -> None:
+    ) -> UpdateReport | None:
         """Carry out an update: all of it, or nothing."""
 
     def load(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from pandas import DataFrame
 
-__all__ = ["Block", "Row", "Solutions", "Triple", "Triples", "boolean_text"]
+__all__ = ["BLOCK_ROWS", "Block", "Decode", "Row", "Solutions", "Triple", "Triples", "boolean_text"]
 
 Row = tuple[Term | None, ...]
 """One solution: a term for each variable, `None` where it is unbound."""

@@ -248,8 +248,9 @@ class UpdateRun:
         )
         if operation.verb != "ADD":
             self._delete(self._all_of([number]))
-        columns = [quads[name].to_numpy() for name in ("s", "p", "o")]
-        self._insert(quad_table(*columns, np.full(quads.num_rows, number, np.int64)))
+        subjects, predicates, objects = (quads[name].to_numpy() for name in ("s", "p", "o"))
+        graphs = np.full(quads.num_rows, number, np.int64)
+        self._insert(quad_table(subjects, predicates, objects, graphs))
         if operation.verb == "MOVE":
             self._delete(quads)
             if source is not None:

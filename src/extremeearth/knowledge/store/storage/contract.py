@@ -63,6 +63,15 @@ class Geometries(Protocol):
     def column(self, ids: NDArray[np.int64]) -> GeometryColumn:
         """Give the shapes of terms by number; none where the term is no geometry literal or cannot be read."""
 
+    def encoded(self, ids: NDArray[np.int64]) -> tuple[pa.Array, GeometryColumn]:
+        """Give the WKB of terms by number (own system, x then y), null where a term has none; and their systems.
+
+        The column has the systems alone, no shapes.
+        """
+
+    def boxes(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the boxes of terms by number, rows of ``xmin ymin xmax ymax`` in longitude and latitude, else NaN."""
+
     def table(self) -> pa.Table:
         """Give all: ``id`` int64, ``wkb`` (own system, x then y), ``crs`` int32 code, ``xmin ymin xmax ymax`` float64.
 
@@ -85,7 +94,9 @@ class PredicateStatistics:
 class Statistics(Protocol):
     """Counts for the order of joins."""
 
-    triples: int
+    @property
+    def triples(self) -> int:
+        """How many quads there are."""
 
     def predicate(self, predicate: int) -> PredicateStatistics:
         """Give the counts of a predicate; zeros where it is unknown."""
@@ -97,10 +108,21 @@ class Statistics(Protocol):
 class Snapshot(Protocol):
     """The whole store as it was after one commit; never changes."""
 
-    version: int
-    terms: Terms
-    geometries: Geometries
-    statistics: Statistics
+    @property
+    def version(self) -> int:
+        """Number of the commit."""
+
+    @property
+    def terms(self) -> Terms:
+        """The dictionary."""
+
+    @property
+    def geometries(self) -> Geometries:
+        """The geometries of its terms."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counts for the order of joins."""
 
     def __len__(self) -> int:
         """Count the quads."""
