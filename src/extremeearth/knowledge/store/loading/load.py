@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import islice
 
@@ -146,9 +146,12 @@ def _load(
     statements = 0
     with Task(progress, "Load", total=sum(document.size for document in documents)) as task:
         for document in documents:
-            with document.open() as stream:
+            with document.open() as stream, ExitStack() as opened:
                 told = 0
-                for batch in ahead(read_document(document, stream, problems=skipped)):
+                batches = opened.enter_context(
+                    closing(ahead(read_document(document, stream, problems=skipped)))
+                )
+                for batch in batches:
                     numbers = _insert(writing, batch, target)
                     shapes.note(document, batch, numbers)
                     statements += len(batch)

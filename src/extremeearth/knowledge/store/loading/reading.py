@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import IO, TypeVar, cast
 
 import pyoxigraph as ox
@@ -98,7 +98,7 @@ def read_document(
     yield from map(StatementBatch.of, found)
 
 
-def ahead(items: Iterator[Item], *, count: int = 1) -> Iterator[Item]:
+def ahead(items: Iterator[Item], *, count: int = 1) -> Generator[Item, None, None]:
     """Give the items of an iterator that another thread runs, at most `count` items ahead.
 
     Examples
