@@ -98,14 +98,15 @@ def equal(left: Operand, right: Operand) -> NDArray[np.int8]:
     """Compute ``=``: 1, 0, or -1 for an error.
 
     Values of two different known types are not equal. Literals that are ill-typed or of a type that is not known are
-    equal where they are the same term, and an error with every other literal (RDFterm-equal).
+    equal where they are the same term, and an error with every other literal (RDFterm-equal) that has no language.
     """
     a, b = families(left), families(right)
     both = (a == NUMBERS) & (b == NUMBERS)
     if both.all():
         return np.asarray(order(left.numbers, right.numbers) == 0, np.int8)
     found = np.zeros(len(both), np.int8)
-    found[(a == OTHERS) | (b == OTHERS)] = -1
+    worded = (a == LANGUAGES) | (b == LANGUAGES)
+    found[((a == OTHERS) | (b == OTHERS)) & ~worded] = -1
     same = same_terms(left, right)
     found[same] = 1
     found[(a != b) & ((a <= BLANKS) | (b <= BLANKS))] = 0

@@ -29,7 +29,7 @@ from extremeearth.knowledge.store.expressions.times import DAY, NO_ZONE, civil, 
 
 __all__ = ["TERM_FUNCTIONS", "blank_nodes", "drawn", "resolve_iris"]
 
-_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(r"(?:[A-Za-z]{2,8}|[xXiI](?=-))(?:-[A-Za-z0-9]{1,8})*")
 _NOT_IN_IRI = re.compile('[\\x00-\\x20<>"{}|^`\\\\]')
 
 

@@ -161,15 +161,13 @@ class _Evaluation:
         if node.operator == "!":
             truths = operand.truths
             return Operand(truths=np.where(truths < 0, -1, 1 - truths).astype(np.int8))
-        numbers = operand.numbers
-        if node.operator == "+":
+        positive = node.operator == "+"
+        numbers = operand.numbers if positive else arithmetic.negative(operand.numbers)
+        if operand.is_number or operand.is_truth or not operand.durations.present.any():
             return Operand(numbers=numbers)
-        if not operand.is_number and operand.durations.present.any():
-            parts = [operand.durations.present, ~operand.durations.present]
-            return _chosen(
-                parts, [Operand(negated(operand.durations).column()), Operand(numbers=arithmetic.negative(numbers))]
-            )  # fmt: skip
-        return Operand(numbers=arithmetic.negative(numbers))
+        durations = operand.durations if positive else negated(operand.durations)
+        mask = durations.present
+        return _chosen([mask, ~mask], [Operand(durations.column()), Operand(numbers=numbers)])
 
     def exists(self, node: Exists) -> Operand:
         found = self.context.exists.get(node)

@@ -128,7 +128,7 @@ class Operand:
         import pyarrow.compute as pc
 
         found = np.full(self.length, -1, np.int8)
-        if self._numbers is None:
+        if not self.is_number:
             codes = self.terms.types
             found[:] = booleans(self.terms)
             text = codes == types.STRING

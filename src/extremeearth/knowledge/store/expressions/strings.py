@@ -100,24 +100,24 @@ def _strlen(operands: Sequence[Operand]) -> Operand:
     return Operand(numbers=Numbers.of_integers(lengths, is_text(operands[0])))
 
 
+def _position(operand: Operand) -> NDArray[np.int64]:
+    """Give whole numbers clipped far beyond any text, so that the sum of two cannot overflow."""
+    numbers = operand.numbers
+    places = np.where(numbers.kinds == INTEGER_KIND, numbers.doubles(), 0.0)
+    return np.asarray(np.clip(places, -(2.0**40), 2.0**40), np.int64)
+
+
 def _substr(operands: Sequence[Operand]) -> Operand:
     import pyarrow.compute as pc
 
     source = operands[0]
     good = is_text(source)
     for operand in operands[1:]:
-        good = good & (operand.numbers.kinds == INTEGER_KIND) & ~operand.numbers.wide
+        good = good & (operand.numbers.kinds == INTEGER_KIND)
     length = _length(*operands)
-    starts = operands[1].numbers.units
-    # beyond any text: clipped so that the sum cannot overflow
-    ends = np.full(1, 2**40)
-    if len(operands) > 2:
-        ends = (
-            np.clip(starts, -(2**40), 2**40)
-            + np.clip(operands[2].numbers.units, -(2**40), 2**40)
-            - 1
-        )
-    begins = np.clip(starts, 1, 2**40) - 1
+    starts, *counts = (_position(operand) for operand in operands[1:])
+    begins = np.maximum(starts, 1) - 1
+    ends = starts + counts[0] - 1 if counts else np.full(1, 2**40)
     if len(begins) == 1 and len(ends) == 1:
         stop = max(int(ends[0]), int(begins[0]))
         texts = pc.utf8_slice_codeunits(source.terms.values, int(begins[0]), stop)
