@@ -227,8 +227,8 @@ class DeltaLog:
     def write(self, table: pa.Table, *, part: int = 0) -> DataFile:
         """Write a data file that belongs to the table once a commit names it."""
         path = f"{secrets.token_hex(12)}.parquet"
-        content = memoryview(to_parquet(table))
-        self._objects.put(f"{self.kind.name}/{path}", content)  # type: ignore[arg-type]  # any buffer will do
+        content = to_parquet(table)
+        self._objects.put(f"{self.kind.name}/{path}", content)
         return DataFile(
             path=path,
             rows=table.num_rows,

@@ -48,11 +48,12 @@ def to_parquet(table: pa.Table) -> bytes:
         write_page_checksum=True,
         store_schema=False,
     )
-    return sink.getvalue()  # type: ignore[no-any-return]  # pyarrow has no types
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def read_parquet(
-    source: Path | bytes | memoryview,
+    source: Path | bytes,
     *,
     name: str,
     columns: Sequence[str] | None = None,

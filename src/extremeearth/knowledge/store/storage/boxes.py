@@ -62,6 +62,8 @@ def _transformed(boxes: Boxes, code: int) -> Boxes:
     way, poles = _transformers(code)
     x, y = _outline(boxes)
     lon, lat = (np.asarray(values) for values in way.transform(x, y))
+    lost = ~(np.isfinite(lon) & np.isfinite(lat)).all(1)
+    lon[lost] = lat[lost] = 0.0
     out = np.column_stack([lon.min(1), lat.min(1), lon.max(1), lat.max(1)])
     wide, high = out[:, 2] - out[:, 0], out[:, 3] - out[:, 1]
     around = wide > 180  # degrees: the short way round is the other one
@@ -73,7 +75,7 @@ def _transformed(boxes: Boxes, code: int) -> Boxes:
         )
         out[holds, 0], out[holds, 2], out[holds, edge] = WORLD[0], WORLD[2], WORLD[edge]
     held: Boxes = np.clip(out, WORLD[[0, 1, 0, 1]], WORLD[[2, 3, 2, 3]])
-    held[~np.isfinite(lon).all(1) | ~np.isfinite(lat).all(1)] = WORLD
+    held[lost] = WORLD
     return held
 
 

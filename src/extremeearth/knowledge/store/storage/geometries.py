@@ -184,6 +184,38 @@ class StoredGeometries:
         found[holes] = parsed[missing.searchsorted(rows[holes])]
         return found
 
+    def encoded(self, ids: NDArray[np.int64]) -> tuple[pa.Array, GeometryColumn]:
+        """Give the WKB of terms by number, null where a term has none; and their systems, without shapes."""
+        import pyarrow as pa
+
+        systems = np.full(len(ids), NO_CRS, np.int32)
+        places = np.full(len(ids), -1, np.int64)
+        before = 0
+        for chunk in self.chunks:
+            rows = chunk.rows_of(ids)
+            here = rows >= 0
+            systems[here] = chunk.systems[rows[here]]
+            places[here] = rows[here] + before
+            before += len(chunk)
+        known = pa.chunked_array([chunk.wkb for chunk in self.chunks], pa.large_binary())
+        taken = known.take(pa.array(places, mask=places < 0)).combine_chunks()
+        if isinstance(taken, pa.ChunkedArray):
+            taken = (
+                pa.concat_arrays(taken.chunks)
+                if taken.num_chunks
+                else pa.array([], pa.large_binary())
+            )
+        return taken, GeometryColumn(np.full(len(ids), None, object), systems)
+
+    def boxes(self, ids: NDArray[np.int64]) -> Boxes:
+        """Give the boxes in longitude and latitude of terms by number, NaN where a term has none."""
+        found = np.full((len(ids), 4), np.nan)
+        for chunk in self.chunks:
+            rows = chunk.rows_of(ids)
+            here = rows >= 0
+            found[here] = chunk.boxes[rows[here]]
+        return found
+
     def table(self) -> pa.Table:
         """Give all: ``id``, ``wkb``, ``crs`` (code), and boxes in longitude and latitude."""
         import pyarrow as pa
