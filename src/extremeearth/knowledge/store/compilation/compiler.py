@@ -304,9 +304,12 @@ class _Compiler:
             for name, aggregate in node.aggregates
         ]
         select = inner.select(*keys, *counts) if keys or counts else inner.select()
-        if keys:
-            select = select.group_by(
-                *(_key(name, inner) for name in node.keys if name in inner.variables)
+        bound = [_key(name, inner) for name in node.keys if name in inner.variables]
+        if bound:
+            select = select.group_by(*bound)
+        elif keys:  # by what is never bound: one group, and none of no rows
+            select = select.having(
+                exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
             )
         relation = Relation(select, node.variables, node.certain, inner.inputs)
         source = self.table(relation)

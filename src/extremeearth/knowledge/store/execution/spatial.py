@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from extremeearth.core.boxes import LONLAT
 from extremeearth.core.geodesy import transform
-from extremeearth.infrastructure.engine import distance_m
+from extremeearth.infrastructure.engine import distance_m, windows_around
 from extremeearth.knowledge.rdf.geometry_column import CRS84_CODE, GeometryColumn, crs_of_code
 from extremeearth.knowledge.sparql.terms import Literal
 from extremeearth.knowledge.store.columns import TermColumn
@@ -19,6 +19,7 @@ from extremeearth.knowledge.store.compilation.steps import (
     SpatialJoinStep,
     SpatialMatchStep,
 )
+from extremeearth.knowledge.store.execution.query_terms import FIRST_COMPUTED
 from extremeearth.knowledge.store.execution.run import Run, ids_of, table_of
 from extremeearth.knowledge.store.geosparql import RELATIONS, relate_columns
 from extremeearth.knowledge.store.plan.nodes import SpatialRelation
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["run_join", "run_match", "run_nearest"]
 
+Ids = NDArray[np.int64]
+
 PAIRS_AT_ONCE = 200_000
+FEW = 500
+"""Up to so many geometries on one side, each looks into the index of the stored ones: cheaper than a join of all."""
+FIRST_RADIUS_M = 1_000.0
+HALF_EARTH_M = 20_100_000.0
 
 
 def _in_lonlat(column: GeometryColumn) -> NDArray[Any]:
@@ -39,16 +46,16 @@ def _in_lonlat(column: GeometryColumn) -> NDArray[Any]:
             if shapes is column.shapes:
                 shapes = shapes.copy()
             of_code = column.systems == code
+            system = crs_of_code(int(code))
             shapes[of_code] = np.asarray(
-                transform(shapes[of_code], source=crs_of_code(int(code)), target=LONLAT),
-                dtype=object,
+                transform(shapes[of_code], source=system, target=LONLAT), dtype=object
             )
     return shapes
 
 
-def _is_lonlat(column: GeometryColumn) -> bool:
+def _is_lonlat(systems: NDArray[np.int32]) -> bool:
     return all(
-        code <= CRS84_CODE or crs_of_code(int(code)) == LONLAT for code in np.unique(column.systems)
+        code <= CRS84_CODE or crs_of_code(int(code)) == LONLAT for code in np.unique(systems)
     )
 
 
@@ -60,39 +67,18 @@ def _repeated(one: GeometryColumn, length: int) -> GeometryColumn:
     return GeometryColumn(np.repeat(one.shapes, length), np.repeat(one.systems, length))
 
 
-# ------------------------------------------------------------------------------------ a constant
+def _rows(column: GeometryColumn, rows: NDArray[Any]) -> GeometryColumn:
+    return GeometryColumn(column.shapes[rows], column.systems[rows])
 
 
-def run_match(step: SpatialMatchStep, run: Run) -> pa.Table:
-    """Find the stored geometries in a relation to a constant: boxes first, then the shapes themselves."""
-    match = step.match
-    constant = _constant(match.geometry, run)
-    shape = _in_lonlat(constant)[0]
-    if shape is None or shapely.is_empty(shape):
-        return table_of({match.variable: np.zeros(0, np.int64)}, 0)
-    candidates = np.unique(
-        np.concatenate(
-            [run.snapshot.geometries.in_box(*box) for box in _boxes(shape, match.relation)]
-        )
-    )
-    keep = np.zeros(len(candidates), bool)
-    for first in range(0, len(candidates), PAIRS_AT_ONCE):
-        run.token.check()
-        part = slice(first, first + PAIRS_AT_ONCE)
-        stored = run.snapshot.geometries.column(candidates[part])
-        keep[part] = _stands(
-            match.relation, stored, _repeated(constant, len(stored)), flipped=match.flipped
-        )
-    return table_of({match.variable: candidates[keep]}, int(keep.sum()))
+def _are_stored(ids: Ids) -> bool:
+    return bool(len(ids) == 0 or ids[-1] < FIRST_COMPUTED)  # sorted
 
 
-def _boxes(shape: Any, relation: SpatialRelation) -> list[tuple[float, float, float, float]]:
-    if relation.distance_m is None:
-        return [tuple(shapely.bounds(shape).tolist())]
-    from extremeearth.infrastructure.engine import windows_around
-
-    boxes, _ = windows_around(np.array([shape], dtype=object), relation.distance_m)
-    return [tuple(box) for box in shapely.bounds(boxes).tolist()]
+def _geometries(ids: Ids, run: Run) -> GeometryColumn:
+    if _are_stored(ids):
+        return run.snapshot.geometries.column(ids)
+    return run.context.geometries(run.terms.decode(ids))
 
 
 def _stands(
@@ -106,77 +92,181 @@ def _stands(
     return np.asarray(relate_columns(relation.function, left, right) == 1)
 
 
+# ------------------------------------------------------------------------------------ a constant
+
+
+def run_match(step: SpatialMatchStep, run: Run) -> pa.Table:
+    """Find the stored geometries in a relation to a constant: boxes first, then the shapes themselves."""
+    match = step.match
+    constant = _constant(match.geometry, run)
+    candidates = _near(_in_lonlat(constant), match.relation, run)
+    keep = np.zeros(len(candidates), bool)
+    for first in range(0, len(candidates), PAIRS_AT_ONCE):
+        run.token.check()
+        part = slice(first, first + PAIRS_AT_ONCE)
+        stored = run.snapshot.geometries.column(candidates[part])
+        keep[part] = _stands(
+            match.relation, stored, _repeated(constant, len(stored)), flipped=match.flipped
+        )
+    return table_of({match.variable: candidates[keep]}, int(keep.sum()))
+
+
+def _near(shapes: NDArray[Any], relation: SpatialRelation, run: Run) -> Ids:
+    """Give the numbers of the stored geometries whose boxes come near a shape in longitude and latitude."""
+    if shapes[0] is None or shapely.is_empty(shapes[0]):
+        return np.zeros(0, np.int64)
+    boxes = (
+        shapes if relation.distance_m is None else windows_around(shapes, relation.distance_m)[0]
+    )
+    found = [run.snapshot.geometries.in_box(*box) for box in shapely.bounds(boxes).tolist()]
+    return np.unique(np.concatenate(found))
+
+
 # ----------------------------------------------------------------------------------------- joins
 
 
 def run_join(step: SpatialJoinStep, run: Run) -> pa.Table:
-    """Find the pairs of geometries in a relation: the engine joins, shapes that it cannot judge are looked at again."""
-    left_ids = _different(run.tables[step.left], step.left_variable)
-    right_ids = _different(run.tables[step.right], step.right_variable)
-    left, right = _geometries(left_ids, run), _geometries(right_ids, run)
-    predicate, exact = _predicate(step.relation, left, right)
-    pairs = run.engine.join_spatial(
-        _wkb(left), _wkb(right), predicate, distance_m=step.relation.distance_m
-    )
-    one, two = pairs["left_index"].to_numpy(), pairs["right_index"].to_numpy()
-    if not exact:
-        keep = np.zeros(len(one), bool)
-        for first in range(0, len(one), PAIRS_AT_ONCE):
-            run.token.check()
-            part = slice(first, first + PAIRS_AT_ONCE)
-            keep[part] = _stands(step.relation, _rows(left, one[part]), _rows(right, two[part]))
-        one, two = one[keep], two[keep]
-    columns = {step.left_variable: left_ids[one], step.right_variable: right_ids[two]}
-    return table_of(columns, len(one))
+    """Find the pairs of geometries in a relation, each pair once.
+
+    A few geometries look into the index of the stored ones; many are joined by the engine. What the engine cannot
+    judge, because a relation is none of its own or a reference system differs, is looked at again.
+    """
+    left = _different(run.tables[step.left], step.left_variable)
+    right = _different(run.tables[step.right], step.right_variable)
+    if not len(left) or not len(right):
+        one, two = left[:0], right[:0]
+    elif min(len(left), len(right)) <= FEW and _are_stored(left) and _are_stored(right):
+        one, two = _few(step.relation, left, right, run)
+    else:
+        one, two = _many(step.relation, left, right, run)
+    return table_of({step.left_variable: one, step.right_variable: two}, len(one))
 
 
-def _different(table: pa.Table, name: str) -> NDArray[np.int64]:
+def _different(table: pa.Table, name: str) -> Ids:
     found = np.unique(ids_of(table, name))
     return found[found > 0]
 
 
-def _geometries(ids: NDArray[np.int64], run: Run) -> GeometryColumn:
-    return run.context.geometries(run.terms.decode(ids))
+def _few(relation: SpatialRelation, left: Ids, right: Ids, run: Run) -> tuple[Ids, Ids]:
+    flipped = len(right) < len(left)
+    outer, inner = (right, left) if flipped else (left, right)
+    shapes = run.snapshot.geometries.column(outer)
+    lonlat = _in_lonlat(shapes)
+    ones, twos = [], []
+    for row in range(len(outer)):
+        run.token.check()
+        near = np.intersect1d(
+            _near(lonlat[row : row + 1], relation, run), inner, assume_unique=True
+        )
+        ones.append(np.full(len(near), row))
+        twos.append(near)
+    one = np.concatenate([np.zeros(0, np.int64), *ones])
+    two = np.concatenate([np.zeros(0, np.int64), *twos])
+    keep = np.zeros(len(one), bool)
+    for first in range(0, len(one), PAIRS_AT_ONCE):
+        run.token.check()
+        part = slice(first, first + PAIRS_AT_ONCE)
+        stored = run.snapshot.geometries.column(two[part])
+        keep[part] = _stands(relation, _rows(shapes, one[part]), stored, flipped=flipped)
+    found = outer[one[keep]], two[keep]
+    return found[::-1] if flipped else found
 
 
-def _rows(column: GeometryColumn, rows: NDArray[Any]) -> GeometryColumn:
-    return GeometryColumn(column.shapes[rows], column.systems[rows])
+def _many(relation: SpatialRelation, left: Ids, right: Ids, run: Run) -> tuple[Ids, Ids]:
+    sides = [_encoded(ids, run) for ids in (left, right)]
+    plain = all(_is_lonlat(column.systems) for _, column in sides)
+    predicate, exact = _predicate(relation, plain=plain)
+    pairs = run.engine.join_spatial(
+        sides[0][0], sides[1][0], predicate, distance_m=relation.distance_m
+    )
+    one, two = pairs["left_index"].to_numpy(), pairs["right_index"].to_numpy()
+    if not exact:
+        shapes = _geometries(left, run), _geometries(right, run)
+        keep = np.zeros(len(one), bool)
+        for first in range(0, len(one), PAIRS_AT_ONCE):
+            run.token.check()
+            part = slice(first, first + PAIRS_AT_ONCE)
+            keep[part] = _stands(relation, _rows(shapes[0], one[part]), _rows(shapes[1], two[part]))
+        one, two = one[keep], two[keep]
+    return left[one], right[two]
 
 
-def _predicate(
-    relation: SpatialRelation, left: GeometryColumn, right: GeometryColumn
-) -> tuple[str, bool]:
+def _encoded(ids: Ids, run: Run) -> tuple[pa.Table, GeometryColumn]:
+    """Give geometries for the engine: WKB in longitude and latitude."""
+    import pyarrow as pa
+
+    if _are_stored(ids):
+        wkb, column = run.snapshot.geometries.encoded(ids)
+        if _is_lonlat(column.systems):
+            return pa.table({"geometry": wkb}), column
+    column = _geometries(ids, run)
+    return pa.table(
+        {"geometry": pa.array(shapely.to_wkb(_in_lonlat(column)), pa.large_binary())}
+    ), column
+
+
+def _predicate(relation: SpatialRelation, *, plain: bool) -> tuple[str, bool]:
     """Give the engine's predicate, and whether it is the relation itself or only leaves candidates."""
     if relation.distance_m is not None:
         return "dwithin", True
-    known = RELATIONS.get(relation.function)
-    if known is not None and _is_lonlat(left) and _is_lonlat(right):
-        if known.predicate is not None:
-            return known.predicate, True
-        if known.candidates is not None:
-            return known.candidates, False
+    known = RELATIONS[relation.function]
+    if plain and known.predicate is not None:
+        return known.predicate, True
+    if plain and known.candidates is not None:
+        return known.candidates, False
     return "intersects", False
-
-
-def _wkb(column: GeometryColumn) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.table({"geometry": pa.array(shapely.to_wkb(_in_lonlat(column)), pa.binary())})
 
 
 # --------------------------------------------------------------------------------------- nearest
 
 
 def run_nearest(step: NearestStep, run: Run) -> pa.Table:
-    """Keep the rows that can be among the first by distance: those not farther than the last of them."""
+    """Keep the rows that can be among the first by distance: those not farther than the last of them.
+
+    Distances on the ellipsoid are dear, so they are measured inside a window only, which grows until the rows asked
+    for are in it.
+    """
     table = run.tables[step.input]
     ids = ids_of(table, step.variable)
-    different, back = np.unique(ids, return_inverse=True)
-    shapes = _in_lonlat(_geometries(different, run))
-    constant = _in_lonlat(_constant(step.geometry, run))[0]
-    if constant is None or table.num_rows <= step.limit:
+    if table.num_rows <= step.limit:
         return table
-    metres = np.asarray(distance_m(shapes, constant))
-    each = np.where(np.isnan(metres[back]), -1.0, metres[back])  # errors sort first
+    constant = _in_lonlat(_constant(step.geometry, run))
+    if constant[0] is None or shapely.is_empty(constant[0]):
+        return table
+    different, back = np.unique(ids, return_inverse=True)
+    metres = np.full(len(different), np.inf)
+    unknown = _without_place(different, run)
+    metres[unknown] = -1.0  # an error comes first in an order
+    radius = FIRST_RADIUS_M
+    while True:
+        run.token.check()
+        inside = _inside(different, constant, radius, run) & np.isinf(metres)
+        metres[inside] = distance_m(_in_lonlat(_geometries(different[inside], run)), constant[0])
+        within = metres[back] <= radius
+        if within.sum() >= step.limit or radius > HALF_EARTH_M:
+            break
+        radius *= 4.0
+    each = metres[back]
     last = np.partition(each, step.limit - 1)[step.limit - 1]
     return table.filter(each <= last)
+
+
+def _without_place(ids: Ids, run: Run) -> NDArray[np.bool_]:
+    shapes = _geometries(ids, run).shapes
+    return np.asarray(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+
+
+def _inside(ids: Ids, constant: NDArray[Any], radius_m: float, run: Run) -> NDArray[np.bool_]:
+    if radius_m > HALF_EARTH_M or not _are_stored(ids):
+        return np.ones(len(ids), bool)
+    windows, _ = windows_around(constant, radius_m)
+    boxes = run.snapshot.geometries.boxes(ids)
+    met = np.zeros(len(ids), bool)
+    for xmin, ymin, xmax, ymax in shapely.bounds(windows).tolist():
+        met |= (
+            (boxes[:, 0] <= xmax)
+            & (boxes[:, 2] >= xmin)
+            & (boxes[:, 1] <= ymax)
+            & (boxes[:, 3] >= ymin)
+        )
+    return met

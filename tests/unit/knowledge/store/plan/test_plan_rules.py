@@ -90,7 +90,7 @@ def test_push_filters_to_the_side_that_binds_the_variable() -> None:
     assert (
         planned(text)
         == """
-Filter ?c > 5 && ?b != ?a
+Filter (?c > 5) && (?b != ?a)
   Join
     Scan ?a <urn:some> ?b
     Scan ?b <urn:many> ?c

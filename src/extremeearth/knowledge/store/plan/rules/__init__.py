@@ -10,6 +10,7 @@ from extremeearth.knowledge.store.plan.rules.gather_joins import gather_joins
 from extremeearth.knowledge.store.plan.rules.match_geometries import match_geometries
 from extremeearth.knowledge.store.plan.rules.nearest_first import nearest_first
 from extremeearth.knowledge.store.plan.rules.order_joins import order_joins
+from extremeearth.knowledge.store.plan.rules.pass_bindings import pass_bindings
 from extremeearth.knowledge.store.plan.rules.pass_constants import pass_constants
 from extremeearth.knowledge.store.plan.rules.push_filters import push_filters
 
@@ -18,7 +19,7 @@ __all__ = ["RULES", "improve"]
 Rule = Callable[[Plan, Facts], Plan]
 
 RULES: tuple[Rule, ...] = (
-    push_filters, gather_joins, pass_constants, match_geometries, order_joins, nearest_first,
+    push_filters, gather_joins, pass_constants, pass_bindings, match_geometries, order_joins, nearest_first,
 )  # fmt: skip
 
 

@@ -30,11 +30,19 @@ def nearest_first(plan: p.Plan, facts: Facts) -> p.Plan:
     if ends is None:
         return plan
     variable, geometry = ends
-    nearest = p.Nearest(order.pattern, variable, geometry, plan.offset + plan.limit)
-    inner: p.Plan = replace(order, pattern=nearest)
+    inner: p.Plan = replace(
+        order, pattern=_below_values(order.pattern, variable, geometry, plan.offset + plan.limit)
+    )
     if project is not None:
         inner = replace(project, pattern=inner)
     return replace(plan, pattern=inner)
+
+
+def _below_values(plan: p.Plan, variable: str, geometry: Literal, limit: int) -> p.Plan:
+    """Put the selection below computed variables: only what is left needs them."""
+    if isinstance(plan, p.Extend) and plan.variable != variable:
+        return replace(plan, pattern=_below_values(plan.pattern, variable, geometry, limit))
+    return p.Nearest(plan, variable, geometry, limit)
 
 
 def _ends(order: p.Order) -> tuple[str, Literal] | None:
