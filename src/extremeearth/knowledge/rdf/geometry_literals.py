@@ -25,7 +25,7 @@ from extremeearth.knowledge.rdf.geometry_column import (
     crs_code,
     crs_of_code,
 )
-from extremeearth.knowledge.rdf.geometry_order import swapped, swapped_text
+from extremeearth.knowledge.rdf.geometry_order import swapped, swapped_text, without_empty_parts
 from extremeearth.knowledge.rdf.gml import gml_to_wkt
 from extremeearth.knowledge.rdf.kml import kml_to_wkt
 
@@ -303,6 +303,7 @@ class _Reading:
     def _kept(self, rows: NDArray[Any], shapes: Any, codes: NDArray[np.int32]) -> None:
         """Take shapes over, but for those with numbers that are not finite or too many of them."""
         good = ~shapely.is_missing(shapes)
+        shapes = without_empty_parts(shapes)
         self.shapes[rows[good]] = shapes[good]
         self.systems[rows[good]] = codes[good]
         bounds = shapely.bounds(shapes)

@@ -1,4 +1,4 @@
-"""The order of axes: x then y inside, what the reference system defines in a literal."""
+"""What literals may say and shapes inside may not: another order of axes, and empty parts of collections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["swapped", "swapped_text"]
+__all__ = ["swapped", "swapped_text", "without_empty_parts"]
 
 _PAIR = re.compile(r"([(,]\s*)([-+\d.eE]+)\s+([-+\d.eE]+)")
 
@@ -41,3 +41,39 @@ def swapped_text(text: str) -> str:
     'LINESTRING M (2 1 9, 4 3 9)'
     """
     return _PAIR.sub(r"\1\3 \2", text)
+
+
+_FIRST_COLLECTION = 4
+
+
+def without_empty_parts(shapes: NDArray[Any]) -> NDArray[Any]:
+    """Leave the empty parts out of collections: they add no point, and GEOS can crash on them.
+
+    ``relate`` of GEOS 3.14 ends the process at a collection with an empty line, which a literal from outside must not
+    be able to do.
+
+    Examples
+    --------
+    >>> shape = shapely.from_wkt("GEOMETRYCOLLECTION (LINESTRING EMPTY, POINT (1 2))")
+    >>> print(without_empty_parts(np.array([shape]))[0])
+    GEOMETRYCOLLECTION (POINT (1 2))
+    """
+    rows = np.flatnonzero(shapely.get_type_id(shapes) >= _FIRST_COLLECTION)
+    if not len(rows):
+        return shapes
+    parts, owners = shapely.get_parts(shapes[rows], return_index=True)
+    doubtful = shapely.is_empty(parts) | (shapely.get_type_id(parts) >= _FIRST_COLLECTION)
+    out: NDArray[Any] = np.array(shapes, dtype=object)
+    for row in rows[np.unique(owners[doubtful])].tolist():
+        out[row] = _pruned(out[row])
+    return out
+
+
+def _pruned(shape: Any) -> Any:
+    parts = shapely.get_parts(shape)
+    kept = [
+        _pruned(part) if part.geom_type.startswith(("Multi", "GeometryC")) else part
+        for part in parts
+        if not part.is_empty
+    ]
+    return type(shape)(kept)
