@@ -114,6 +114,10 @@ def equal(left: Operand, right: Operand) -> NDArray[np.int8]:
         mask = (a == family) & (b == family)
         if mask.any():
             found[mask] = signs(left, right)[mask] == 0
+    mask = (a == TIMES) & (b == TIMES) & (left.codes == right.codes)
+    if mask.any():
+        # within 14 hours, nobody knows whether a time without a zone is the one with a zone
+        found[mask & (order_times(left.times, right.times) == UNORDERED)] = -1
     found[(a == NOTHING) | (b == NOTHING)] = -1
     return found
 

@@ -10,7 +10,7 @@ import re
 import sys
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 __all__ = ["Pattern", "replacement_for", "translate_pattern"]
 
@@ -53,7 +53,7 @@ class Pattern:
     literal: bool = False
 
 
-@cache
+@lru_cache(maxsize=1024)
 def translate_pattern(pattern: str, flags: str = "") -> Pattern | None:
     r"""Translate a pattern; `None` where it or its flags are not valid, or RE2 cannot do it.
 
@@ -204,12 +204,11 @@ class _Translation:
         return _points(escaped)
 
 
-@cache
 def _everything() -> frozenset[int]:
     return frozenset(range(sys.maxunicode + 1))
 
 
-@cache
+@lru_cache(maxsize=8)
 def _points(body: str) -> frozenset[int]:
     r"""Give the code points of the body of a class made of properties (``\p{L}\p{M}``) and spaces."""
     wanted = re.findall(r"\\([pP])\{([A-Z][a-z]?)\}", body)
