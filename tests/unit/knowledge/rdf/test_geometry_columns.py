@@ -175,9 +175,9 @@ def test_nad83_in_longitude_and_latitude_has_an_iri_of_its_own():
         ("wkt", "POINT (1 2)\0", "null character"),
         ("geojson", '{"type":"Point"}', "coordinates"),
         ("geojson", '{"type":"Point","coordinates":[1e999,0]}', "overflow"),
-        ("geojson", '{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":{}}', "A Feature"),
+        ("geojson", '{"type":"Feature","geometry":null,"properties":{}}', "A Feature is not"),
         ("geojson", '{"type":"FeatureCollection","features":[]}', "A FeatureCollection"),
-        ("geojson", '{"type":"Point","coordinates":[1,2],"crs":{"properties":{"name":"EPSG:3857"}}}', "always in CRS84"),
+        ("geojson", '{"type":"Point","coordinates":[1,2],"crs":{"properties":{"name":"urn:x"}}}', "always in CRS84"),
         ("geojson", "[1, 2]", "Not a GeoJSON geometry"),
     ],
 )  # fmt: skip

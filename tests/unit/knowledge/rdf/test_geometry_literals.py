@@ -94,7 +94,8 @@ def test_the_usual_names_of_a_system_are_known(iri):
 
 
 @pytest.mark.parametrize(
-    "iri", ["", "urn:x", "http://www.opengis.net/def/crs/EPSG/0/999999", "EPSG:999999999", "EPSG:4326x"]
+    "iri",
+    ["", "urn:x", "http://www.opengis.net/def/crs/EPSG/0/999999", "EPSG:999999999", "EPSG:4326x"],
 )
 def test_an_unknown_system_is_an_error(iri):
     with pytest.raises(CrsError):

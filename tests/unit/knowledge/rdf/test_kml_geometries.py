@@ -15,9 +15,15 @@ POINT = "<Point><coordinates>1,2</coordinates></Point>"
     [
         (POINT, "POINT (1 2)"),
         ('<Point xmlns="http://www.opengis.net/kml/2.2"><coordinates>1,2,3</coordinates></Point>', "POINT Z (1 2 3)"),
-        ('<k:Point xmlns:k="http://earth.google.com/kml/2.1"><k:coordinates> 1 , 2 </k:coordinates></k:Point>', "POINT (1 2)"),
+        (
+            '<k:Point xmlns:k="http://earth.google.com/kml/2.1"><k:coordinates> 1 , 2 </k:coordinates></k:Point>',
+            "POINT (1 2)",
+        ),
         ("<Point/>", "POINT EMPTY"),
-        ("<LineString><tessellate>1</tessellate><coordinates>\n1,2,3\n4,5</coordinates></LineString>", "LINESTRING Z (1 2 3, 4 5 0)"),
+        (
+            "<LineString><tessellate>1</tessellate><coordinates>\n1,2,3\n4,5</coordinates></LineString>",
+            "LINESTRING Z (1 2 3, 4 5 0)",
+        ),
         (RING, "LINEARRING (0 0, 4 0, 4 4, 0 0)"),
         (
             f"<Polygon><outerBoundaryIs>{RING}</outerBoundaryIs><innerBoundaryIs><LinearRing><coordinates>"

@@ -27,19 +27,12 @@ def as_term(value: Any) -> Term | None:
     """Texts are WKT, but for those in angle brackets alone, which are IRIs, and quoted ones, which are strings."""
     if value is None or isinstance(value, Iri | Literal):
         return value
-    if isinstance(value, bool):
-        return Literal(str(value).lower(), Iri(f"{XSD}boolean"))
-    if isinstance(value, int):
-        return Literal(str(value), Iri(f"{XSD}integer"))
-    if isinstance(value, float):
-        return Literal(repr(value), Iri(f"{XSD}double"))
-    if value.startswith("uom:"):
-        return Iri(UOM + value[4:])
-    if value.startswith("'"):
-        return Literal(value.strip("'"))
-    if value.startswith("http"):
-        return Iri(value)
-    return Literal(value, Iri(GEO.wktLiteral))
+    for kind, name in ((bool, "boolean"), (int, "integer"), (float, "double")):
+        if isinstance(value, kind):
+            return Literal(str(value).lower(), Iri(f"{XSD}{name}"))
+    if value.startswith(("uom:", "http")):
+        return Iri(value.replace("uom:", UOM))
+    return Literal(value.strip("'")) if value[:1] == "'" else Literal(value, Iri(GEO.wktLiteral))
 
 
 def as_value(term: Term | None) -> Any:
@@ -111,9 +104,12 @@ def _lines() -> st.SearchStrategy[Any]:
 
 
 SIMPLE = st.one_of(
-    points.map(shapely.Point), _lines(), _boxes(), _boxes().map(_holed), st.lists(points, min_size=1, max_size=3).map(shapely.MultiPoint),
+    points.map(shapely.Point), _lines(), _boxes(), _boxes().map(_holed),
+    st.lists(points, min_size=1, max_size=3).map(shapely.MultiPoint),
     st.lists(_lines(), min_size=1, max_size=2).map(shapely.MultiLineString),
-    st.sampled_from(["POINT EMPTY", "LINESTRING EMPTY", "POLYGON EMPTY", "GEOMETRYCOLLECTION EMPTY"]).map(shapely.from_wkt),
+    st.sampled_from(["POINT", "LINESTRING", "POLYGON", "GEOMETRYCOLLECTION"]).map(
+        lambda kind: shapely.from_wkt(f"{kind} EMPTY")
+    ),
 )  # fmt: skip
 
 

@@ -22,10 +22,10 @@ def test_union_of_each_group(aggregated):
 @pytest.mark.parametrize(
     ("name", "make"),
     [
-        ("aggBoundingBox", lambda c: shapely.envelope(c)),
-        ("aggBoundingCircle", lambda c: shapely.minimum_bounding_circle(c)),
-        ("aggCentroid", lambda c: shapely.centroid(c)),
-        ("aggConvexHull", lambda c: shapely.convex_hull(c)),
+        ("aggBoundingBox", shapely.envelope),
+        ("aggBoundingCircle", shapely.minimum_bounding_circle),
+        ("aggCentroid", shapely.centroid),
+        ("aggConvexHull", shapely.convex_hull),
         ("aggConcaveHull", lambda c: shapely.concave_hull(c, ratio=0.3)),
     ],
 )
