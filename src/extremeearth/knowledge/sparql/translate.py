@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
 from extremeearth.knowledge.sparql import algebra as a
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.rewrite import rewrite
@@ -236,4 +240,17 @@ def _projected(query: s.SelectQuery) -> tuple[Variable, ...]:
     shown = visible(query.where) | (
         visible(query.values) if query.values is not None else frozenset()
     )
-    return tuple(sorted(shown, key=lambda v: v.name))
+    written = _mentioned((query.where, query.values))
+    return tuple(dict.fromkeys(v for v in written if v in shown))
+
+
+def _mentioned(node: Any) -> Iterator[Variable]:
+    """Give variables as they are written, from left to right: the order in which people expect the columns of ``*``."""
+    if isinstance(node, Variable):
+        yield node
+    elif isinstance(node, tuple):
+        for part in node:
+            yield from _mentioned(part)
+    elif is_dataclass(node):
+        for field in fields(node):
+            yield from _mentioned(getattr(node, field.name))

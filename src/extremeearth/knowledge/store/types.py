@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from extremeearth.core.errors import LimitError
 from extremeearth.knowledge.rdf import GEO
 from extremeearth.knowledge.sparql.terms import RDF_LANG_STRING, XSD
 
@@ -50,6 +51,8 @@ IRI, BLANK, STRING, BOOLEAN, INTEGER, DECIMAL, FLOAT, DOUBLE = range(8)
 DATE_TIME, DATE, TIME, DURATION, DAY_TIME_DURATION, YEAR_MONTH_DURATION = range(8, 14)
 WKT, GML, GEOJSON, KML = range(14, 18)
 
+MOST_TYPES = 200_000
+"""Most kinds of terms that a process tells apart."""
 DERIVED_INTEGERS = (
     "long", "int", "short", "byte", "nonNegativeInteger", "positiveInteger", "nonPositiveInteger",
     "negativeInteger", "unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte",
@@ -105,6 +108,11 @@ _codes: dict[str, int] = {kind.text: code for code, kind in enumerate(_types)}
 def code_of_text(text: str) -> int:
     """Give the code of a type by its text, a new one where it was never seen.
 
+    Raises
+    ------
+    LimitError
+        There are too many; codes are never forgotten while the process lives.
+
     Examples
     --------
     >>> code_of_text("iri") == IRI, describe(code_of_text("@DE")).language
@@ -113,6 +121,11 @@ def code_of_text(text: str) -> int:
     found = _codes.get(text)
     if found is not None:
         return found
+    if len(_types) >= MOST_TYPES:
+        raise LimitError(
+            f"More than {MOST_TYPES} datatypes and languages are in use.",
+            hint="Put what differs from value to value into the value, not into its datatype.",
+        )
     if text.startswith("@"):
         kind = TermType("literal", RDF_LANG_STRING.value, text[1:].lower())
     else:
