@@ -186,30 +186,39 @@ class DeltaLog:
             ) from err
 
     def _list(self, table: DeltaTable) -> Mapping[str, DataFile]:
+        """List the data files of a version; those that are known already are not looked at again."""
         import pyarrow as pa
 
-        actions = pa.table(table.get_add_actions(flatten=True)).to_pydict()
+        actions = pa.table(table.get_add_actions(flatten=True))
+        known = {} if self._known is None else self._known[1]
+        paths = actions["path"].to_pylist()
+        new = [row for row, path in enumerate(paths) if path not in known]
+        files = {path: known[path] for path in paths if path in known}
+        if new:
+            rows = actions if len(new) == len(paths) else actions.take(pa.array(new))
+            files |= {file.path: file for file in self._described(rows.to_pydict())}
+        return files
+
+    def _described(self, actions: Mapping[str, list[Any]]) -> Iterator[DataFile]:
         none = [None] * len(actions["path"])
         parts = actions.get(f"partition.{self.kind.partition}", none)
         ends = {
             name: (actions.get(f"min.{name}", none), actions.get(f"max.{name}", none))
             for name in self.kind.ranges
         }
-        files = {}
         for row, path in enumerate(actions["path"]):
             ranges = {
                 name: (int(low[row]), int(high[row]))
                 for name, (low, high) in ends.items()
                 if low[row] is not None and high[row] is not None
             }
-            files[path] = DataFile(
+            yield DataFile(
                 path=path,
                 rows=int(actions["num_records"][row] or 0),
                 size=int(actions["size_bytes"][row]),
                 part=int(parts[row] or 0),
                 ranges=ranges,
             )
-        return files
 
     def read(self, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a data file whole."""

@@ -135,26 +135,37 @@ class PredicateQuads:
         graphs
             Graphs to look in, `None` for every one.
         """
-        s, o, g = self.columns
-        low, high = 0, len(s)
-        if subject is not None:
-            low, high = int(s.searchsorted(subject)), int(s.searchsorted(subject, side="right"))
-            if object is not None:
-                part = o[low:high]
-                first, last = part.searchsorted(object), part.searchsorted(object, side="right")
-                low, high = low + int(first), low + int(last)
-        elif object is not None:
-            order = self.by_object
-            first = o.searchsorted(object, sorter=order)
-            last = o.searchsorted(object, side="right", sorter=order)
-            return self._picked(order[first:last], graphs)
+        found = self.places(subject=subject, object=object)
+        if not isinstance(found, slice):
+            return self._picked(found, graphs)
+        low, high = found.start, found.stop
         if low == high:
             return empty_quads()
         wanted = self._wanted_graphs(graphs)
         if wanted is None:
             whole = self.table
-            return whole if high - low == len(s) else whole.slice(low, high - low)
-        return self._picked(low + np.flatnonzero(_in(g[low:high], wanted)), None)
+            return whole if high - low == len(self) else whole.slice(low, high - low)
+        inside = _in(self.columns[2][found], wanted)
+        return self._picked(low + np.flatnonzero(inside), None)
+
+    def places(
+        self, *, subject: int | None = None, object: int | None = None
+    ) -> slice | NDArray[np.intp]:
+        """Tell which rows have a subject, an object, or both: a slice where they lie side by side."""
+        s, o, _ = self.columns
+        if subject is not None:
+            low, high = int(s.searchsorted(subject)), int(s.searchsorted(subject, side="right"))
+            if object is None or low == high:
+                return slice(low, high)
+            part = o[low:high]
+            first, last = part.searchsorted(object), part.searchsorted(object, side="right")
+            return slice(low + int(first), low + int(last))
+        if object is None:
+            return slice(0, len(s))
+        order = self.by_object
+        first = o.searchsorted(object, sorter=order)
+        last = o.searchsorted(object, side="right", sorter=order)
+        return order[first:last]
 
     def _wanted_graphs(self, graphs: Sequence[int] | None) -> NDArray[np.int64] | None:
         """Give the graphs to filter by, `None` where there is nothing to filter."""

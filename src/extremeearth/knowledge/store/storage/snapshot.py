@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from extremeearth.knowledge.store.storage.contract import DEFAULT_GRAPH, PredicateStatistics
 from extremeearth.knowledge.store.storage.dictionary import StoredTerms
 from extremeearth.knowledge.store.storage.geometries import StoredGeometries
-from extremeearth.knowledge.store.storage.quads import empty_quads
+from extremeearth.knowledge.store.storage.quads import PredicateQuads, empty_quads, quads_table
 from extremeearth.knowledge.store.storage.state import PredicateEntry, QuadState
 
 if TYPE_CHECKING:
@@ -131,19 +131,36 @@ class StoredSnapshot:
     def _scan_all(
         self, subject: int | None, object: int | None, graphs: Sequence[int] | None
     ) -> pa.Table:
+        """Look a subject or an object up in every predicate, or filter all by their graphs."""
         import pyarrow as pa
 
+        everything = (self.quads.entries[p].quads for p in self._predicates.tolist())
         found = []
-        for number in self._predicates.tolist():
-            quads = self.quads.entries[number].quads
-            if subject is not None and not quads.may_have(subject):
-                continue
-            rows = quads.rows(subject=subject, object=object, graphs=graphs)
-            if rows.num_rows:
-                found.append(rows)
-        if not found:
-            return empty_quads()
-        if len(found) == 1:
-            return found[0]
-        together = pa.concat_tables(found)
-        return together.combine_chunks() if together.num_rows <= SMALL_ROWS else together
+        for quads in everything:
+            if subject is None or quads.may_have(subject):
+                rows = quads.places(subject=subject, object=object)
+                count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+                if count:
+                    found.append((quads, rows, count))
+        if sum(count for _, _, count in found) <= SMALL_ROWS:
+            return _together(found, graphs)
+        tables = [q.rows(subject=subject, object=object, graphs=graphs) for q, _, _ in found]
+        return pa.concat_tables(tables)
+
+
+def _together(
+    found: Sequence[tuple[PredicateQuads, slice | NDArray[np.intp], int]],
+    graphs: Sequence[int] | None,
+) -> pa.Table:
+    """Copy a few rows of many predicates into one table."""
+    if not found:
+        return empty_quads()
+    s, o, g = (
+        np.concatenate([quads.columns[i][rows] for quads, rows, _ in found]) for i in range(3)
+    )
+    predicates = np.array([quads.predicate for quads, _, _ in found], np.int64)
+    p = np.repeat(predicates, [count for _, _, count in found])
+    if graphs is not None:
+        keep = np.isin(g, np.asarray(graphs, np.int64))
+        s, p, o, g = s[keep], p[keep], o[keep], g[keep]
+    return quads_table(s, p, o, g)
