@@ -91,7 +91,7 @@ def test_the_same_place_in_any_system_and_axis_order(graph: EmbeddedGraph) -> No
         f"geof:metricArea({wkt('POINT(0 0)', 99999)})", f"geof:area({wkt(SQUARE)}, unit:KiloGM)",
         f"geof:distance({wkt('POINT(0 0)')}, {wkt('POINT EMPTY')}, uom:metre)",
         f'geof:sfWithin({wkt("POINT(0 0)")}, "nonsense"^^geo:wktLiteral)', f"geof:geometryN({wkt('POINT(0 0)')}, 2)",
-        f"geof:metricBuffer({wkt('POINT(0 89.9)')}, 50000)", f"geof:metricBuffer({wkt('POINT(179.99 0)')}, 50000)",
+        f"geof:metricBuffer({wkt('POINT(0 89.9)')}, 1e8)", f"geof:metricBuffer({wkt('POINT(0 0)')}, 'wide')",
         f"geof:minZ({wkt('POINT(0 0)')})", f"geof:minX({wkt('POINT EMPTY')})", "geof:metricArea()",
     ],
 )  # fmt: skip
@@ -219,7 +219,7 @@ def test_exactly_one_relation_of_each_family_holds_between_regions(
 def test_new_shapes_and_properties(graph: EmbeddedGraph) -> None:
     two = "MULTIPOINT((0 0),(2 2))"
     table = {
-        f"geof:envelope({wkt(two)})": "POLYGON ((0 0, 2 0, 2 2, 0 2, 0 0))",
+        f"geof:envelope({wkt(two)})": "POLYGON ((0 0, 0 2, 2 2, 2 0, 0 0))",
         f"geof:centroid({wkt(two)})": "POINT (1 1)",
         f"geof:geometryN({wkt(two)}, 2)": "POINT (2 2)",
         f"geof:union({wkt('POINT(0 0)')}, {wkt('POINT(1 1)', 4326)})": "MULTIPOINT ((0 0), (1 1))",
@@ -249,7 +249,7 @@ def test_aggregates(graph: EmbeddedGraph) -> None:
         assert isinstance(answer, Solutions)
         return None if answer.rows[0][0] is None else answer.rows[0][0].lexical  # type: ignore[union-attr]
 
-    assert aggregate("aggBoundingBox", values) == "POLYGON ((2 0, 2 4, 0 4, 0 0, 2 0))"
+    assert aggregate("aggBoundingBox", values) == "POLYGON ((0 0, 0 4, 2 4, 2 0, 0 0))"
     assert aggregate("aggUnion", values) == "MULTIPOINT ((0 0), (0 3), (2 4))"
     assert aggregate("aggConvexHull", values) == "POLYGON ((0 0, 0 3, 2 4, 0 0))"
     assert aggregate("aggUnion", 'VALUES ?w { "broken"^^geo:wktLiteral }') is None

@@ -102,11 +102,31 @@ def like_first(
         The first argument: its datatype, and whether it names CRS84, are followed.
     normal
         Bring shapes into normal form, so that equal results are equal texts: rings of polygons clockwise from
-        their smallest vertex, holes the other way, parts from the largest to the smallest.
+        their smallest vertex, holes the other way, parts from the smallest to the largest.
     """
     shapes = np.asarray(shapes, dtype=object)
     if normal:
-        shapes = np.asarray(shapely.normalize(shapes), dtype=object)
+        shapes = _ascending(np.asarray(shapely.normalize(shapes), dtype=object))
     there = ~shapely.is_missing(shapes)
     column = GeometryColumn(shapes, np.where(there, systems, NO_CRS).astype(np.int32))
     return geometry_literals(column, first.types, named=names_its_system(first))
+
+
+_COLLECTIONS: dict[int, Any] = {
+    4: shapely.multipoints, 5: shapely.multilinestrings, 6: shapely.multipolygons,
+    7: shapely.geometrycollections,
+}  # fmt: skip
+
+
+def _ascending(shapes: NDArray[Any]) -> NDArray[Any]:
+    """Turn the order of the parts round, which GEOS's normal form has from the largest down."""
+    kinds = shapely.get_type_id(shapes)
+    out: NDArray[Any] = shapes.copy()
+    for kind, make in _COLLECTIONS.items():
+        rows = np.flatnonzero((kinds == kind) & ~shapely.is_empty(shapes))
+        if not len(rows):
+            continue
+        parts, owners = shapely.get_parts(shapes[rows], return_index=True)
+        order = np.lexsort((-np.arange(len(parts)), owners))
+        out[rows] = make(parts[order], indices=owners[order])
+    return out

@@ -170,7 +170,7 @@ def test_parts_are_counted_from_one(geof):
         ("union", "POLYGON ((0 0, 0 2, 1 2, 1 3, 3 3, 3 1, 2 1, 2 0, 0 0))"),
         ("difference", "POLYGON ((0 0, 0 2, 1 2, 1 1, 2 1, 2 0, 0 0))"),
         ("symDifference",
-         "MULTIPOLYGON (((1 2, 1 3, 3 3, 3 1, 2 1, 2 2, 1 2)), ((0 0, 0 2, 1 2, 1 1, 2 1, 2 0, 0 0)))"),
+         "MULTIPOLYGON (((0 0, 0 2, 1 2, 1 1, 2 1, 2 0, 0 0)), ((1 2, 1 3, 3 3, 3 1, 2 1, 2 2, 1 2)))"),
     ],
 )  # fmt: skip
 def test_sets_of_points(geof, name, expected):

@@ -50,7 +50,7 @@ def short(node: a.Algebra) -> str:
 
 def test_a_topological_property_becomes_its_triples_and_a_spatial_join():
     found = rewrite(
-        algebra("SELECT * { ?x :p ?y . ?x geo:sfWithin :b }"),
+        algebra("SELECT ?x ?y { ?x :p ?y . ?x geo:sfWithin :b }"),
         entailment=Entailment(schema=ONLY_WKT),
     )
     assert short(found) == (
@@ -87,13 +87,13 @@ def test_a_class_is_asserted_below_or_implied_by_properties():
 
 def test_a_stated_size_goes_before_a_computed_one():
     found = rewrite(
-        algebra("SELECT * { ?x geo:hasMetricArea ?m }"),
+        algebra("SELECT ?x ?m { ?x geo:hasMetricArea ?m }"),
         entailment=Entailment(
             vocabulary=False, schema=Schema.of(present=[GEO.asWKT, GEO.hasMetricArea])
         ),
     )
     assert short(found) == (
-        "Project ?m ?x\n  Distinct\n    Project ?x ?m\n      UnionOf\n        Bgp ?x geo:hasMetricArea ?m\n"
+        "Project ?x ?m\n  Distinct\n    Project ?x ?m\n      UnionOf\n        Bgp ?x geo:hasMetricArea ?m\n"
         "        FilterOf !BOUND(?.stated)\n          LeftJoin\n            FilterOf BOUND(?m)\n"
         "              Extend ?m geof:metricArea(?.literal1)\n                Bgp ?x geo:asWKT ?.literal1\n"
         "            Bgp ?x geo:hasMetricArea ?.stated"
