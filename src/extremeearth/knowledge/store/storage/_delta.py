@@ -13,8 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,14 @@ from extremeearth.core.errors import (
     NotFoundError,
     SchemaVersionError,
     StorageError,
+)
+from extremeearth.knowledge.store.storage._entries import (
+    FACTS,
+    HINT,
+    commit_of,
+    facts_of,
+    first_line,
+    translated,
 )
 from extremeearth.knowledge.store.storage._log import Commit, DataFile, LostRaceError, TableKind
 from extremeearth.knowledge.store.storage._parquet import DICTIONARY, read_parquet, to_parquet
@@ -40,36 +47,10 @@ __all__ = ["DeltaLog"]
 
 FORMAT = "extremeearth-graph-1"
 """Kept as the description of each table: who made it, and by which layout."""
-FACTS = "extremeearth"
-"""Entry of a commit that holds what the writer says about it."""
 BLIND_TRIES = 50
 _HINT = (
     "Check that the disk is not full, that you may write there, and that the store can be reached."
 )
-
-
-@contextmanager
-def _translated(doing: str, table: str) -> Iterator[None]:
-    from deltalake.exceptions import DeltaError, TableNotFoundError
-
-    try:
-        yield
-    except (ExtremeEarthError, LostRaceError):
-        raise
-    except TableNotFoundError as err:
-        raise DataMissingError(
-            f"There is no table '{table}' of a graph store.",
-            hint="Check the path, or create the store.",
-        ) from err
-    except (DeltaError, OSError, ValueError) as err:
-        raise StorageError(
-            f"The table '{table}' of the graph store could not be {doing}: {_first_line(err)}.",
-            hint=_HINT,
-        ) from err
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).split("\n", 1)[0][:300].rstrip(". ")
 
 
 class DeltaLog:
@@ -111,7 +92,7 @@ class DeltaLog:
         self._lock = threading.RLock()
         self._known: tuple[int, Mapping[str, DataFile]] | None = None
         self._commits: list[Commit] = []
-        with _translated("opened", kind.name):
+        with translated("opened", kind.name):
             if create and not DeltaTable.is_deltatable(url, self._options):
                 self._create()
             self._delta: DeltaTable = DeltaTable(url, storage_options=self._options)
@@ -154,13 +135,13 @@ class DeltaLog:
 
     def refresh(self) -> int:
         """Look for newer versions; give the newest."""
-        with self._lock, _translated("looked at", self.kind.name):
+        with self._lock, translated("looked at", self.kind.name):
             self._delta.update_incremental()
             return self._delta.version()
 
     def files(self, version: int | None = None) -> Mapping[str, DataFile]:
         """Give the data files, by path, of the version known here, or of an older one."""
-        with self._lock, _translated("looked at", self.kind.name):
+        with self._lock, translated("looked at", self.kind.name):
             newest = self._delta.version()
             if version is None or version == newest:
                 if self._known is None or self._known[0] != newest:
@@ -181,7 +162,7 @@ class DeltaLog:
             return DeltaTable(self._url, version=version, storage_options=self._options)
         except (DeltaError, OSError, ValueError) as err:
             raise NotFoundError(
-                f"Version {version} of the store cannot be had any more: {_first_line(err)}.",
+                f"Version {version} of the store cannot be had any more: {first_line(err)}.",
                 hint="Ask for the versions that there are.",
             ) from err
 
@@ -309,18 +290,18 @@ class DeltaLog:
             return True
         if self.version == before and failure is not None:
             raise StorageError(
-                f"The table '{self.kind.name}' could not be committed to: {_first_line(failure)}.",
-                hint=_HINT,
+                f"The table '{self.kind.name}' could not be committed to: {first_line(failure)}.",
+                hint=HINT,
             ) from failure
         return False
 
     def _mark_of(self, version: int) -> str | None:
         if version > self.version:
             return None
-        with _translated("looked at", self.kind.name):
+        with translated("looked at", self.kind.name):
             entries = self._delta.history(self.version - version + 1)
         wanted = next((e for e in entries if e["version"] == version), {})
-        mark = _facts(wanted).get("commit")
+        mark = facts_of(wanted).get("commit")
         return None if mark is None else str(mark)
 
     def _flush_log(self, version: int) -> None:
@@ -357,17 +338,17 @@ class DeltaLog:
 
     def facts(self) -> Mapping[str, Any]:
         """Give what the writer of the newest version said; nothing for a version that is not ours."""
-        with self._lock, _translated("looked at", self.kind.name):
+        with self._lock, translated("looked at", self.kind.name):
             entries = self._delta.history(1)
-            return _facts(entries[0]) if entries else {}
+            return facts_of(entries[0]) if entries else {}
 
     def history(self) -> list[Commit]:
         """Give the commits, oldest first; those read once are remembered."""
-        with self._lock, _translated("looked at", self.kind.name):
+        with self._lock, translated("looked at", self.kind.name):
             known = self._commits[-1].version if self._commits else -1
             missing = self.version - known
             if missing > 0:
-                new = [_commit(entry) for entry in self._delta.history(missing)]
+                new = [commit_of(entry) for entry in self._delta.history(missing)]
                 self._commits += sorted(new, key=lambda c: c.version)
             return list(self._commits)
 
@@ -380,7 +361,7 @@ class DeltaLog:
 
     def leftovers(self) -> list[str]:
         """Name the files that no version names: what writers that were killed left."""
-        with _translated("looked at", self.kind.name):
+        with translated("looked at", self.kind.name):
             once = {
                 action["path"]
                 for version in range(self.version + 1)
@@ -402,7 +383,7 @@ class DeltaLog:
 
         Files that no commit ever named are kept for a day at least: a writer may be about to commit them.
         """
-        with self._lock, _translated("cleaned", self.kind.name):
+        with self._lock, translated("cleaned", self.kind.name):
             hours = max(int(keep_days * 24), 0)
             gone = set()
             for full, kept in ((False, hours), (True, max(hours, 24))):
@@ -420,16 +401,3 @@ class DeltaLog:
             return self._objects.head(f"{self.kind.name}/{file.path}").size == file.size
         except DataMissingError:
             return False
-
-
-def _facts(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        found = json.loads(entry.get(FACTS, "{}"))
-    except (TypeError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _commit(entry: Mapping[str, Any]) -> Commit:
-    moment = datetime.fromtimestamp(int(entry.get("timestamp", 0)) / 1000, UTC)
-    return Commit(version=int(entry["version"]), time=moment, facts=_facts(entry))

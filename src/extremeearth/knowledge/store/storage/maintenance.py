@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from extremeearth.core.errors import ConflictError, InputError
 from extremeearth.knowledge.store.columns import TermColumn
+from extremeearth.knowledge.store.storage._files import MAX_FILE_ROWS, quad_files, write_all
 from extremeearth.knowledge.store.storage._log import DataFile, LostRaceError, TableLog
 from extremeearth.knowledge.store.storage.dictionary import file_of_terms, terms_of_file
 from extremeearth.knowledge.store.storage.geometries import (
@@ -19,14 +20,7 @@ from extremeearth.knowledge.store.storage.geometries import (
 from extremeearth.knowledge.store.storage.quads import PredicateQuads
 from extremeearth.knowledge.store.storage.snapshot import StoredSnapshot
 from extremeearth.knowledge.store.storage.state import MIXED
-from extremeearth.knowledge.store.storage.store import (
-    MAX_FILE_ROWS,
-    TRIES,
-    GraphStorage,
-    quad_files,
-    wait,
-    write_all,
-)
+from extremeearth.knowledge.store.storage.store import TRIES, GraphStorage, wait
 
 if TYPE_CHECKING:
     import pyarrow as pa

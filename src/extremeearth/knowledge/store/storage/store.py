@@ -7,7 +7,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,8 +20,8 @@ from extremeearth.core.errors import (
     InputError,
     NotFoundError,
 )
+from extremeearth.knowledge.store.storage._files import quad_files, read_all, write_all
 from extremeearth.knowledge.store.storage._log import DataFile, LostRaceError, TableKind, TableLog
-from extremeearth.knowledge.store.storage._sorting import Columns
 from extremeearth.knowledge.store.storage.dictionary import (
     StoredTerms,
     file_of_terms,
@@ -33,15 +32,14 @@ from extremeearth.knowledge.store.storage.geometries import (
     file_of_geometries,
     geometries_of_file,
 )
-from extremeearth.knowledge.store.storage.quads import PredicateQuads
 from extremeearth.knowledge.store.storage.snapshot import StoredSnapshot
-from extremeearth.knowledge.store.storage.state import MIXED, QuadState, changes_table
+from extremeearth.knowledge.store.storage.state import MIXED, QuadState
 from extremeearth.knowledge.store.storage.transaction import Transaction
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["GEOMETRIES", "TERMS", "GraphStorage", "StorageTables", "quad_files"]
+__all__ = ["GEOMETRIES", "TERMS", "GraphStorage", "StorageTables", "wait"]
 
 TERMS = TableKind(
     name="terms",
@@ -62,13 +60,9 @@ GEOMETRIES = TableKind(
     },
     ranges=("id",),
 )  # fmt: skip
-OWN_FILE_ROWS = 10_000
-"""Rows of one predicate in one commit from which on they get a file of their own."""
-MAX_FILE_ROWS = 4_000_000
 TRIES = 40
 FIRST_WAIT_S = 0.005
 LONGEST_WAIT_S = 1.0
-WRITERS = 4
 OLD_SNAPSHOTS = 4
 
 Done = TypeVar("Done")
@@ -173,7 +167,7 @@ class GraphStorage:
     def _load_terms(self) -> None:
         known = len(self._terms)
         files = [f for f in self.tables.terms.files().values() if f.high("id", known + 1) > known]
-        for table in _read_all(self.tables.terms, files, ["id", "type", "value"]):
+        for table in read_all(self.tables.terms, files, ["id", "type", "value"]):
             ids, column = terms_of_file(table)
             first = int(np.searchsorted(ids, len(self._terms) + 1))
             if first == len(ids):
@@ -188,7 +182,7 @@ class GraphStorage:
     def _load_geometries(self) -> None:
         files = self.tables.geometries.files()
         new = [file for path, file in files.items() if path not in self._geometry_files]
-        for table in _read_all(self.tables.geometries, new, None):
+        for table in read_all(self.tables.geometries, new, None):
             self._geometries = self._geometries.with_chunk(geometries_of_file(table))
         self._geometry_files = set(files)
 
@@ -380,62 +374,3 @@ def wait(attempt: int) -> None:
     """Wait for a random while that grows with the attempts, so that two writers do not meet again."""
     longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt)
     time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
-
-
-def _read_all(
-    log: TableLog, files: Sequence[DataFile], columns: Sequence[str] | None
-) -> list[pa.Table]:
-    ordered = sorted(files, key=lambda file: file.low("id", 0))
-    if len(ordered) <= 1:
-        return [log.read(file, columns) for file in ordered]
-    with ThreadPoolExecutor(WRITERS) as pool:
-        return list(pool.map(lambda file: log.read(file, columns), ordered))
-
-
-def write_all(jobs: Sequence[tuple[TableLog, pa.Table, int]]) -> list[tuple[TableLog, DataFile]]:
-    """Write data files side by side; where one fails, the others are deleted again."""
-    if len(jobs) == 1:
-        log, table, part = jobs[0]
-        return [(log, log.write(table, part=part))]
-    with ThreadPoolExecutor(WRITERS) as pool:
-        futures = [(log, pool.submit(log.write, table, part=part)) for log, table, part in jobs]
-    failed = next((f.exception() for _, f in futures if f.exception() is not None), None)
-    if failed is None:
-        return [(log, future.result()) for log, future in futures]
-    for log, future in futures:
-        if future.exception() is None:
-            log.discard([future.result()])
-    raise failed
-
-
-def quad_files(
-    changes: Mapping[int, tuple[PredicateQuads, PredicateQuads]],
-) -> list[tuple[pa.Table, int]]:
-    """Lay out added and removed quads in files: large predicates have their own, the rest share one.
-
-    Returns
-    -------
-    list of tuple
-        The rows of each file and its part.
-    """
-    files: list[tuple[pa.Table, int]] = []
-    mixed: list[tuple[int, Columns, int]] = []
-    for predicate in sorted(changes):
-        for quads, sign in zip(changes[predicate], (1, -1), strict=True):
-            if len(quads) >= OWN_FILE_ROWS:
-                for first in range(0, len(quads), MAX_FILE_ROWS):
-                    s, o, g = (c[first : first + MAX_FILE_ROWS] for c in quads.columns)
-                    files.append((_rows([(predicate, (s, o, g), sign)]), predicate))
-            elif len(quads):
-                mixed.append((predicate, quads.columns, sign))
-    if mixed:
-        files.append((_rows(mixed), MIXED))
-    return files
-
-
-def _rows(parts: Sequence[tuple[int, Columns, int]]) -> pa.Table:
-    lengths = [len(columns[0]) for _, columns, _ in parts]
-    predicate = np.repeat(np.array([p for p, _, _ in parts], np.int64), lengths)
-    change = np.repeat(np.array([sign for _, _, sign in parts], np.int8), lengths)
-    s, o, g = (np.concatenate([columns[i] for _, columns, _ in parts]) for i in range(3))
-    return changes_table(predicate, (s, o, g), change)

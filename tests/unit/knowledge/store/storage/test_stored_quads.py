@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.knowledge.store.storage import open_storage, quads_table
+from extremeearth.knowledge.store.storage._files import OWN_FILE_ROWS
 from extremeearth.knowledge.store.storage._parquet import read_parquet, to_parquet
 from extremeearth.knowledge.store.storage._sorting import (
     locate,
@@ -19,7 +20,6 @@ from extremeearth.knowledge.store.storage._sorting import (
 )
 from extremeearth.knowledge.store.storage.quads import PredicateQuads
 from extremeearth.knowledge.store.storage.state import split_by
-from extremeearth.knowledge.store.storage.store import OWN_FILE_ROWS
 
 Row = tuple[int, int, int]
 SMALL = st.tuples(st.integers(1, 4), st.integers(1, 4), st.sampled_from([0, 0, 7, 9]))
