@@ -12,6 +12,7 @@ from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.compilation import steps as t
 from extremeearth.knowledge.store.execution.run import Run, group_rows, ids_of, table_of
+from extremeearth.knowledge.store.execution.typed_groups import grouped_in_sql
 from extremeearth.knowledge.store.expressions import aggregate, evaluate, order_keys, truth
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def _single(name: str, column: Any) -> pa.Table:
 def run_group(step: t.GroupStep, run: Run) -> pa.Table:
     """Group rows and aggregate what each group has (section 18.5.1)."""
     table = run.tables[step.input]
+    typed = grouped_in_sql(step, table, run)
+    if typed is not None:
+        return typed
     keys = [ids_of(table, name) for name in step.keys]
     if step.domain is not None:
         given = run.tables[step.domain]
