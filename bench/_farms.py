@@ -108,7 +108,7 @@ QUERIES: Mapping[str, str] = {
     "count distinct": "SELECT ?y (COUNT(DISTINCT ?m) AS ?farms) { ?f :year ?y ; :farm ?m } GROUP BY ?y",
     "optional": "SELECT ?f ?organic { ?f :crop crop:30 ; :area ?a OPTIONAL { ?f :organic ?organic } "
     "FILTER(?a > 8) }",
-    "not exists": "SELECT ?m { ?m :owner ?p FILTER NOT EXISTS { ?f :farm ?m ; :organic true } }",
+    "not exists": "SELECT ?m ?p { ?m :owner ?p FILTER NOT EXISTS { ?q :knows ?p } }",
     "tree of crops": "SELECT (COUNT(?f) AS ?n) { ?f :crop ?c . ?c :broader+ crop:42 }",
     "largest first": "SELECT ?f ?area ?name { ?f :year 2019 ; :area ?area ; rdfs:label ?name } "
     "ORDER BY DESC(?area) ?f LIMIT 20",

@@ -11,7 +11,6 @@ from collections import Counter
 from tests.conformance.w3c_evaluation.manifests import MISSING, Case, evaluation_cases, suites_root
 from tests.conformance.w3c_evaluation.running import failure_of
 from tests.conformance.w3c_evaluation.scope import out_of_scope
-from tests.conformance.w3c_evaluation.stores import STORES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +19,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--filter", default="", help="part of the name, like aggregates or sparql11/bind/bind01"
     )
-    parser.add_argument("--store", choices=[*STORES], help="another store than the project's")
     parser.add_argument("--verbose", action="store_true", help="whole messages, and tracebacks")
     parser.add_argument("--all", action="store_true", help="also what is out of scope")
     options = parser.parse_args(arguments)
@@ -38,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             group["out of scope"] += 1
             continue
         begun = time.perf_counter()
-        told = _told(case, options.store, options.verbose)
+        told = _told(case, options.verbose)
         slow.append((time.perf_counter() - begun, case.name))
         group["failed" if told else "passed"] += 1
         if told:
@@ -54,9 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if total["failed"] else 0
 
 
-def _told(case: Case, store: str | None, verbose: bool) -> str | None:
+def _told(case: Case, verbose: bool) -> str | None:
     try:
-        told = failure_of(case, store)
+        told = failure_of(case)
     except Exception as err:
         if verbose:
             return "".join(traceback.format_exception(err))

@@ -16,7 +16,7 @@ import pyoxigraph as ox
 from extremeearth.knowledge.sparql import XSD, BlankNode, Iri, Literal, Term
 
 __all__ = [
-    "Graph", "Table", "comparable", "difference", "graph_of", "read_csv", "read_expected", "read_table",
+    "Statements", "Table", "comparable", "difference", "graph_of", "read_csv", "read_expected", "read_table",
     "same_in_order", "same_rows",
 ]  # fmt: skip
 
@@ -52,7 +52,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Statements:
     """Triples or quads, each once."""
 
     rows: tuple[Row, ...]
@@ -91,14 +91,14 @@ def read_csv(content: bytes) -> Table:
     return Table(tuple(head), rows)
 
 
-def graph_of(file: Path, base: str) -> Graph:
+def graph_of(file: Path, base: str) -> Statements:
     """Read the triples of an RDF file."""
     parsed = ox.parse(path=str(file), format=RDF_FILES[file.suffix], base_iri=base)
     rows = {tuple(map(term_of, (q.subject, q.predicate, q.object))) for q in parsed}
-    return Graph(tuple(rows))
+    return Statements(tuple(rows))
 
 
-def read_expected(file: Path, base: str) -> Table | Graph | bool:
+def read_expected(file: Path, base: str) -> Table | Statements | bool:
     """Read the answer that a test expects: a result format, or RDF, which may describe a table (DAWG result sets)."""
     if file.suffix in RESULTS:
         return read_table(file.read_bytes(), RESULTS[file.suffix])
@@ -134,7 +134,9 @@ def _described_table(edges: Any, head: Any) -> Table:
     return Table(names, tuple(row for _, row in placed), ordered)
 
 
-def difference(expected: Table | Graph | bool, found: Table | Graph | bool, *, lax: bool) -> str | None:  # fmt: skip
+def difference(
+    expected: Table | Statements | bool, found: Table | Statements | bool, *, lax: bool
+) -> str | None:
     """Say how an answer differs from the expected one; `None` where it does not."""
     if type(expected) is not type(found):
         return f"a {type(expected).__name__} is expected, not a {type(found).__name__}"
@@ -151,7 +153,7 @@ def difference(expected: Table | Graph | bool, found: Table | Graph | bool, *, l
             return None if len(right) <= len(left) else _told(left, right)
         same = same_in_order(left, right) if expected.ordered else same_rows(left, right)
     else:
-        assert isinstance(found, Graph)
+        assert isinstance(found, Statements)
         left, right = expected.rows, found.rows
         same = same_rows(left, right)
     return None if same else _told(left, right)

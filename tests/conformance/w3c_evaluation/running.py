@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.conformance.w3c_evaluation.answers import (
     RESULTS,
-    Graph,
+    Statements,
     Table,
     comparable,
     difference,
@@ -15,12 +15,11 @@ from tests.conformance.w3c_evaluation.answers import (
 )
 from tests.conformance.w3c_evaluation.endpoints import client_of
 from tests.conformance.w3c_evaluation.manifests import Case, Data
-from tests.conformance.w3c_evaluation.stores import new_store
 
 from extremeearth.knowledge.sparql import Iri, Literal, parse_query
 from extremeearth.knowledge.sparql.syntax import SelectQuery
 from extremeearth.knowledge.sparql.terms import Variable
-from extremeearth.knowledge.store import GraphStore, Solutions, Triples
+from extremeearth.knowledge.store import Graph, GraphStore, Solutions, Triples
 
 __all__ = ["failure_of"]
 
@@ -28,9 +27,14 @@ WRITTEN = {".srj": "json", ".tsv": "tsv", ".srx": "xml"}
 TIMEOUT_S = 20.0
 
 
-def failure_of(case: Case, kind: str | None = None) -> str | None:
-    """Run a test against a store of a kind; give what went wrong, `None` where nothing did."""
-    store = new_store(kind, client_of(case))
+def new_store(case: Case) -> GraphStore:
+    """Open an empty store in memory, which may ask the endpoints of the test."""
+    return Graph.open(client=client_of(case))
+
+
+def failure_of(case: Case) -> str | None:
+    """Run a test; give what went wrong, `None` where nothing did."""
+    store = new_store(case)
     _fill(store, case, case.before)
     if case.kind == "UpdateEvaluationTest":
         text = case.text.read_bytes().decode("utf-8")
@@ -64,12 +68,12 @@ def _query_failure(store: GraphStore, case: Case) -> str | None:
     return told
 
 
-def _read_back(answer: Solutions | bool | Triples, suffix: str) -> Table | Graph | bool:
+def _read_back(answer: Solutions | bool | Triples, suffix: str) -> Table | Statements | bool:
     """Write the answer in the format of the expected one, and read it as a client would."""
     if isinstance(answer, bool):
         return answer
     if isinstance(answer, Triples):
-        return Graph(tuple({tuple(triple) for triple in answer}))
+        return Statements(tuple({tuple(triple) for triple in answer}))
     if suffix == ".csv":
         return read_csv(answer.serialize("csv"))
     form = RESULTS.get(suffix, RESULTS[".srx"])
@@ -91,16 +95,16 @@ def _order_failure(tree: SelectQuery, expected: Table, found: Table) -> str | No
     return None
 
 
-def _dataset(case: Case, data: Data) -> Graph:
+def _dataset(case: Case, data: Data) -> Statements:
     rows = [(None, *row) for file in data.default for row in graph_of(file, case.iri(file)).rows]
     for name, file in data.named:
         rows += [(Iri(name), *row) for row in graph_of(file, case.iri(file)).rows]
-    return Graph(tuple(rows))
+    return Statements(tuple(rows))
 
 
-def _held(store: GraphStore) -> Graph:
+def _held(store: GraphStore) -> Statements:
     """Give all quads of a store; a graph without triples may or may not exist (SPARQL 1.1 Update, section 3.2)."""
     rows = [(None, *triple) for triple in store.read_graph(None)]
     for name in store.graphs():
         rows += [(Iri(name), *triple) for triple in store.read_graph(name)]
-    return Graph(tuple(rows))
+    return Statements(tuple(rows))

@@ -42,52 +42,5 @@ def out_of_scope(case: Case) -> str | None:
     return REGIMES["OWL"]
 
 
-BY_VALUE = "literals are kept by value: the lexical form of a number or date is lost (RDF 1.1, section 3.3)"
-GRAPH_SCOPE = "the variable of GRAPH is bound inside the group, not joined to it (SPARQL 1.1 Query, section 18.6)"
-NO_FETCH = "nothing is fetched from other servers for a query or an update"
-KNOWN_FAILURES: Mapping[str, Mapping[str, str]] = {
-    "old": {
-        "sparql10/distinct/distinct-1": BY_VALUE,
-        "sparql10/distinct/distinct-9": BY_VALUE,
-        "sparql10/distinct/no-distinct-1": BY_VALUE,
-        "sparql10/distinct/no-distinct-9": BY_VALUE,
-        "sparql10/expr-builtin/dawg-str-1": BY_VALUE,
-        "sparql10/expr-builtin/dawg-str-2": BY_VALUE,
-        "sparql10/expr-builtin/sameTerm-simple": BY_VALUE,
-        "sparql10/expr-builtin/sameTerm-eq": BY_VALUE,
-        "sparql10/expr-builtin/sameTerm-not-eq": BY_VALUE,
-        "sparql10/expr-equals/eq-graph-1": BY_VALUE,
-        "sparql10/expr-equals/eq-graph-2": BY_VALUE,
-        "sparql10/expr-equals/eq-2-1": BY_VALUE,
-        "sparql10/expr-equals/eq-2-2": BY_VALUE,
-        "sparql10/open-world/open-eq-01": BY_VALUE,
-        "sparql10/open-world/open-eq-03": BY_VALUE,
-        "sparql10/open-world/open-eq-04": BY_VALUE,
-        "sparql10/open-world/date-2": "dates with and without a time zone compare (SPARQL 1.1 Query, section 17.3)",
-        "sparql10/open-world/date-3": BY_VALUE,
-        "sparql10/graph/graph-variable-scope": GRAPH_SCOPE,
-        "sparql10/graph/graph-optional": GRAPH_SCOPE,
-        "sparql11/aggregates/agg-groupconcat-04": "GROUP_CONCAT keeps a language (SPARQL 1.1 Query, section 18.5.1.7)",
-        "sparql11/aggregates/agg-groupconcat-06": "GROUP_CONCAT keeps a language (SPARQL 1.1 Query, section 18.5.1.7)",
-        "sparql11/aggregates/agg-empty-group-count-graph": GRAPH_SCOPE,
-        "sparql11/bindings/graph": GRAPH_SCOPE,
-        "sparql11/cast/cast-bool": BY_VALUE,
-        "sparql11/cast/cast-int": BY_VALUE,
-        "sparql11/cast/cast-float": BY_VALUE,
-        "sparql11/cast/cast-double": BY_VALUE,
-        "sparql11/cast/cast-decimal": BY_VALUE,
-        "sparql11/cast/cast-string": BY_VALUE,
-        "sparql11/csv-tsv-res/csv03": BY_VALUE,
-        "sparql11/csv-tsv-res/tsv03": BY_VALUE,
-        "sparql11/functions/bnode01": "BNODE(label) gives the same node for each solution (section 17.4.2.9)",
-        "sparql11/negation/graph-minus": GRAPH_SCOPE,
-        "sparql11/property-path/zero_or_more_set_start": "a path of length zero from a constant that the graph lacks",
-        "sparql11/property-path/zero_or_more_set_end": "a path of length zero to a constant that the graph lacks",
-        "sparql11/property-path/zero_or_one_set_start": "a path of length zero from a constant that the graph lacks",
-        "sparql11/property-path/zero_or_one_set_end": "a path of length zero to a constant that the graph lacks",
-        **{f"sparql11/service/service{n}": NO_FETCH for n in ("1", "2", "3", "4a", "5", "6", "7")},
-        "sparql11/update-silent/load-silent": NO_FETCH,
-        "sparql11/update-silent/load-into-silent": NO_FETCH,
-    },
-}
-"""Tests that fail, by store: name and the reason with its clause. One of them that passes fails the run."""
+KNOWN_FAILURES: Mapping[str, str] = {}
+"""Tests that fail: name, and the reason with its clause. One of them that passes fails the run."""

@@ -6,7 +6,6 @@ import pytest
 from tests.conformance.w3c_evaluation.manifests import Case
 from tests.conformance.w3c_evaluation.running import failure_of
 from tests.conformance.w3c_evaluation.scope import KNOWN_FAILURES
-from tests.conformance.w3c_evaluation.stores import DEFAULT
 
 
 def test_evaluation(w3c_case: Case) -> None:
@@ -14,10 +13,10 @@ def test_evaluation(w3c_case: Case) -> None:
     try:
         told = failure_of(w3c_case)
     except Exception as err:
-        if w3c_case.name not in KNOWN_FAILURES[DEFAULT]:
+        if w3c_case.name not in KNOWN_FAILURES:
             raise
         told = repr(err)
-    reason = KNOWN_FAILURES[DEFAULT].get(w3c_case.name)
+    reason = KNOWN_FAILURES.get(w3c_case.name)
     if reason is not None:
         assert told is not None, f"{w3c_case.name} passes now: take it out of KNOWN_FAILURES"
         pytest.xfail(reason)

@@ -138,7 +138,7 @@ class GraphView:
         with in_time(DeadlineToken(timeout_s, outer=token)) as stop:
             snapshot = self.storage.snapshot(version=version, as_of=as_of)
             graphs = _dataset(parsed, default_graphs, named_graphs)
-            return answer(parsed, self.evaluator(snapshot, stop, graphs, base), most=most)
+            return answer(parsed, self.evaluator(snapshot, stop, graphs, parsed.base), most=most)
 
     def explain(self, text: str, *, analyze: bool = False, timeout_s: float = 60.0) -> str:
         """Tell how a query is answered: algebra, plan, steps; with `analyze` it runs, and rows and times are told.

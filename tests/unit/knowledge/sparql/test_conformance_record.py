@@ -10,7 +10,6 @@ import pytest
 from tests.conformance.w3c_evaluation.answers import Table, difference, same_in_order, same_rows
 from tests.conformance.w3c_evaluation.manifests import evaluation_cases, suites_root
 from tests.conformance.w3c_evaluation.scope import ENTAILED, KNOWN_FAILURES, out_of_scope
-from tests.conformance.w3c_evaluation.stores import DEFAULT
 
 from extremeearth.knowledge.sparql import XSD, BlankNode, Iri, Literal
 
@@ -41,7 +40,7 @@ def test_each_evaluation_test_was_counted(record) -> None:
     }
     assert counted == Counter(case.group for case in cases), HINT
     expected = {case.name: {"skipped": out_of_scope(case)} for case in cases if out_of_scope(case)}
-    expected |= {name: {"xfailed": reason} for name, reason in KNOWN_FAILURES[DEFAULT].items()}
+    expected |= {name: {"xfailed": reason} for name, reason in KNOWN_FAILURES.items()}
     assert record["exceptions"].get("w3c_evaluation", {}) == expected, HINT
 
 
@@ -50,7 +49,7 @@ def test_each_exception_names_a_test() -> None:
     if root is None:
         pytest.skip("no suites here")
     cases = {case.name: case for case in evaluation_cases(root)}
-    assert set(KNOWN_FAILURES[DEFAULT]) <= set(cases)
+    assert set(KNOWN_FAILURES) <= set(cases)
     assert set(ENTAILED) <= set(cases)
     assert {name for name, case in cases.items() if out_of_scope(case)} == ENTAILED
 
