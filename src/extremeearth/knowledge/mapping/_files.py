@@ -14,6 +14,13 @@ from odc.geo.crs import CRS
 from pyproj import CRS as ProjCrs
 
 from extremeearth.core.errors import CrsError, DataBrokenError, MappingError
+from extremeearth.knowledge.mapping.contract import (
+    Source,
+    SourceRequest,
+    check_columns,
+    frames_of,
+)
+from extremeearth.knowledge.mapping.frames import Frame
 
 GEOMETRY = "geometry"
 """Name under which a vector file's shapes are always found, whatever the format calls them."""
@@ -120,3 +127,36 @@ def _crs(described: Any, name: str) -> CRS:
             hint="Write it into the file, e.g. EPSG:4326.",
         )
     return CRS(ProjCrs.from_user_input(described))
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A Parquet file, or anything that GDAL reads."""
+
+    name: str
+    file: GeoFile | ParquetTable
+
+    def check(self, references: tuple[str, ...]) -> None:
+        """Raise `MappingError` if a column is missing."""
+        check_columns(self.name, self.file.columns(), references)
+
+    def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
+        """Stream the file."""
+        with self.file.read(references, batch_rows=batch_rows) as (batches, systems):
+            yield from frames_of(batches, references, systems, batch_rows)
+
+
+def open_parquet(request: SourceRequest) -> Source | None:
+    """Open a Parquet or GeoParquet file."""
+    if request.path is None or request.source.formulation is not None:
+        return None
+    if request.suffix not in {".parquet", ".geoparquet"}:
+        return None
+    return FileSource(request.source.name, ParquetTable(request.path))
+
+
+def open_vector(request: SourceRequest) -> Source | None:
+    """Open any other file: GDAL says whether it can read it."""
+    if request.path is None or request.source.formulation is not None:
+        return None
+    return FileSource(request.source.name, GeoFile(request.path, request.source.iterator))

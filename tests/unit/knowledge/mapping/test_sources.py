@@ -22,7 +22,7 @@ from extremeearth.core.errors import (
     LimitError,
     MappingError,
 )
-from extremeearth.knowledge.mapping import map_to_rdf, sources
+from extremeearth.knowledge.mapping import json_records, map_to_rdf
 from extremeearth.knowledge.rdf import GEO, XSD
 
 SHAPE = """<urn:m> rml:logicalSource [ rml:source [ rml:path "%s" ] ] ;
@@ -190,7 +190,7 @@ def test_broken_or_huge_json_is_refused(mapped, tmp_path, monkeypatch):
     (tmp_path / "t.json").write_text("[" * 100_000)
     with pytest.raises(DataBrokenError):
         mapped(JSON % "$.v", folder=tmp_path)
-    monkeypatch.setattr(sources, "MAX_JSON_BYTES", 3)
+    monkeypatch.setattr(json_records, "MAX_JSON_BYTES", 3)
     with pytest.raises(LimitError):
         mapped(JSON % "$.v", folder=tmp_path)
 

@@ -1,0 +1,129 @@
+"""What a kind of source is: how it is asked for, what it answers, and what all kinds share."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from odc.geo.crs import CRS
+
+from extremeearth.core.errors import DataBrokenError, MappingError
+from extremeearth.knowledge.mapping.document import LogicalSource
+from extremeearth.knowledge.mapping.frames import Frame
+
+__all__ = [
+    "Opener", "Source", "SourceRequest", "UnchangedSource", "check_columns", "frames_of", "similar_to",
+]  # fmt: skip
+
+
+class Source(Protocol):
+    """An opened source."""
+
+    def check(self, references: tuple[str, ...]) -> None:
+        """Raise `MappingError` if a reference leads nowhere, before any row is read."""
+
+    def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
+        """Read the rows, batch by batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """A source to be opened.
+
+    `given` is what the caller put under the source's name, `None` if nothing; `path` is the file, where `given` is
+    a path or the name leads to one below the mapping's folder.
+    """
+
+    source: LogicalSource
+    given: Any = None
+    path: Path | None = None
+
+    @property
+    def suffix(self) -> str:
+        """End of the file's name in lower case, such as ``.csv``; empty without a file."""
+        return "" if self.path is None else self.path.suffix.lower()
+
+
+Opener = Callable[[SourceRequest], Source | None]
+"""Opens a source if it is of its kind, and gives `None` if it is of another."""
+
+
+def similar_to(name: str, known: list[str]) -> str:
+    """Say which names are meant perhaps, and which there are.
+
+    Examples
+    --------
+    >>> similar_to("nmae", ["id", "name"])
+    "Did you mean 'name'? It has: id, name."
+    """
+    folded = {k.casefold(): k for k in known}
+    close = difflib.get_close_matches(name.casefold(), folded, n=2, cutoff=0.6)
+    meant = " or ".join(f"'{folded[c]}'" for c in close)
+    listed = f"It has: {', '.join(known)}."
+    return f"Did you mean {meant}? {listed}" if meant else listed
+
+
+def check_columns(name: str, known: list[str], references: tuple[str, ...]) -> None:
+    """Raise `MappingError` for the first reference that is no column.
+
+    Examples
+    --------
+    >>> check_columns("fields", ["id"], ("id",))
+    """
+    for reference in references:
+        if reference not in known:
+            raise MappingError(
+                f"The mapping names the column '{reference}', which '{name}' does not have.",
+                hint=similar_to(reference, known),
+            )
+
+
+def frames_of(
+    batches: Any, references: tuple[str, ...], systems: Mapping[str, CRS], batch_rows: int
+) -> Iterator[Frame]:
+    """Cut Arrow batches of any size to frames of at most `batch_rows` rows."""
+    first = 0
+    for whole in batches:
+        for start in range(0, whole.num_rows, batch_rows):
+            batch = whole.slice(start, batch_rows)
+            columns = {name: batch.column(name) for name in references}
+            yield Frame(columns=columns, rows=batch.num_rows, systems=systems, first_row=first)
+            first += batch.num_rows
+
+
+@dataclass(frozen=True)
+class UnchangedSource:
+    """A source over a file that must stay as it is from opening to the last row."""
+
+    inner: Source
+    path: Path
+    seen: tuple[int, int, int]
+
+    @classmethod
+    def watch(cls, inner: Source, path: Path) -> UnchangedSource:
+        """Remember the file as it is now."""
+        return cls(inner, path, _state(path))
+
+    def check(self, references: tuple[str, ...]) -> None:
+        """Raise `MappingError` if a reference leads nowhere."""
+        self.inner.check(references)
+
+    def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
+        """Read the rows; raise `DataBrokenError` at the end if the file is not what it was."""
+        yield from self.inner.frames(references, batch_rows=batch_rows)
+        if _state(self.path) != self.seen:
+            raise DataBrokenError(
+                f"{self.path.name} changed while it was read.", hint="Run the mapping again."
+            )
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """Size, time of change and identity; a folder's own state stands for what is in it."""
+    try:
+        state = path.stat()
+    except OSError:
+        return (-1, -1, -1)
+    return (state.st_size, state.st_mtime_ns, state.st_ino)

@@ -1,0 +1,79 @@
+"""CSV and TSV files, streamed by Arrow."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from extremeearth.core.errors import DataBrokenError
+from extremeearth.knowledge.mapping.contract import (
+    Source,
+    SourceRequest,
+    check_columns,
+    frames_of,
+)
+from extremeearth.knowledge.mapping.frames import Frame
+
+__all__ = ["CsvSource", "open_delimited"]
+
+_SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    """A CSV or TSV file with a header; every value is text, an empty one without quotes is missing."""
+
+    name: str
+    path: Path
+    nulls: tuple[str, ...]
+
+    def check(self, references: tuple[str, ...]) -> None:
+        """Raise `MappingError` if a column is missing."""
+        check_columns(self.name, self._header(), references)
+
+    def _delimiter(self) -> str:
+        return "\t" if self.path.suffix.lower() in {".tsv", ".tab"} else ","
+
+    def _header(self) -> list[str]:
+        try:
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                return next(csv.reader(file, delimiter=self._delimiter()), [])
+        except (OSError, UnicodeDecodeError, csv.Error) as err:
+            raise DataBrokenError(
+                f"{self.name} cannot be read as CSV: {err}.", hint="It must be UTF-8 with a header."
+            ) from err
+
+    def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
+        """Stream the file; the batches are those of the reader, cut to `batch_rows`."""
+        from pyarrow import csv as arrow_csv
+
+        header = self._header()
+        options = arrow_csv.ConvertOptions(
+            column_types={name: pa.string() for name in header}, include_columns=list(references) or header[:1],
+            strings_can_be_null=True, quoted_strings_can_be_null=bool(self.nulls), null_values=["", *self.nulls],
+        )  # fmt: skip
+        parsing = arrow_csv.ParseOptions(delimiter=self._delimiter(), newlines_in_values=True)
+        try:
+            with arrow_csv.open_csv(
+                self.path, convert_options=options, parse_options=parsing,
+                read_options=arrow_csv.ReadOptions(block_size=8 << 20),
+            ) as reader:  # fmt: skip
+                yield from frames_of(reader, references, {}, batch_rows)
+        except pa.ArrowInvalid as err:
+            raise DataBrokenError(
+                f"{self.name} is not a CSV file: {err}.", hint="Check the row."
+            ) from err
+
+
+def open_delimited(request: SourceRequest) -> Source | None:
+    """Open a file as ``rml:CSV``, also where only its name says that it is one."""
+    formulation = request.source.formulation
+    if request.path is None or not (
+        formulation == "CSV" or (formulation is None and request.suffix in _SUFFIXES)
+    ):
+        return None
+    return CsvSource(request.source.name, request.path, request.source.nulls)
