@@ -36,7 +36,8 @@ def compile_plan(plan: p.Plan) -> t.Program:
     t3 sql SELECT ...
     """
     compiler = _Compiler()
-    result = compiler.table(compiler.relation(plan))
+    with r.fresh_names():
+        result = compiler.table(compiler.relation(plan))
     return t.Program(tuple(compiler.steps.values()), result, plan.variables, plan)
 
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from extremeearth.knowledge.store.compilation.steps import UNIT
 
-__all__ = ["Relation", "anti_join", "column", "join", "left_join", "project", "semi_join", "union"]
+__all__ = [
+    "Relation", "anti_join", "column", "fresh_names", "join", "left_join", "project", "semi_join", "union",
+]  # fmt: skip
+
+_numbers: ContextVar[Iterator[int]] = ContextVar("numbers")
+
+
+@contextmanager
+def fresh_names() -> Iterator[None]:
+    """Give the names inside statements numbers from 1, so that a plan always compiles to the same text."""
+    token = _numbers.set(itertools.count(1))
+    try:
+        yield
+    finally:
+        _numbers.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +120,47 @@ def project(relation: Relation, variables: Sequence[str], *, distinct: bool = Fa
     return Relation(select, tuple(variables), certain, relation.inputs, columns=picked)
 
 
-def _compatible(left: Relation, right: Relation, shared: Sequence[str]) -> list[exp.Expr]:
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Two relations to be joined, each under a name that no other in the statement has.
+
+    Equal names in subqueries are allowed, but confuse the planner of DataFusion 52 once it takes them apart.
+    """
+
+    left: Relation
+    right: Relation
+    one: str
+    two: str
+
+    @classmethod
+    def of(cls, left: Relation, right: Relation) -> _Sides:
+        number = next(_numbers.get())
+        return cls(left, right, f"l{number}", f"r{number}")
+
+    @property
+    def shared(self) -> list[str]:
+        return [name for name in self.left.variables if name in self.right.variables]
+
+    def joined(self, outputs: Sequence[exp.Expr], on: Sequence[exp.Expr], kind: str) -> exp.Select:
+        """Join, asking for every batch of pairs whether the answer is still wanted."""
+        first, second = (
+            column(relation.variables[0] if relation.variables else UNIT, side)
+            for relation, side in ((self.left, self.one), (self.right, self.two))
+        )
+        wanted = exp.func("still_wanted", first, second)
+        return (
+            exp.select(*outputs)
+            .from_(self.left.aliased(self.one))
+            .join(self.right.aliased(self.two), on=exp.and_(*on, wanted), join_type=kind)
+        )
+
+
+def _compatible(sides: _Sides) -> list[exp.Expr]:
     """Equal where both are bound (section 18.1.6: compatible mappings)."""
+    left, right = sides.left, sides.right
     found: list[exp.Expr] = []
-    for name in shared:
-        one, two = column(name, "l"), column(name, "r")
+    for name in sides.shared:
+        one, two = column(name, sides.one), column(name, sides.two)
         same: exp.Expr = exp.EQ(this=one, expression=two)
         loose = [
             exp.Is(this=side.copy(), expression=exp.null())
@@ -118,104 +171,83 @@ def _compatible(left: Relation, right: Relation, shared: Sequence[str]) -> list[
     return found
 
 
-def _merged(left: Relation, right: Relation, certain: frozenset[str]) -> list[exp.Expr]:
+def _merged(sides: _Sides) -> list[exp.Expr]:
+    left, right = sides.left, sides.right
     columns: list[exp.Expr] = []
     for name in left.variables:
         both = name in right.variables and name not in left.certain
-        one, two = column(name, "l"), column(name, "r")
+        one, two = column(name, sides.one), column(name, sides.two)
         columns.append(_named(exp.func("COALESCE", one, two) if both else one, name))
     columns += [
-        _named(column(name, "r"), name) for name in right.variables if name not in left.variables
+        _named(column(name, sides.two), name)
+        for name in right.variables
+        if name not in left.variables
     ]
     return columns or [_unit()]
 
 
-def _wanted(left: Relation, right: Relation) -> exp.Expr:
-    """Let the engine ask, for every batch of pairs, whether the answer is still wanted."""
-    one, two = (
-        column(relation.variables[0] if relation.variables else UNIT, side)
-        for side, relation in (("l", left), ("r", right))
-    )
-    return exp.func("still_wanted", one, two)
-
-
-def _shared(left: Relation, right: Relation) -> list[str]:
-    return [name for name in left.variables if name in right.variables]
+def _kept(sides: _Sides) -> list[exp.Expr]:
+    return [_named(column(name, sides.one), name) for name in sides.left.variables] or [_unit()]
 
 
 def join(left: Relation, right: Relation) -> Relation:
     """Join on the shared variables."""
-    certain = left.certain | right.certain
-    conditions = [*_compatible(left, right, _shared(left, right)), _wanted(left, right)]
-    select = (
-        exp.select(*_merged(left, right, certain))
-        .from_(left.aliased("l"))
-        .join(right.aliased("r"), on=exp.and_(*conditions), join_type="inner")
-    )
+    sides = _Sides.of(left, right)
+    select = sides.joined(_merged(sides), _compatible(sides), "inner")
     variables = tuple(dict.fromkeys((*left.variables, *right.variables)))
-    return Relation(select, variables, certain, left.inputs | right.inputs)
+    return Relation(select, variables, left.certain | right.certain, left.inputs | right.inputs)
 
 
 def left_join(left: Relation, right: Relation) -> Relation:
     """Join on the shared variables and keep what has no partner."""
-    conditions = [*_compatible(left, right, _shared(left, right)), _wanted(left, right)]
-    select = (
-        exp.select(*_merged(left, right, left.certain))
-        .from_(left.aliased("l"))
-        .join(right.aliased("r"), on=exp.and_(*conditions), join_type="left")
-    )
+    sides = _Sides.of(left, right)
+    select = sides.joined(_merged(sides), _compatible(sides), "left")
     variables = tuple(dict.fromkeys((*left.variables, *right.variables)))
     return Relation(select, variables, left.certain, left.inputs | right.inputs)
-
-
-def _kept(left: Relation) -> list[exp.Expr]:
-    return [_named(column(name, "l"), name) for name in left.variables] or [_unit()]
 
 
 def semi_join(left: Relation, right: Relation, *, negated: bool) -> Relation:
     """Keep rows of the left that have, or have not, a compatible row on the right."""
     inputs = left.inputs | right.inputs
-    select = exp.select(*_kept(left)).from_(left.aliased("l"))
-    conditions = _compatible(left, right, _shared(left, right))
-    if conditions:
-        conditions.append(_wanted(left, right))
+    sides = _Sides.of(left, right)
+    if sides.shared:
         kind = "left anti" if negated else "left semi"
-        select = select.join(right.aliased("r"), on=exp.and_(*conditions), join_type=kind)
+        select = sides.joined(_kept(sides), _compatible(sides), kind)
     else:
-        some = exp.select(_named(exp.Count(this=exp.Star()), "n")).from_(right.aliased("q"))
+        some = exp.select(_named(exp.Count(this=exp.Star()), "n")).from_(
+            right.aliased(f"q{sides.two}")
+        )
         wanted = exp.EQ if negated else exp.GT
-        select = select.join(some.subquery("r"), join_type="cross").where(
-            wanted(this=column("n", "r"), expression=exp.Literal.number(0))
+        select = (
+            exp.select(*_kept(sides))
+            .from_(left.aliased(sides.one))
+            .join(some.subquery(sides.two), join_type="cross")
+            .where(wanted(this=column("n", sides.two), expression=exp.Literal.number(0)))
         )
     return Relation(select, left.variables, left.certain, inputs)
 
 
 def anti_join(left: Relation, right: Relation, *, hidden: Sequence[str]) -> Relation:
     """Take away rows of the left that share a bound variable with a compatible row of the right (MINUS)."""
-    shared = _shared(left, right)
-    counted = [name for name in shared if name not in hidden]
+    sides = _Sides.of(left, right)
+    counted = [name for name in sides.shared if name not in hidden]
     if not counted:
         return left
-    conditions = _compatible(left, right, shared)
+    conditions = _compatible(sides)
     if not any(name in left.certain and name in right.certain for name in counted):
         both_bound = [
             exp.paren(
                 exp.and_(
                     *(
                         exp.not_(exp.Is(this=column(name, side), expression=exp.null()))
-                        for side in "lr"
+                        for side in (sides.one, sides.two)
                     )
                 )
             )
             for name in counted
         ]
         conditions.append(exp.paren(exp.or_(*both_bound)))
-    conditions.append(_wanted(left, right))
-    select = (
-        exp.select(*_kept(left))
-        .from_(left.aliased("l"))
-        .join(right.aliased("r"), on=exp.and_(*conditions), join_type="left anti")
-    )
+    select = sides.joined(_kept(sides), conditions, "left anti")
     return Relation(select, left.variables, left.certain, left.inputs | right.inputs)
 
 
@@ -225,6 +257,6 @@ def union(branches: Sequence[Relation]) -> Relation:
     certain = frozenset.intersection(*(branch.certain for branch in branches))
     parts = [project(branch, variables).source for branch in branches]
     found = exp.union(*parts, distinct=False) if len(parts) > 1 else exp.subquery(parts[0])
-    source = exp.select("*").from_(found.subquery("u"))
+    source = exp.select("*").from_(found.subquery(f"u{next(_numbers.get())}"))
     inputs = frozenset().union(*(branch.inputs for branch in branches))
     return Relation(source, variables, certain, inputs)
