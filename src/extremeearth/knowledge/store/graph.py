@@ -178,7 +178,7 @@ class Graph(GraphView):
                 named: Sequence[str] | None,
             ) -> Numbered:
                 graphs = None if default is None and named is None else (default or (), named or ())
-                evaluator = self.evaluator(snapshot, stop, graphs, base)
+                evaluator = self.evaluator(snapshot, stop, graphs, parsed.base)
                 return NumberedRows(evaluator.rows(translate(query)))
 
             def change(writing: Writing) -> tuple[int, int, frozenset[str]]:
