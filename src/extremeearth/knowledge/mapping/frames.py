@@ -43,6 +43,7 @@ class Frame:
     systems: Mapping[str, CRS] = field(default_factory=dict)
     first_row: int = 0
     row_numbers: Any = None
+    memory: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
     def numbers(self) -> Any:
         """Give the position of each row in the source, also where rows were repeated."""
