@@ -271,6 +271,14 @@ class _Compiler:
         )
         return self._of(name, node, ordered=inner.ordered)
 
+    def _number(self, node: p.Number) -> Relation:
+        if node not in self._made:
+            inner = self.table(self.relation(node.pattern))
+            self._made[node] = self.add(
+                lambda name: t.NumberStep(name=name, input=inner, column=node.column)
+            )
+        return self._of(self._made[node], node)
+
     def _rename(self, node: p.Rename) -> Relation:
         inner = self.relation(node.pattern)
         columns = [

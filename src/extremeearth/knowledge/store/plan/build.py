@@ -162,10 +162,12 @@ class _Builder:
         self, left: p.Plan, right: p.Plan, condition: s.Expression, context: _Context
     ) -> p.Plan:
         """Filter the join, whose both sides an EXISTS in the condition sees, and put back the rest of the left."""
-        both, flags = self._flagged(p.Join(left, right), (condition,), context)
-        met = p.Project(p.Filter(condition, both, flags), p.Join(left, right).variables)
-        rest = p.SemiJoin(left, p.Project(met, left.variables), negated=True)
-        return p.Union((met, rest))
+        numbered = p.Number(left, self.fresh("row"))
+        joined = p.Join(numbered, right)
+        both, flags = self._flagged(joined, (condition,), context)
+        met = p.Project(p.Filter(condition, both, flags), joined.variables)
+        rest = p.SemiJoin(numbered, p.Project(met, (numbered.column,)), negated=True)
+        return p.Project(p.Union((met, rest)), p.Join(left, right).variables)
 
     def _unionof(self, node: a.UnionOf, context: _Context) -> p.Plan:
         return p.Union(tuple(self.node(branch, context) for branch in node.branches))

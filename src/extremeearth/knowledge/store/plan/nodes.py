@@ -30,6 +30,7 @@ __all__ = [
     "LeftJoin",
     "Minus",
     "Nearest",
+    "Number",
     "Order",
     "Plan",
     "Project",
@@ -374,6 +375,24 @@ class Extend:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """Rows with their number as one more variable; equal nodes number in the same way."""
+
+    pattern: Plan
+    column: str
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Give the columns."""
+        return (*self.pattern.variables, self.column)
+
+    @property
+    def certain(self) -> frozenset[str]:
+        """Give the columns that are bound in every row."""
+        return self.pattern.certain | {self.column}
+
+
+@dataclass(frozen=True, slots=True)
 class Rename:
     """A variable under another name."""
 
@@ -574,6 +593,7 @@ Plan = (
     | Union
     | Filter
     | Extend
+    | Number
     | Rename
     | Group
     | Order

@@ -81,7 +81,7 @@ def groups(draw: st.DrawFn, depth: int = 2) -> str:
     if depth == 0:
         return text
     inner = groups(depth - 1)
-    for kind in draw(st.lists(st.integers(0, 9), max_size=2)):
+    for kind in draw(st.lists(st.integers(0, 10), max_size=2)):
         if kind == 0:
             text += f" OPTIONAL {{ {draw(inner)} }}"
         elif kind == 1:
@@ -105,6 +105,9 @@ def groups(draw: st.DrawFn, depth: int = 2) -> str:
             )
             text += f" VALUES (?a ?b) {{ {' '.join(rows)} }}"
         elif kind == 8:
+            either = f"{draw(expressions)} || EXISTS {{ {draw(inner)} }}"
+            text += f" OPTIONAL {{ {draw(inner)} FILTER({either}) }}"
+        elif kind == 9:
             text += (
                 f" {{ SELECT {draw(st.sampled_from(['', 'DISTINCT ']))}?a ?b {{ {draw(inner)} }} }}"
             )
