@@ -11,10 +11,11 @@ from typing import Self
 
 from extremeearth.app.schema import upgrade
 from extremeearth.core.database import Database
+from extremeearth.core.http import SafeClient
 from extremeearth.core.settings import Settings
 from extremeearth.data.catalogue import Catalogue
 from extremeearth.infrastructure.objects import ObjectStore, open_store
-from extremeearth.knowledge.store import EmbeddedGraph, open_graph
+from extremeearth.knowledge.store import Graph
 from extremeearth.processing.accounts import Accounts
 from extremeearth.processing.jobs import Job, JobQueue
 from extremeearth.processing.models import ModelRegistry
@@ -85,9 +86,11 @@ class Platform:
         return ModelRegistry(self.catalogue, self.store)
 
     @cached_property
-    def graph(self) -> EmbeddedGraph:
-        """The GeoSPARQL store; one process at a time can hold it."""
-        return open_graph(self.graph_folder)
+    def graph(self) -> Graph:
+        """The GeoSPARQL store; several processes can work on it at once."""
+        settings = self.settings
+        client = SafeClient(allow_hosts=settings.allow_hosts) if settings.graph_fetch else None
+        return Graph.open(self.graph_folder, settings=settings, client=client)
 
     @property
     def graph_folder(self) -> Path:

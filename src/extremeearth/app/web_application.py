@@ -15,6 +15,7 @@ from extremeearth.app.platform import Platform, environment_of, worker_command
 from extremeearth.core.errors import InputError
 from extremeearth.core.http import SafeClient
 from extremeearth.core.problems import install_problem_handlers
+from extremeearth.core.security import Verifier
 from extremeearth.core.settings import Settings
 from extremeearth.data.hub import hub_router
 from extremeearth.knowledge.federation import Endpoint, Federation, federation_router
@@ -154,9 +155,12 @@ def _install_guards(app: FastAPI, platform: Platform) -> None:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
 
 
-def create_graph_app(graph: GraphStore, *, settings: Settings) -> FastAPI:
-    """Assemble the application that serves one graph alone, for reading."""
+def create_graph_app(
+    graph: GraphStore, *, settings: Settings, verifier: Verifier | None = None
+) -> FastAPI:
+    """Assemble the application that serves one graph alone: for reading, and for writing with a key of `verifier`."""
     app = FastAPI(title="extremeearth graph", version=__version__, docs_url=None, redoc_url=None)
+    app.state.verifier = verifier
     install_problem_handlers(app)
     app.add_middleware(RequestGuard, limit_bytes=settings.request_limit_bytes)
     names = sorted({*settings.trusted_hosts, settings.host})

@@ -6,6 +6,7 @@ application. Lower layers know only what is here.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,7 @@ from extremeearth.core.errors import KeyInvalidError, NotFoundError, ScopeError
 __all__ = [
     "ANONYMOUS",
     "Caller",
+    "LocalKey",
     "Principal",
     "Scope",
     "Verifier",
@@ -103,6 +105,36 @@ class Verifier(Protocol):
 
     def verify(self, secret: str) -> Principal:
         """Give the principal of ``prefix.secret``, or raise `KeyInvalidError` or `KeyExpiredError`."""
+
+
+class LocalKey:
+    """A key that is made when a server starts and ends with it, for a store that is served alone.
+
+    Examples
+    --------
+    >>> key = LocalKey()
+    >>> Scope.GRAPH_WRITE in key.verify(key.secret).scopes
+    True
+    """
+
+    def __init__(self) -> None:
+        self.secret = f"local.{secrets.token_urlsafe(24)}"
+
+    def verify(self, secret: str) -> Principal:
+        """Give the principal that may read and write the graph.
+
+        Raises
+        ------
+        KeyInvalidError
+            It is another key.
+        """
+        if not secrets.compare_digest(secret.encode(), self.secret.encode()):
+            raise KeyInvalidError(
+                "The API key is not known.",
+                hint="Use the key that was shown when the server started.",
+            )
+        scopes = frozenset({Scope.GRAPH_READ, Scope.GRAPH_WRITE})
+        return Principal(user_id="local", project_id="local", key_id="local", scopes=scopes)
 
 
 def authorization_of(request: Request) -> str | None:

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         ge=1024**2,
         description="Largest table that one step of a SPARQL query may make, in bytes.",
     )
+    graph_fetch: bool = Field(
+        default=False,
+        description="Whether SERVICE in queries and LOAD in updates of the graph store may contact public servers, "
+        "and those of `allow_hosts`.",
+    )
     graph_read_key: bool = Field(
         default=False,
         description="Whether asking the graph store needs a key with the scope `graph:read`; writing always needs "

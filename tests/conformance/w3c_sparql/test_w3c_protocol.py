@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from extremeearth.core.problems import install_problem_handlers
 from extremeearth.core.security import Principal, Scope
 from extremeearth.core.settings import Settings
-from extremeearth.knowledge.store import EmbeddedGraph, open_graph, sparql_router
+from extremeearth.knowledge.store import sparql_router
+from extremeearth.knowledge.store.graph import Graph
 
 HT = "http://www.w3.org/2011/http#"
 CNT = "http://www.w3.org/2011/content#"
@@ -34,12 +35,12 @@ class _Everyone:
 
 
 @pytest.fixture
-def graph() -> EmbeddedGraph:
-    return open_graph()
+def graph() -> Graph:
+    return Graph.open()
 
 
 @pytest.fixture
-def client(graph: EmbeddedGraph) -> Iterator[TestClient]:
+def client(graph: Graph) -> Iterator[TestClient]:
     app = FastAPI()
     app.state.verifier = _Everyone()
     install_problem_handlers(app)
@@ -140,9 +141,7 @@ def _check_answer(manifest: Any, response: object, answer: Any, path: tuple[str,
         assert _triples(answer.content, media) == wanted
 
 
-def test_protocol(
-    protocol_case: tuple[Any, object], client: TestClient, graph: EmbeddedGraph
-) -> None:
+def test_protocol(protocol_case: tuple[Any, object], client: TestClient, graph: Graph) -> None:
     manifest, subject = protocol_case
     for data in manifest.all(subject, UT + "graphData"):
         file = manifest.path(manifest.one(data, UT + "graph"))
@@ -174,6 +173,7 @@ def test_service_description(client: TestClient) -> None:
         "defaultGraph",
         "resultFormat",
         "extensionFunction",
+        "extensionAggregate",
     }
     used = {q.predicate.value for q in store}
     assert used == {sd + name for name in known} | {

@@ -192,16 +192,23 @@ def test_a_missing_or_broken_file_is_named(
     assert Path(file).name in said
 
 
-def test_a_graph_that_is_open_elsewhere_is_told(tmp_path: Path) -> None:
+def test_a_graph_that_is_open_elsewhere_can_be_written(tmp_path: Path) -> None:
     from extremeearth.knowledge.store import open_graph
 
     store = tmp_path / "graph"
     held = open_graph(store)
     file = tmp_path / "a.nt"
     file.write_text("<urn:a> <urn:b> <urn:c> .\n")
-    assert str(store) in failure("graph", "load", str(store), str(file))
-    held.close()
     assert CliRunner().invoke(gather(), ["graph", "load", str(store), str(file)]).exit_code == 0
+    assert len(held) == 1
+    held.close()
+
+
+def test_a_folder_with_something_else_is_no_graph(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear all,")
+    file = tmp_path / "a.nt"
+    file.write_text("<urn:a> <urn:b> <urn:c> .\n")
+    assert "holds something else" in failure("graph", "load", str(tmp_path), str(file))
 
 
 def test_broken_rdf_names_the_line_and_loads_nothing(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_wrong_usage_ends_with_two(application, arguments: list[str]) -> None:
 def test_an_error_is_one_sentence_a_hint_and_exit_code_one(application, tmp_path: Path) -> None:
     result = CliRunner().invoke(application, ["graph", "query", str(tmp_path / "none"), "ASK {}"])
     assert result.exit_code == 1
-    assert "There is no store in" in result.stderr
+    assert "There is no graph store in" in result.stderr
     assert "Traceback" not in result.output
 
 

@@ -15,7 +15,7 @@ from extremeearth.knowledge.federation.soundness import GEOF
 from extremeearth.knowledge.federation.wants import Want
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Term
-from extremeearth.knowledge.store.workers import Deadline
+from extremeearth.knowledge.store.deadlines import DeadlineToken
 
 __all__ = ["Channel", "Fetched", "Request", "SplitBlankNodesError"]
 
@@ -85,7 +85,12 @@ class Channel:
     """
 
     def __init__(
-        self, members: Sequence[Member], *, deadline: Deadline, most_triples: int, partial: bool
+        self,
+        members: Sequence[Member],
+        *,
+        deadline: DeadlineToken,
+        most_triples: int,
+        partial: bool,
     ) -> None:
         self.members, self.deadline = members, deadline
         self.most_triples, self.partial = most_triples, partial

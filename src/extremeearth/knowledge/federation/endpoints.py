@@ -16,10 +16,10 @@ from extremeearth.core.errors import (
     TimeoutExceededError,
 )
 from extremeearth.core.http import SafeClient
+from extremeearth.knowledge.federation.terms import from_oxigraph, to_oxigraph
 from extremeearth.knowledge.sparql import BlankNode, Term
 from extremeearth.knowledge.store import GraphStore, Solutions, Triples
 from extremeearth.knowledge.store.formats import rdf_format
-from extremeearth.knowledge.store.terms import from_oxigraph, to_oxigraph
 
 __all__ = ["Endpoint", "Member", "connect"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import pyoxigraph as ox
+
 from extremeearth.core.errors import ExtremeEarthError, InputError, RemoteError
 from extremeearth.core.http import SafeClient
 from extremeearth.knowledge.federation.channel import Fetched, Request
@@ -17,12 +19,12 @@ from extremeearth.knowledge.federation.endpoints import (
 )
 from extremeearth.knowledge.federation.fetching import fetch
 from extremeearth.knowledge.federation.planning import plan_query
+from extremeearth.knowledge.federation.terms import from_oxigraph
 from extremeearth.knowledge.sparql import Iri, parse_query
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.walk import services_of
-from extremeearth.knowledge.store import EmbeddedGraph, Solutions, Triples
-from extremeearth.knowledge.store.terms import from_oxigraph
-from extremeearth.knowledge.store.workers import Deadline
+from extremeearth.knowledge.store import Graph, Solutions, Triples
+from extremeearth.knowledge.store.deadlines import DeadlineToken
 
 __all__ = ["Answer", "Federation"]
 
@@ -167,13 +169,14 @@ class Federation:
                 "A federated query has no SERVICE: the federation chooses whom to ask.",
                 hint="Leave it out.",
             )
-        deadline = Deadline(timeout_s)
+        deadline = DeadlineToken(timeout_s)
         fetched = fetch(
             plan_query(query), self._members, dataset=query.dataset, deadline=deadline,
             most_triples=self.most_triples, partial=partial,
         )  # fmt: skip
         most = self.row_limit if row_limit is None else row_limit
-        graph = EmbeddedGraph(fetched.store, path=None, row_limit=most)
+        graph = Graph.open(row_limit=most)
+        graph.load(fetched.store.dump(format=ox.RdfFormat.N_QUADS) or b"", "nq")
         local = replace(query, dataset=s.DatasetClause())
         if isinstance(local, s.DescribeQuery):
             result: Solutions | bool | Triples = self._describe(
@@ -196,9 +199,9 @@ class Federation:
     def _describe(
         self,
         query: s.DescribeQuery,
-        graph: EmbeddedGraph,
+        graph: Graph,
         fetched: Fetched,
-        deadline: Deadline,
+        deadline: DeadlineToken,
         partial: bool,
     ) -> Triples:
         """Find what to describe, then put together what each endpoint says of it."""

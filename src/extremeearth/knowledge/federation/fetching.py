@@ -28,11 +28,11 @@ from extremeearth.knowledge.federation.subqueries import (
     values_of,
     where,
 )
+from extremeearth.knowledge.federation.terms import from_oxigraph
 from extremeearth.knowledge.federation.wants import Level, Want, rename_apart, wants_of
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal, Term, Variable
-from extremeearth.knowledge.store.terms import from_oxigraph
-from extremeearth.knowledge.store.workers import Deadline
+from extremeearth.knowledge.store.deadlines import DeadlineToken
 
 __all__ = ["fetch"]
 
@@ -51,7 +51,7 @@ def fetch(
     members: Sequence[Member],
     *,
     dataset: s.DatasetClause,
-    deadline: Deadline,
+    deadline: DeadlineToken,
     most_triples: int,
     partial: bool,
 ) -> Fetched:

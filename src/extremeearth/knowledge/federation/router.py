@@ -18,7 +18,7 @@ from extremeearth.knowledge.store.exchange import (
     base_of,
     read_protocol_request,
 )
-from extremeearth.knowledge.store.functions import FUNCTIONS
+from extremeearth.knowledge.store.geosparql import FUNCTIONS
 
 __all__ = ["federation_router"]
 
@@ -57,7 +57,7 @@ def federation_router(federation: Federation, *, settings: Settings | None = Non
         if asked.default_graphs is not None or asked.named_graphs is not None:
             raise InputError("Name graphs in the query, by FROM.", hint="Leave the parameters out.")
         if not asked.operation:
-            functions = tuple(sorted(f.value for f in FUNCTIONS))
+            functions = tuple(sorted(FUNCTIONS))
             described = service_description(base, update=False, functions=functions)
             return answer_response(described, accept=accept)
         found = await run_in_threadpool(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
 import shapely
 
 from extremeearth.knowledge.federation.soundness import GEOF
+from extremeearth.knowledge.rdf.geometry_column import crs_of_code
 from extremeearth.knowledge.rdf.vocabulary import EH_RELATIONS, GEO, RCC8_RELATIONS, SF_RELATIONS
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Term, Variable
-from extremeearth.knowledge.store.geometries import read_shape, to_lonlat
+from extremeearth.knowledge.store.columns import TermColumn
+from extremeearth.knowledge.store.geosparql import read_geometries
+from extremeearth.knowledge.store.row_formats import in_lonlat
 
 __all__ = ["box_around", "partner_of"]
 
@@ -62,20 +66,16 @@ def box_around(terms: Collection[Term]) -> Literal | None:
     """
     if len(terms) > MOST_SHAPES:
         return None
-    bounds: list[tuple[float, float, float, float]] = []
-    for term in terms:
-        shape = read_shape(term.lexical, term.datatype.value) if isinstance(term, Literal) else None
-        if shape is None:
-            continue
-        if not shape.crs.geographic:
-            return None
-        lonlat = to_lonlat(shape)
-        if not lonlat.is_empty:
-            bounds.append(lonlat.bounds)
-    if not bounds:
+    column = read_geometries(TermColumn.of(t for t in terms if isinstance(t, Literal)))
+    present = np.unique(column.systems[column.systems >= 0])
+    if not all(crs_of_code(int(code)).geographic for code in present):
         return None
-    west, south = min(b[0] for b in bounds), min(b[1] for b in bounds)
-    east, north = max(b[2] for b in bounds), max(b[3] for b in bounds)
+    shapes = in_lonlat(column)
+    bounds = shapely.bounds(shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))])
+    if not len(bounds):
+        return None
+    west, south = (float(v) for v in bounds[:, :2].min(axis=0))
+    east, north = (float(v) for v in bounds[:, 2:].max(axis=0))
     margin = max(MARGIN * max(east - west, north - south), SMALLEST_MARGIN_DEGREES)
     west, south, east, north = west - margin, south - margin, east + margin, north + margin
     wide = max(east - west, north - south) > WIDEST_DEGREES

@@ -29,7 +29,15 @@ from extremeearth.knowledge.sparql.syntax import (
 )
 from extremeearth.knowledge.sparql.terms import Variable
 
-__all__ = ["aggregates_of", "check_select", "is_grouped", "operands", "variables_of", "visible"]
+__all__ = [
+    "aggregates_of", "check_select", "is_aggregate", "is_grouped", "operands", "variables_of", "visible",
+]  # fmt: skip
+
+SPATIAL_AGGREGATES = frozenset(
+    f"http://www.opengis.net/def/function/geosparql/agg{name}"
+    for name in ("BoundingBox", "BoundingCircle", "Centroid", "ConcaveHull", "ConvexHull", "Union")
+)
+"""IRIs of the aggregates of GeoSPARQL 1.1."""
 
 
 def visible(pattern: Pattern) -> frozenset[Variable]:  # noqa: PLR0911 - one branch for each kind of node
@@ -105,13 +113,27 @@ def _walk(expression: Expression, *, into: Callable[[Expression], bool]) -> Iter
             yield from _walk(operand, into=into)
 
 
+def is_aggregate(expression: Expression) -> bool:
+    """Tell whether an expression is an aggregate: a built-in one, one of GeoSPARQL, or any call with DISTINCT.
+
+    The grammar cannot tell a call of an aggregate from that of a function, so those of GeoSPARQL 1.1 (clause 8.9) are
+    known by name.
+
+    Examples
+    --------
+    >>> from extremeearth.knowledge.sparql.terms import Iri, Variable
+    >>> union = Iri("http://www.opengis.net/def/function/geosparql/aggUnion")
+    >>> is_aggregate(FunctionCall(union, (Variable("w"),)))
+    True
+    """
+    if isinstance(expression, FunctionCall):
+        return expression.distinct or expression.function.value in SPATIAL_AGGREGATES
+    return isinstance(expression, Aggregate)
+
+
 def aggregates_of(expression: Expression) -> list[Expression]:
-    """Give the aggregates in an expression, in order: built-in ones and calls with DISTINCT."""
-    return [
-        e
-        for e in _walk(expression, into=lambda e: not isinstance(e, Aggregate))
-        if isinstance(e, Aggregate) or (isinstance(e, FunctionCall) and e.distinct)
-    ]
+    """Give the aggregates in an expression, in order; none is inside another."""
+    return [e for e in _walk(expression, into=lambda e: not is_aggregate(e)) if is_aggregate(e)]
 
 
 def variables_of(expression: Expression, *, outside_aggregates: bool = False) -> set[Variable]:
@@ -125,9 +147,7 @@ def variables_of(expression: Expression, *, outside_aggregates: bool = False) ->
     ['a', 'b']
     """
     found: set[Variable] = set()
-    for e in _walk(
-        expression, into=lambda e: not (outside_aggregates and isinstance(e, Aggregate))
-    ):
+    for e in _walk(expression, into=lambda e: not (outside_aggregates and is_aggregate(e))):
         if isinstance(e, Variable):
             found.add(e)
         elif isinstance(e, Exists):

@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.store.results import Solutions, Triples
+from extremeearth.knowledge.store.summary import Summary
 
 __all__ = ["DocumentProblem", "GraphStore", "LoadReport", "Source", "UpdateReport"]
 
@@ -174,6 +175,9 @@ class GraphStore(Protocol):
 
     def drop_graph(self, graph: str | None) -> None:
         """Remove a graph with its triples; empty the default graph for `None`."""
+
+    def summary(self, *, version: int | None = None) -> Summary:
+        """Count what is in the store by predicate and class, with its extent in space and time."""
 
     def __len__(self) -> int:
         """Count the statements."""

@@ -42,7 +42,7 @@ class DeadlineToken(CancelToken):
         self._outer = outer
 
     @property
-    def late(self) -> bool:
+    def passed(self) -> bool:
         """Whether the deadline is over."""
         return time.monotonic() > self._at
 
@@ -54,7 +54,7 @@ class DeadlineToken(CancelToken):
     @property
     def cancelled(self) -> bool:
         """Whether somebody asked to stop, or the time is over."""
-        if self._event.is_set() or self.late:
+        if self._event.is_set() or self.passed:
             return True
         return self._outer is not None and self._outer.cancelled
 
@@ -68,7 +68,7 @@ class DeadlineToken(CancelToken):
         CancelledError
             Somebody asked to stop.
         """
-        if self.late:
+        if self.passed:
             raise self.error()
         if self.cancelled:
             raise CancelledError("Stopped because it was cancelled.")
@@ -93,6 +93,6 @@ def in_time(token: DeadlineToken) -> Iterator[DeadlineToken]:
     try:
         yield token
     except CancelledError as err:
-        if token.late:
+        if token.passed:
             raise token.error() from err
         raise

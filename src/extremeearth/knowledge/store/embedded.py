@@ -23,6 +23,7 @@ from extremeearth.core.errors import (
     LimitError,
     NotFoundError,
     StorageError,
+    UnavailableError,
 )
 from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.sparql import Iri, parse_query, parse_update
@@ -41,6 +42,7 @@ from extremeearth.knowledge.store.engine import (
 from extremeearth.knowledge.store.formats import rdf_format
 from extremeearth.knowledge.store.functions import AGGREGATES
 from extremeearth.knowledge.store.results import Solutions, Triples
+from extremeearth.knowledge.store.summary import Summary
 from extremeearth.knowledge.store.terms import from_oxigraph, to_oxigraph
 from extremeearth.knowledge.store.workers import Deadline, Workers
 
@@ -218,6 +220,11 @@ class EmbeddedGraph:
     def has_graph(self, graph: str) -> bool:
         """Tell whether a named graph exists."""
         return self._store.contains_named_graph(to_oxigraph(Iri(graph)))
+
+    def summary(self, *, version: int | None = None) -> Summary:
+        """Refuse: the engine keeps no statistics."""
+        self.find_version(version=version)
+        raise UnavailableError("This store keeps no statistics.", hint="Ask with COUNT(*).")
 
     def read_graph(
         self, graph: str | None, *, version: int | None = None, as_of: datetime | None = None

@@ -13,15 +13,17 @@ from extremeearth.core.settings import Settings
 from extremeearth.knowledge.store.answers import answer_response
 from extremeearth.knowledge.store.caching import fresh, is_repeatable, version_headers
 from extremeearth.knowledge.store.contract import GraphStore
-from extremeearth.knowledge.store.description import service_description
+from extremeearth.knowledge.store.description import MOST_GRAPHS, service_description
 from extremeearth.knowledge.store.exchange import (
     ProtocolRequest,
     base_of,
+    read_options,
     read_protocol_request,
 )
-from extremeearth.knowledge.store.functions import FUNCTIONS
+from extremeearth.knowledge.store.geosparql import AGGREGATES, FUNCTIONS
 from extremeearth.knowledge.store.graph_routes import add_graph_routes
 from extremeearth.knowledge.store.results import Solutions, Triples
+from extremeearth.knowledge.store.summary import void_description
 from extremeearth.knowledge.store.watching import run_watched
 
 __all__ = ["sparql_router"]
@@ -45,11 +47,12 @@ def sparql_router(
     --------
     >>> from extremeearth.knowledge.store import open_graph
     >>> sorted({route.path for route in sparql_router(open_graph(), settings=Settings()).routes})
-    ['/graphs', '/graphs/{name:path}', '/sparql']
+    ['/.well-known/void', '/graphs', '/graphs/{name:path}', '/sparql', '/void']
     """
     limits = settings or Settings()
     router = APIRouter(tags=["graph"])
     _add_sparql(router, graph, limits, write_scope)
+    _add_void(router, graph, limits)
     add_graph_routes(router, graph, limits, write_scope)
     return router
 
@@ -69,7 +72,11 @@ def _add_sparql(router: APIRouter, graph: GraphStore, limits: Settings, write_sc
             caller.need(Scope.GRAPH_READ)
         if asked.operation == "query":
             return await _answer_query(request, asked, base)
-        described = service_description(base, functions=tuple(sorted(f.value for f in FUNCTIONS)))
+        graphs = await run_in_threadpool(lambda: sorted(graph.graphs())[:MOST_GRAPHS])
+        described = service_description(
+            base, functions=tuple(sorted(FUNCTIONS)), aggregates=tuple(sorted(AGGREGATES)),
+            dataset=_dataset_iri(request), graphs=tuple(graphs),
+        )  # fmt: skip
         return answer_response(
             described, accept=request.headers.get("accept"), format=asked.options.format
         )
@@ -107,3 +114,30 @@ def _add_sparql(router: APIRouter, graph: GraphStore, limits: Settings, write_sc
     async def query_or_update(request: Request, caller: Caller) -> Response:
         """Answer a SPARQL query, or carry out an update, which needs a key that may write."""
         return await answer(request, caller)
+
+
+def _dataset_iri(request: Request) -> str:
+    return str(request.url.replace(path="/void", query="", fragment="dataset"))
+
+
+def _add_void(router: APIRouter, graph: GraphStore, limits: Settings) -> None:
+    @router.get("/void")
+    @router.get("/.well-known/void")
+    async def describe_dataset(request: Request, caller: Caller) -> Response:
+        """Tell what is in the store: counts by predicate and class, extent in space and time (VoID)."""
+        if limits.graph_read_key:
+            caller.need(Scope.GRAPH_READ)
+        options = read_options(request.query_params.multi_items())
+        version = await run_in_threadpool(
+            graph.find_version, version=options.version, as_of=options.as_of
+        )
+        headers = version_headers(graph, version, private=limits.graph_read_key)
+        if fresh(request, headers):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        summary = await run_in_threadpool(graph.summary, version=version)
+        dataset = _dataset_iri(request)
+        endpoint = str(request.url.replace(path="/sparql", query="", fragment=""))
+        described = void_description(summary, dataset=dataset, endpoint=endpoint)
+        return answer_response(
+            described, accept=request.headers.get("accept"), headers=headers, format=options.format
+        )

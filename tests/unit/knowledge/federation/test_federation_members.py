@@ -22,7 +22,7 @@ from extremeearth.core.problems import install_problem_handlers
 from extremeearth.core.settings import Settings
 from extremeearth.knowledge.federation import Endpoint, Federation, federation_router
 from extremeearth.knowledge.store import (
-    EmbeddedGraph,
+    Graph,
     Solutions,
     Triples,
     open_graph,
@@ -75,7 +75,7 @@ class Network(httpx.BaseTransport):
             answer.status_code, headers=headers, stream=httpx.ByteStream(answer.content)
         )
 
-    def add(self, host: str, graph: EmbeddedGraph, *, relabel: bool = False) -> None:
+    def add(self, host: str, graph: Graph, *, relabel: bool = False) -> None:
         """Serve a graph; with `relabel`, blank nodes have other labels in every answer."""
         app = FastAPI()
         install_problem_handlers(app)
@@ -103,7 +103,7 @@ class Network(httpx.BaseTransport):
         return SafeClient(transport=self, resolve=lambda host, port: ["93.184.216.34"])
 
 
-def graph_of(text: str) -> EmbeddedGraph:
+def graph_of(text: str) -> Graph:
     graph = open_graph()
     graph.update(text)
     return graph
@@ -130,7 +130,7 @@ def federation(network: Network, **options: object) -> Federation:
     return Federation(endpoints, client=network.client(), **options)  # type: ignore[arg-type]
 
 
-def union() -> EmbeddedGraph:
+def union() -> Graph:
     graph = graph_of(FIELDS)
     graph.update(CROPS)
     return graph

@@ -8,8 +8,6 @@ import threading
 import time
 from pathlib import Path
 
-import pyarrow as pa
-import pyoxigraph as ox
 import pytest
 
 from extremeearth.core.errors import (
@@ -24,8 +22,8 @@ from extremeearth.core.errors import (
     TimeoutExceededError,
     UnavailableError,
 )
-from extremeearth.knowledge.sparql import XSD, BlankNode, Iri, Literal
-from extremeearth.knowledge.store import EmbeddedGraph, Solutions, Triples, open_graph
+from extremeearth.knowledge.store import EmbeddedGraph, Solutions, Triples
+from extremeearth.knowledge.store.embedded import open_graph
 from extremeearth.knowledge.store.workers import Deadline, Workers
 
 NT = b'<urn:a> <urn:p> "x" .\n<urn:b> <urn:p> <urn:a> .\n'
@@ -264,72 +262,6 @@ def test_readers_and_a_writer_side_by_side() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
-
-
-# ---------------------------------------------------------------------------- answers
-
-INTEGER, DOUBLE, BOOLEAN = Iri(XSD + "integer"), Iri(XSD + "double"), Iri(XSD + "boolean")
-ODD = Solutions(
-    ("a", "b"),
-    [
-        (Iri("urn:x&y"), Literal('com,ma "q"\nline\t\\')),
-        (BlankNode("n1"), Literal("é", language="fr")),
-        (None, Literal("1", INTEGER)),
-        (Literal("<&>"), Literal("x", Iri("urn:t"))),
-        (None, None),
-    ],
-)
-
-
-@pytest.mark.parametrize(
-    ("form", "other"), [(f, getattr(ox.QueryResultsFormat, f.upper())) for f in ("json", "xml", "tsv")]
-)  # fmt: skip
-def test_rows_are_read_back_by_another_parser(form: str, other: ox.QueryResultsFormat) -> None:
-    from extremeearth.knowledge.store.terms import from_oxigraph
-
-    parsed = ox.parse_query_results(input=ODD.serialize(form), format=other)
-    assert isinstance(parsed, ox.QuerySolutions)
-    assert [v.value for v in parsed.variables] == list(ODD.variables)
-    assert [tuple(None if t is None else from_oxigraph(t) for t in row) for row in parsed] == list(
-        ODD.rows
-    )
-
-
-def test_csv_is_what_a_spreadsheet_reads() -> None:
-    import csv
-
-    found = list(csv.reader(io.StringIO(ODD.serialize("csv").decode(), newline="")))
-    assert found[:3] == [["a", "b"], ["urn:x&y", 'com,ma "q"\nline\t\\'], ["_:n1", "é"]]
-
-
-def test_unknown_forms_and_columns_are_told() -> None:
-    with pytest.raises(InputError, match="cannot be written"):
-        ODD.serialize("pdf")
-    with pytest.raises(InputError, match="no variable 'z'"):
-        ODD.column("z")
-
-
-def test_arrow_columns_have_the_type_of_their_terms() -> None:
-    table = Solutions(
-        ("i", "f", "b", "s", "m", "n", "huge"),
-        [
-            (Literal("1", INTEGER), Literal("1.5", DOUBLE), Literal("true", BOOLEAN), Literal("x"), Iri("urn:a"), None,
-             Literal("9" * 30, INTEGER)),
-            (None, Literal("2", INTEGER), Literal("0", BOOLEAN), None, Literal("1", INTEGER), None, None),
-        ],
-    ).to_arrow()  # fmt: skip
-    assert [f.type for f in table.schema] == [
-        pa.int64(), pa.float64(), pa.bool_(), *[pa.large_string()] * 4
-    ]  # fmt: skip
-    assert table.to_pylist()[1] == {
-        "i": None,
-        "f": 2.0,
-        "b": False,
-        "s": None,
-        "m": "1",
-        "n": None,
-        "huge": None,
-    }
 
 
 def test_triples_are_written_and_unique() -> None:
