@@ -252,7 +252,8 @@ def test_order_joins_makes_no_product_while_something_is_connected() -> None:
 
 
 def test_order_joins_puts_unconnected_parts_together_by_a_spatial_condition() -> None:
-    text = "ASK { ?a :some ?g1 . ?g1 geo:asWKT ?w1 . ?b :rare ?g2 . ?g2 geo:asWKT ?w2 FILTER(geof:sfTouches(?w1, ?w2)) }"
+    sides = "?a :some ?g1 . ?g1 geo:asWKT ?w1 . ?b :rare ?g2 . ?g2 geo:asWKT ?w2"
+    text = f"ASK {{ {sides} FILTER(geof:sfTouches(?w1, ?w2)) }}"
     found = planned(text, gather_joins, order_joins)
     assert "SpatialJoin ?w1 sfTouches ?w2" in found
     assert "Filter" not in found
@@ -261,11 +262,12 @@ def test_order_joins_puts_unconnected_parts_together_by_a_spatial_condition() ->
 def test_nearest_first_below_the_order() -> None:
     text = f"SELECT ?g {{ ?g geo:asWKT ?w }} ORDER BY geof:distance(?w, {BOX}, uom:metre) LIMIT 7"
     assert "Nearest 7 by ?w" in planned(text, nearest_first)
-    bound = f"SELECT ?d {{ ?g geo:asWKT ?w BIND(geof:distance(?w, {BOX}, uom:metre) AS ?d) }} ORDER BY ?d LIMIT 7 OFFSET 3"
-    assert "Nearest 10 by ?w" in planned(bound, nearest_first)
+    bound = f"?g geo:asWKT ?w BIND(geof:distance(?w, {BOX}, uom:metre) AS ?d)"
+    later = f"SELECT ?d {{ {bound} }} ORDER BY ?d LIMIT 7 OFFSET 3"
+    assert "Nearest 10 by ?w" in planned(later, nearest_first)
     for other in (
-        "DESC(geof:distance(?w, %s, uom:metre))" % BOX,
-        "?g geof:distance(?w, %s, uom:metre)" % BOX,
+        f"DESC(geof:distance(?w, {BOX}, uom:metre))",
+        f"?g geof:distance(?w, {BOX}, uom:metre)",
     ):
         assert "Nearest" not in planned(
             f"SELECT ?g {{ ?g geo:asWKT ?w }} ORDER BY {other} LIMIT 7", nearest_first
