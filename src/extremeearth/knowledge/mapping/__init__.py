@@ -7,7 +7,10 @@ from extremeearth.knowledge.mapping.functions import (
     Argument,
     MapFunction,
     geometries_of,
+    geometry_column,
 )
+from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions, InvalidPolicy
+from extremeearth.knowledge.mapping.rasters import ClassifiedRaster, class_polygons
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike
 from extremeearth.knowledge.mapping.terms import OnError
@@ -16,12 +19,17 @@ __all__ = [
     "BATCH_ROWS",
     "GEOMETRY_FUNCTIONS",
     "Argument",
+    "ClassifiedRaster",
+    "GeometryOptions",
+    "InvalidPolicy",
     "MapFunction",
     "Mapping",
     "MappingReport",
     "OnError",
     "SourceLike",
+    "class_polygons",
     "geometries_of",
+    "geometry_column",
     "map_to_rdf",
     "read_mapping",
 ]

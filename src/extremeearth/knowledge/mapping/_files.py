@@ -15,6 +15,7 @@ from pyproj import CRS as ProjCrs
 
 from extremeearth.core.errors import CrsError, DataBrokenError, MappingError
 from extremeearth.knowledge.mapping.contract import (
+    HOW_TO_GIVE_A_CRS,
     Source,
     SourceRequest,
     check_columns,
@@ -33,6 +34,7 @@ class ParquetTable:
     """A Parquet file; geometry columns as GeoParquet 1.x describes them, in WKB."""
 
     path: Path
+    crs: CRS | None = None
 
     def columns(self) -> list[str]:
         """List the columns."""
@@ -66,7 +68,7 @@ class ParquetTable:
                         hint="Write it as WKB.",
                     )
                 # GeoParquet: no "crs" means CRS84, an explicit null means that nobody knows
-                systems[name] = _crs(column.get("crs", "OGC:CRS84"), self.path.name)
+                systems[name] = _crs(column.get("crs", "OGC:CRS84"), self.path.name, self.crs)
             yield file.iter_batches(batch_size=batch_rows, columns=list(references)), systems
 
 
@@ -76,6 +78,7 @@ class GeoFile:
 
     path: Path
     layer: str | None = None
+    crs: CRS | None = None
 
     def columns(self) -> list[str]:
         """List the attributes, and the geometry under its one name."""
@@ -106,7 +109,7 @@ class GeoFile:
                 batch_size=batch_rows, use_pyarrow=True,
             ) as (meta, reader):  # fmt: skip
                 own_name = meta["geometry_name"] or "wkb_geometry"
-                systems = {GEOMETRY: _crs(meta["crs"], self.path.name)} if wanted else {}
+                systems = {GEOMETRY: _crs(meta["crs"], self.path.name, self.crs)} if wanted else {}
                 yield (_renamed(batch, own_name) for batch in reader), systems
         except (DataSourceError, DataLayerError, FeatureError) as err:
             raise DataBrokenError(
@@ -120,11 +123,13 @@ def _renamed(batch: Any, geometry: str) -> Any:
     return pa.RecordBatch.from_arrays(columns, names=names)
 
 
-def _crs(described: Any, name: str) -> CRS:
+def _crs(described: Any, name: str, given: CRS | None) -> CRS:
+    if described is None and given is not None:
+        return given
     if described is None:
         raise CrsError(
             f"The geometries of {name} have no reference system.",
-            hint="Write it into the file, e.g. EPSG:4326.",
+            hint=HOW_TO_GIVE_A_CRS,
         )
     return CRS(ProjCrs.from_user_input(described))
 
@@ -152,11 +157,12 @@ def open_parquet(request: SourceRequest) -> Source | None:
         return None
     if request.suffix not in {".parquet", ".geoparquet"}:
         return None
-    return FileSource(request.source.name, ParquetTable(request.path))
+    return FileSource(request.source.name, ParquetTable(request.path, request.crs))
 
 
 def open_vector(request: SourceRequest) -> Source | None:
     """Open any other file: GDAL says whether it can read it."""
     if request.path is None or request.source.formulation is not None:
         return None
-    return FileSource(request.source.name, GeoFile(request.path, request.source.iterator))
+    file = GeoFile(request.path, request.source.iterator, request.crs)
+    return FileSource(request.source.name, file)

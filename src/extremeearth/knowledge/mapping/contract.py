@@ -15,8 +15,15 @@ from extremeearth.knowledge.mapping.document import LogicalSource
 from extremeearth.knowledge.mapping.frames import Frame
 
 __all__ = [
-    "Opener", "Source", "SourceRequest", "UnchangedSource", "check_columns", "frames_of", "similar_to",
+    "HOW_TO_GIVE_A_CRS", "Opener", "Source", "SourceRequest", "UnchangedSource", "check_columns", "frames_of",
+    "similar_to",
 ]  # fmt: skip
+
+HOW_TO_GIVE_A_CRS = (
+    'Give it: GeometryOptions(crs="EPSG:4326") in Python, --crs EPSG:4326 on the command line, or ee:crs at the '
+    "rml:source."
+)
+"""What to do where a source does not name its reference system."""
 
 
 class Source(Protocol):
@@ -34,12 +41,14 @@ class SourceRequest:
     """A source to be opened.
 
     `given` is what the caller put under the source's name, `None` if nothing; `path` is the file, where `given` is
-    a path or the name leads to one below the mapping's folder.
+    a path or the name leads to one below the mapping's folder; `crs` is the reference system of a source that names
+    none itself.
     """
 
     source: LogicalSource
     given: Any = None
     path: Path | None = None
+    crs: CRS | None = None
 
     @property
     def suffix(self) -> str:

@@ -33,7 +33,11 @@ class CsvSource:
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a column is missing."""
-        check_columns(self.name, self._header(), references)
+        check_columns(self.name, self.columns(), references)
+
+    def columns(self) -> list[str]:
+        """List the columns."""
+        return self._header()
 
     def _delimiter(self) -> str:
         return "\t" if self.path.suffix.lower() in {".tsv", ".tab"} else ","

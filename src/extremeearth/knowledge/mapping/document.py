@@ -79,12 +79,16 @@ class TermMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogicalSource:
-    """What is read: a named table or a file; `iterator` is a JSONPath, or a layer's name."""
+    """What is read: a named table or a file; `iterator` is a JSONPath, or a layer's name.
+
+    `geometry` has what the mapping says of the source's geometries: ``crs``, ``wkt``, ``x``, ``y``.
+    """
 
     name: str
     formulation: str | None = None
     iterator: str | None = None
     nulls: tuple[str, ...] = ()
+    geometry: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +17,7 @@ from extremeearth.knowledge.mapping import document as doc
 from extremeearth.knowledge.mapping._vocabulary import RML
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.functions import GEOMETRY_FUNCTIONS, MapFunction
+from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
 from extremeearth.knowledge.mapping.joins import JoinIndex
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import Source, SourceLike, open_source
@@ -45,7 +46,8 @@ class MappingReport:
     """What came out of a run.
 
     `rows` counts each row once per triples map that reads it; `triples` the statements written, without repeats
-    inside a batch; `skipped` the rows that made no statement, by reason.
+    inside a batch; `skipped` the rows that made no statement, by reason; `geometries` those that were mended, left
+    out or only found strange, by what was done.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class MappingReport:
     triples: int
     skipped: Mapping[str, int]
     seconds: float
+    geometries: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def map_to_rdf(
     functions: Mapping[str, MapFunction] | None = None,
     on_error: OnError = "raise",
     batch_rows: int = BATCH_ROWS,
+    geometry: GeometryOptions | None = None,
     progress: Progress = SILENT,
 ) -> MappingReport:
     """Turn tables and files into RDF as an RML mapping says.
@@ -136,6 +140,9 @@ def map_to_rdf(
         ``"raise"`` stops at the first broken term, ``"skip"`` counts such rows and goes on.
     batch_rows
         Rows in memory at a time.
+    geometry
+        How geometries of sources are read: the reference system of sources that name none, and what happens to
+        invalid rings.
     progress
         Where progress is told to, in rows; looked at for cancellation between batches.
 
@@ -183,7 +190,11 @@ def map_to_rdf(
     known = {**GEOMETRY_FUNCTIONS, **(functions or {})}
     _check_functions(read, known)
     _check_target(read, target)
-    opened = {s: open_source(s, sources=sources or {}, folder=folder) for s in read.sources()}
+    options = replace(geometry or GeometryOptions(), on_error=on_error, counts={})
+    opened = {
+        source: open_source(source, sources=sources or {}, folder=folder, geometry=options)
+        for source in read.sources()
+    }
     for source, names in read.sources().items():
         opened[source].check(names)
     issues = Issues(policy=on_error)
@@ -194,7 +205,9 @@ def map_to_rdf(
     run = _Run(read, opened, makers, batch_rows)
     rows, triples = _write(run, target, progress)
     seconds = time.perf_counter() - started
-    return MappingReport(rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds)
+    return MappingReport(
+        rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds, geometries=options.totals()
+    )  # fmt: skip
 
 
 def _write(run: _Run, target: Path | BinaryIO, progress: Progress) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from extremeearth.knowledge.mapping.document import (
     TriplesMap,
 )
 from extremeearth.knowledge.mapping.term_maps import TermMapReader, constant_of
-from extremeearth.knowledge.rdf import RDF, is_absolute_iri
+from extremeearth.knowledge.rdf import FUNCTIONS, RDF, is_absolute_iri
 
 __all__ = ["read_mapping"]
 
@@ -71,6 +71,15 @@ class Document:
         if value is not None and not isinstance(value, ox.Literal):
             raise MappingError(f"rml:{name} of {node} is not a text.", hint="Put it in quotes.")
         return None if value is None else value.value
+
+    def geometry(self, node: Any) -> tuple[tuple[str, str], ...]:
+        """Give what is said at a source about its geometries: ``ee:crs``, ``ee:wkt``, ``ee:x``, ``ee:y``."""
+        said = self._said.get(node, {})
+        return tuple(
+            (name, value.value)
+            for name in ("crs", "wkt", "x", "y")
+            for value in said.get(FUNCTIONS[name], ())[:1]
+        )
 
     def allow(self, node: Any, allowed: Iterable[str]) -> None:
         """Refuse properties of RML that mean nothing here: a typing error, or not supported."""
@@ -249,4 +258,5 @@ def _source(document: Document, node: Any) -> LogicalSource:
             value.value
             for value in (() if isinstance(given, ox.Literal) else document.all(given, "null"))
         ),
+        geometry=() if isinstance(given, ox.Literal) else document.geometry(given),
     )

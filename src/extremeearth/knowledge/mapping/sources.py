@@ -15,7 +15,11 @@ from extremeearth.knowledge.mapping._files import open_parquet, open_vector
 from extremeearth.knowledge.mapping.contract import Opener, Source, SourceRequest, UnchangedSource
 from extremeearth.knowledge.mapping.delimited import open_delimited
 from extremeearth.knowledge.mapping.document import LogicalSource
+from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
+from extremeearth.knowledge.mapping.geospatial import options_for, with_geometries
+from extremeearth.knowledge.mapping.items import open_items
 from extremeearth.knowledge.mapping.json_records import open_json
+from extremeearth.knowledge.mapping.rasters import open_raster
 from extremeearth.knowledge.mapping.tables import open_table
 
 __all__ = ["KINDS", "Source", "SourceLike", "open_source"]
@@ -24,6 +28,8 @@ SourceLike = pa.Table | pd.DataFrame | gpd.GeoDataFrame | Path
 """What can stand behind a source's name."""
 
 KINDS: tuple[Opener, ...] = (
+    open_items,
+    open_raster,
     open_table,
     open_delimited,
     open_json,
@@ -34,7 +40,11 @@ KINDS: tuple[Opener, ...] = (
 
 
 def open_source(
-    source: LogicalSource, *, sources: Mapping[str, Any], folder: Path | None
+    source: LogicalSource,
+    *,
+    sources: Mapping[str, Any],
+    folder: Path | None,
+    geometry: GeometryOptions | None = None,
 ) -> Source:
     """Open what a mapping reads: a table of that name, or a file below `folder`.
 
@@ -48,6 +58,8 @@ def open_source(
         Tables (pyarrow, pandas, geopandas) and paths by the names that the mapping uses; these come first.
     folder
         Where files are looked for; a file outside of it is never read. `None` allows no files but those in `sources`.
+    geometry
+        How geometries are read.
 
     Raises
     ------
@@ -67,11 +79,13 @@ def open_source(
                 f"The source '{source.name}' is neither a table that was given nor a file.",
                 hint=f"Given are: {', '.join(sources) or 'none'}.",
             )
-    request = SourceRequest(source=source, given=given, path=path)
+    options = options_for(source, geometry)
+    request = SourceRequest(source=source, given=given, path=path, crs=options.system())
     for opens in KINDS:
         opened = opens(request)
         if opened is not None:
-            return opened if path is None else UnchangedSource.watch(opened, path)
+            whole = with_geometries(opened, source, options)
+            return whole if path is None else UnchangedSource.watch(whole, path)
     raise MappingError(
         f"rml:{source.formulation} is not supported.",
         hint="Use rml:CSV, rml:JSONPath, or leave it out.",

@@ -55,13 +55,13 @@ def open_table(request: SourceRequest) -> Source | None:
     """
     if request.given is None or isinstance(request.given, Path):
         return None
-    return _table_source(request.source.name, request.given)
+    return _table_source(request.source.name, request.given, request.crs)
 
 
-def _table_source(name: str, given: Any) -> TableSource:
+def _table_source(name: str, given: Any, crs: CRS | None) -> TableSource:
     if isinstance(given, gpd.GeoDataFrame | gpd.GeoSeries | pd.DataFrame):
         return _frame_source(
-            name, pd.DataFrame(given) if not isinstance(given, pd.DataFrame) else given
+            name, pd.DataFrame(given) if not isinstance(given, pd.DataFrame) else given, crs
         )
     if not isinstance(given, pa.Table):
         raise MappingError(
@@ -83,7 +83,9 @@ def _table_source(name: str, given: Any) -> TableSource:
             )
         extension = metadata.get(b"ARROW:extension:name", b"")
         if extension in {b"geoarrow.wkb", b"ogc.wkb"}:
-            systems[column_field.name] = _required(crs_of_field(metadata), name, column_field.name)
+            systems[column_field.name] = _required(
+                crs_of_field(metadata) or crs, name, column_field.name
+            )
         columns[column_field.name] = column
     return TableSource(name, pa.table(columns), systems)
 
@@ -92,19 +94,19 @@ def _required(crs: CRS | None, name: str, column: str) -> CRS:
     if crs is None:
         raise CrsError(
             f"The geometry column '{column}' of '{name}' has no reference system.",
-            hint="Set it, e.g. with GeoDataFrame.set_crs(4326).",
+            hint='Give it: GeoDataFrame.set_crs(4326), crs="EPSG:4326", or ee:crs at the rml:source.',
         )
     return crs
 
 
-def _frame_source(name: str, frame: pd.DataFrame) -> TableSource:
+def _frame_source(name: str, frame: pd.DataFrame, given: CRS | None) -> TableSource:
     systems: dict[str, CRS] = {}
     plain = {}
     for column in frame.columns:
         values = frame[column]
         if str(values.dtype) == "geometry":
             series = gpd.GeoSeries(values)
-            crs = None if series.crs is None else CRS(series.crs)
+            crs = given if series.crs is None else CRS(series.crs)
             systems[str(column)] = _required(crs, name, str(column))
             plain[str(column)] = pa.array(shapely.to_wkb(series.to_numpy()), pa.large_binary())
         else:

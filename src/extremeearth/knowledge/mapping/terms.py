@@ -123,8 +123,11 @@ class TermMaker:
 
     def _argument(self, expression: Expression, frame: Frame) -> Argument:
         if isinstance(expression, Reference):
-            return argument_of(frame, expression.name)
+            return argument_of(frame, expression.name, broken=self._broken)
         return Argument(self.texts(expression, frame).text, frame.rows)
+
+    def _broken(self, reason: str, example: str, rows: int) -> None:
+        self.issues.broken(reason, example=example, rows=rows)
 
     def _iris(self, texts: Any, kind: TermType) -> Any:
         if isinstance(texts, str):
