@@ -11,6 +11,7 @@ import pyoxigraph as ox
 
 from extremeearth.core.errors import ExtremeEarthError, LimitError
 from extremeearth.knowledge.federation.endpoints import Member, failure_of
+from extremeearth.knowledge.federation.gathering import Gathering
 from extremeearth.knowledge.federation.soundness import GEOF
 from extremeearth.knowledge.federation.wants import Want
 from extremeearth.knowledge.sparql import syntax as s
@@ -46,7 +47,7 @@ class Fetched:
 
     Attributes
     ----------
-    store
+    gathered
         The triples, in their graphs.
     sources
         For each pattern, the names of the endpoints that can match it.
@@ -56,7 +57,7 @@ class Fetched:
         Endpoints that failed, with what they said; only where partial answers are allowed.
     """
 
-    store: ox.Store = field(default_factory=ox.Store)
+    gathered: Gathering = field(default_factory=Gathering)
     sources: dict[Want, tuple[str, ...]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
@@ -155,7 +156,7 @@ class Channel:
         if graph is not None:
             target = ox.NamedNode(graph.value)
             quads = [ox.Quad(q.subject, q.predicate, q.object, target) for q in quads]
-        self.fetched.store.extend(quads)
+        self.fetched.gathered.add(quads)
         total = sum(r.triples for r in self.fetched.requests)
         if total > self.most_triples:
             raise LimitError(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import pyoxigraph as ox
-
 from extremeearth.core.errors import ExtremeEarthError, InputError, RemoteError
 from extremeearth.core.http import SafeClient
 from extremeearth.knowledge.federation.channel import Fetched, Request
@@ -175,15 +173,16 @@ class Federation:
             most_triples=self.most_triples, partial=partial,
         )  # fmt: skip
         most = self.row_limit if row_limit is None else row_limit
-        graph = Graph.open(row_limit=most)
-        graph.load(fetched.store.dump(format=ox.RdfFormat.N_QUADS) or b"", "nq")
+        graph = fetched.gathered.graph
         local = replace(query, dataset=s.DatasetClause())
         if isinstance(local, s.DescribeQuery):
             result: Solutions | bool | Triples = self._describe(
                 local, graph, fetched, deadline, partial
             )
         else:
-            result = graph.query(str(local), timeout_s=max(deadline.remaining_s, 0.001))
+            result = graph.query(
+                str(local), timeout_s=max(deadline.remaining_s, 0.001), row_limit=most
+            )
         if fetched.failures and len(fetched.failures) == len(self._members):
             raise RemoteError(
                 "Every endpoint of the federation failed.",

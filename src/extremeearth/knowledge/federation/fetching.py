@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 from extremeearth.core.errors import InputError
 from extremeearth.knowledge.federation.channel import (
@@ -28,7 +27,6 @@ from extremeearth.knowledge.federation.subqueries import (
     values_of,
     where,
 )
-from extremeearth.knowledge.federation.terms import from_oxigraph
 from extremeearth.knowledge.federation.wants import Level, Want, rename_apart, wants_of
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal, Term, Variable
@@ -239,8 +237,8 @@ class _Run:
             where=s.GroupPattern(tuple(element([w.triple], w.graph) for w in component)),
             modifier=s.SolutionModifier(limit=MANY_VALUES + 1),
         )
-        found: Any = self.fetched.store.query(str(query))
-        terms = frozenset(from_oxigraph(row[0]) for row in found if row[0] is not None)
+        found = self.fetched.gathered.rows(str(query))
+        terms = frozenset(row[0] for row in found if row[0] is not None)
         return terms if len(terms) <= MANY_VALUES else None
 
     # --------------------------------------------------------------------------------- fetching
