@@ -1,23 +1,34 @@
 """Interlinking: all topological relations between two sets of features, as GeoSPARQL links."""
 
+from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid, Times, feature_set
 from extremeearth.knowledge.interlinking.linking import (
-    LinkReport,
-    OnInvalid,
     count_by_relation,
     link,
+    link_batches,
     link_with_report,
     write_links,
 )
+from extremeearth.knowledge.interlinking.options import Budget, LinkOptions
+from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
+from extremeearth.knowledge.interlinking.running import LinkReport, LinkRun
 
 __all__ = [
+    "Budget",
+    "FeatureSet",
+    "LinkOptions",
     "LinkReport",
+    "LinkRun",
     "OnInvalid",
+    "ProgressiveReport",
     "Relation",
+    "Times",
     "Vocabulary",
     "choose_relations",
     "count_by_relation",
+    "feature_set",
     "link",
+    "link_batches",
     "link_with_report",
     "write_links",
 ]

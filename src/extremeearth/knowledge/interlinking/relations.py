@@ -14,7 +14,7 @@ from typing import Literal
 from extremeearth.core.errors import InputError
 from extremeearth.knowledge.rdf import GEO
 
-__all__ = ["Relation", "Vocabulary", "choose_relations", "holds", "transposed"]
+__all__ = ["ON_REQUEST", "Relation", "Vocabulary", "choose_relations", "holds", "transposed"]
 
 Vocabulary = Literal["sf", "eh", "rcc8"]
 """Family of property names: Simple Features, Egenhofer, region connection calculus."""
@@ -76,6 +76,7 @@ FAMILIES: dict[str, tuple[Relation, ...]] = {
         # Simple Features has no property for these two; Egenhofer's are the only ones in GeoSPARQL.
         _EH_COVERS,
         _EH_COVERED_BY,
+        Relation("disjoint", GEO.sfDisjoint, _always("FF*FF****")),
     ),
     "eh": (
         Relation("equals", GEO.ehEquals, _always("TFFFTFFFT")),
@@ -85,6 +86,7 @@ FAMILIES: dict[str, tuple[Relation, ...]] = {
         _EH_COVERED_BY,
         Relation("inside", GEO.ehInside, _always("TFF*FFT**")),
         Relation("contains", GEO.ehContains, _always("T*TFF*FF*")),
+        Relation("disjoint", GEO.ehDisjoint, _always("FF*FF****")),
     ),
     "rcc8": (
         Relation("eq", GEO.rcc8eq, _always("TFFFTFFFT")),
@@ -94,9 +96,13 @@ FAMILIES: dict[str, tuple[Relation, ...]] = {
         Relation("tpp", GEO.rcc8tpp, _always("TFFTTFTTT")),
         Relation("ntpp", GEO.rcc8ntpp, _always("TFFTFFTTT")),
         Relation("ntppi", GEO.rcc8ntppi, _always("TTTFFTFFT")),
+        Relation("dc", GEO.rcc8dc, _always("FFTFFTTTT")),
     ),
 }  # fmt: skip
-"""The relations of each family that are stated; disjoint is never, as nearly all pairs are."""
+"""The relations of each family."""
+
+ON_REQUEST = frozenset({"disjoint", "dc"})
+"""Relations that hold for nearly all pairs: stated only where they are named."""
 
 
 def matches(code: str, pattern: str) -> bool:
@@ -141,10 +147,12 @@ def choose_relations(
 ) -> tuple[Relation, ...]:
     """Look relations up by their short names.
 
+    ``"all"`` leaves out disjoint (``dc`` in RCC8), which nearly all pairs are: name it to have it.
+
     Raises
     ------
     InputError
-        The family or a name is not known. Disjoint is none of them.
+        The family or a name is not known.
 
     Examples
     --------
@@ -157,7 +165,7 @@ def choose_relations(
         )
     family = {relation.name: relation for relation in FAMILIES[vocabulary]}
     if names == "all":
-        return tuple(family.values())
+        return tuple(r for name, r in family.items() if name not in ON_REQUEST)
     wanted = [names] if isinstance(names, str) else list(names)
     for name in wanted:
         if name not in family:

@@ -165,11 +165,12 @@ def test_the_order_of_the_sides_only_turns_the_relations_round(clustered):
 
 
 def test_pieces_of_the_pairs_make_the_same_links(clustered, monkeypatch):
-    from extremeearth.knowledge.interlinking import linking
+    from extremeearth.knowledge.interlinking import cells, filtering
 
     polygons, lines = clustered
     expected = linked(polygons, lines)
-    monkeypatch.setattr(linking, "PAIRS_AT_ONCE", 37)
+    for module in (cells, filtering):
+        monkeypatch.setattr(module, "PAIRS_AT_ONCE", 37)
     assert linked(polygons, lines) == expected
 
 
@@ -309,7 +310,7 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="have no 'id'"):
         link(good.assign(id=None), good, left_id="id", right_id="id")
     with pytest.raises(InputError, match="no relation"):
-        choose_relations(["disjoint"], vocabulary="sf")
+        choose_relations(["near"], vocabulary="sf")
     with pytest.raises(InputError, match="no family"):
         choose_relations("all", vocabulary="de9im")
 

@@ -1,0 +1,190 @@
+"""The work on one cell or on one list of pairs: here, or in another process where only WKB goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import shapely
+
+from extremeearth.knowledge.interlinking.features import Side
+from extremeearth.knowledge.interlinking.filtering import PAIRS_AT_ONCE, choose_filter, filter_pairs
+from extremeearth.knowledge.interlinking.partitioning import Cell, in_cell
+from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
+from extremeearth.knowledge.interlinking.verification import verify
+
+__all__ = ["CellTask", "Found", "PairTask", "cell_task", "found_in_cell", "pair_task", "work"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Links among pairs: positions of the features on both sides, and of the relation.
+
+    `rows`, `columns`, `kinds` are the links; `meets` the pairs that share a point, as two arrays, where asked for;
+    `hits` tells for each verified pair, in its order, whether it meets.
+    """
+
+    rows: Any
+    columns: Any
+    kinds: Any
+    candidates: int
+    related: int
+    hits: Any
+    meets: tuple[Any, Any] | None = None
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTask:
+    """Pairs to verify: shapes of both sides (or their WKB), and which go together.
+
+    `left_rows` and `right_rows` are the positions of the shapes in their sides; `names` are of `vocabulary`.
+    """
+
+    left: Any
+    right: Any
+    left_rows: Any
+    right_rows: Any
+    names: tuple[str, ...]
+    vocabulary: Vocabulary
+    both_ways: bool
+    keep_meets: bool
+    first: Any = None
+    second: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTask:
+    """A cell to filter and to verify; `pairs` has its shapes and no pairs yet."""
+
+    pairs: PairTask
+    left_bounds: Any
+    right_bounds: Any
+    left_spans: Any
+    right_spans: Any
+    low: tuple[float, float]
+    high: tuple[float, float]
+    filter: str
+    self_join: bool
+
+
+def pair_task(
+    left: Side, right: Side, left_rows: Any, right_rows: Any, *, relations: tuple[Relation, ...],
+    vocabulary: Vocabulary, both_ways: bool, keep_meets: bool, packed: bool,
+) -> PairTask:  # fmt: skip
+    """Make a task of some features; `packed` for another process."""
+    ours, theirs = left.shapes[left_rows], right.shapes[right_rows]
+    if packed:
+        ours, theirs = (_packed(shapes) for shapes in (ours, theirs))
+    return PairTask(
+        left=ours, right=theirs, left_rows=left_rows, right_rows=right_rows,
+        names=tuple(relation.name for relation in relations), vocabulary=vocabulary,
+        both_ways=both_ways, keep_meets=keep_meets,
+    )  # fmt: skip
+
+
+def cell_task(
+    left: Side, right: Side, cell: Cell, pairs: PairTask, *, filter_name: str, self_join: bool
+) -> CellTask:
+    """Make a task of a cell whose rows are positions in the sides."""
+    return CellTask(
+        pairs=pairs, left_bounds=left.bounds[cell.left], right_bounds=right.bounds[cell.right],
+        left_spans=None if left.spans is None else left.spans[cell.left],
+        right_spans=None if right.spans is None else right.spans[cell.right],
+        low=cell.low, high=cell.high, filter=filter_name, self_join=self_join,
+    )  # fmt: skip
+
+
+def candidates(task: CellTask) -> Iterator[tuple[Any, Any]]:
+    """Give the pairs of a cell, in blocks, as positions within the cell."""
+    name = task.filter
+    for first, second in filter_pairs(task.left_bounds, task.right_bounds, name=name):
+        good = in_cell(task.left_bounds[first], task.right_bounds[second], task.low, task.high)
+        if task.self_join:
+            good &= task.pairs.left_rows[first] < task.pairs.right_rows[second]
+        if task.left_spans is not None and task.right_spans is not None:
+            ours, theirs = task.left_spans[first], task.right_spans[second]
+            good &= (ours[:, 0] <= theirs[:, 1]) & (theirs[:, 0] <= ours[:, 1])
+        yield first[good], second[good]
+
+
+def found_in_cell(task: CellTask) -> Iterator[Found]:
+    """Filter and verify a cell, in blocks of bounded size."""
+    if task.filter == "auto":
+        task = replace(task, filter=choose_filter(task.left_bounds, task.right_bounds))
+    ours, theirs = _shapes(task.pairs.left), _shapes(task.pairs.right)
+    pairs = replace(task.pairs, left=ours, right=theirs)
+    waiting: list[tuple[Any, Any]] = []
+    size = 0
+    try:
+        for block in candidates(task):
+            waiting.append(block)
+            size += len(block[0])
+            if size >= PAIRS_AT_ONCE // 4:
+                yield replace(_verified(pairs, waiting), filter=task.filter)
+                waiting, size = [], 0
+        yield replace(_verified(pairs, waiting), filter=task.filter)
+    finally:
+        for side in (ours, theirs):
+            shapely.destroy_prepared(side)
+
+
+def _verified(pairs: PairTask, blocks: list[tuple[Any, Any]]) -> Found:
+    """Verify pairs in an order in which one side's neighbours come together."""
+    nothing = np.empty(0, dtype=np.int64)
+    first, second = (
+        np.concatenate([nothing, *(block[side] for block in blocks)]) for side in (0, 1)
+    )
+    order = np.lexsort((second, first))
+    return verified(replace(pairs, first=first[order], second=second[order]))
+
+
+def verified(task: PairTask) -> Found:
+    """Verify the pairs of a task."""
+    relations = choose_relations(task.names, vocabulary=task.vocabulary)
+    ours, theirs = _shapes(task.left), _shapes(task.right)
+    result = verify(ours[task.first], theirs[task.second], relations, both_ways=task.both_ways)
+    rows, columns = task.left_rows[task.first], task.right_rows[task.second]
+    return Found(
+        rows=np.concatenate([rows[result.pairs], columns[result.back_pairs]]),
+        columns=np.concatenate([columns[result.pairs], rows[result.back_pairs]]),
+        kinds=np.concatenate([result.kinds, result.back_kinds]).astype(np.uint8),
+        candidates=len(rows), related=result.related, hits=result.meets,
+        meets=(rows[result.meets], columns[result.meets]) if task.keep_meets else None,
+    )  # fmt: skip
+
+
+def work(task: CellTask | PairTask) -> Found:
+    """Do a task as a whole: what another process runs."""
+    if isinstance(task, PairTask):
+        return verified(task)
+    parts = list(found_in_cell(task))
+    kept = [part.meets for part in parts if part.meets is not None]
+    return Found(
+        rows=np.concatenate([part.rows for part in parts]),
+        columns=np.concatenate([part.columns for part in parts]),
+        kinds=np.concatenate([part.kinds for part in parts]),
+        candidates=sum(part.candidates for part in parts),
+        related=sum(part.related for part in parts),
+        hits=np.concatenate([part.hits for part in parts]),
+        meets=(
+            (np.concatenate([a for a, _ in kept]), np.concatenate([b for _, b in kept]))
+            if kept
+            else None
+        ),
+        filter=parts[0].filter,
+    )
+
+
+def _packed(shapes: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.array(shapely.to_wkb(shapes), pa.large_binary())
+
+
+def _shapes(side: Any) -> Any:
+    if isinstance(side, np.ndarray):
+        return side
+    return shapely.from_wkb(side.to_numpy(zero_copy_only=False))

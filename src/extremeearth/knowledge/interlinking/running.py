@@ -1,0 +1,354 @@
+"""A run: cells are filtered and verified one after the other, and links stream out as they are found."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import shapely
+
+from extremeearth.core.progress import SILENT, Progress, Task
+from extremeearth.infrastructure.engine import Engine
+from extremeearth.knowledge.interlinking.cells import (
+    Found,
+    candidates,
+    cell_task,
+    found_in_cell,
+    pair_task,
+    verified,
+    work,
+)
+from extremeearth.knowledge.interlinking.disjoint import disjoint_pairs
+from extremeearth.knowledge.interlinking.distances import Near, nearest, within_distance
+from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid, Side, align
+from extremeearth.knowledge.interlinking.options import LinkOptions
+from extremeearth.knowledge.interlinking.partitioning import Cell, cut
+from extremeearth.knowledge.interlinking.progressive import (
+    MOST_KEPT,
+    ProgressiveReport,
+    TopPairs,
+    budgeted,
+    geometry_recall,
+)
+from extremeearth.knowledge.interlinking.relations import ON_REQUEST
+from extremeearth.knowledge.interlinking.weighting import read_weighting
+
+__all__ = ["LinkReport", "LinkRun"]
+
+ROWS_PER_BATCH = 100_000
+
+Triples = tuple[Any, Any, Any]
+"""Positions of left features, of right features, and of properties."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkReport:
+    """What a run did.
+
+    Attributes
+    ----------
+    candidates
+        Pairs whose boxes meet (and whose time spans do, where there are any).
+    related
+        Those that needed a full DE-9IM code.
+    links
+        How many links each relation has.
+    invalid, empty, unread
+        On each side: shapes that were not valid, features without extent, features that could not be read.
+    verified, qualifying
+        Pairs that were verified, and those of them that share a point.
+    cells
+        Parts of the plane.
+    filters
+        How many cells each filter worked on.
+    seconds
+        Wall-clock time.
+    progressive
+        How good the order was, of a run with a budget.
+
+    Examples
+    --------
+    >>> LinkReport(
+    ...     candidates=3, related=1, links={"within": 2}, invalid=(0, 0), empty=(0, 1)
+    ... ).links["within"]
+    2
+    """
+
+    candidates: int
+    related: int
+    links: Mapping[str, int]
+    invalid: tuple[int, int]
+    empty: tuple[int, int]
+    unread: tuple[int, int] = (0, 0)
+    verified: int = 0
+    qualifying: int = 0
+    cells: int = 0
+    filters: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    progressive: ProgressiveReport | None = None
+
+
+class LinkRun:
+    """One run over two sets of features, or over one with itself; made by `link_batches`.
+
+    Iterate over it once: it yields Arrow record batches ``source, relation, target``. After that, `report` is complete.
+    """
+
+    def __init__(
+        self, left: FeatureSet, right: FeatureSet | None, *, options: LinkOptions,
+        on_invalid: OnInvalid = "repair", engine: Engine | None = None, progress: Progress = SILENT,
+        fresh: tuple[Any, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.options, self.progress = options, progress
+        self._engine = None if getattr(engine, "workers", 2) == 1 else engine
+        self._began = time.monotonic()
+        self.self_join = right is None
+        self.left, self.right = align(left, left if right is None else right, on_invalid=on_invalid)
+        self._fresh = fresh
+        self._relations = tuple(r for r in options.chosen() if r.name not in ON_REQUEST)
+        self._disjoint = tuple(r for r in options.chosen() if r.name in ON_REQUEST)
+        extra = (
+            [("withinDistance", options.within_property)] * (options.within_m is not None)
+            + [("nearest", options.nearest_property)] * (options.nearest is not None)
+        )  # fmt: skip
+        self.properties = [(r.name, r.iri) for r in (*self._relations, *self._disjoint)] + extra
+        self._links: Counter[str] = Counter({name: 0 for name, _ in self.properties})
+        self._counts: Counter[str] = Counter()
+        self._filters: Counter[str] = Counter()
+        self._quality: ProgressiveReport | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        import pyarrow as pa
+
+        names = pa.array([iri for _, iri in self.properties], pa.large_string())
+        ours, theirs = self.left.iris, self.right.iris
+        for triples in self.triples():
+            yield from self.table(triples, ours, names, theirs).to_batches(ROWS_PER_BATCH)
+
+    def collect(self) -> Any:
+        """Find all links and give them as one Arrow table, ordered by the features' positions."""
+        import pyarrow as pa
+
+        found = list(self.triples())
+        rows, columns, kinds = (
+            np.concatenate([np.empty(0, dtype=np.uint8 if place == 2 else np.int64),
+                            *(piece[place] for piece in found)])
+            for place in range(3)
+        )  # fmt: skip
+        order = np.lexsort((kinds, columns, rows))
+        names = pa.array([iri for _, iri in self.properties], pa.large_string())
+        triples = rows[order], columns[order], kinds[order]
+        return self.table(triples, self.left.iris, names, self.right.iris)
+
+    def table(self, triples: Triples, ours: Any, names: Any, theirs: Any) -> Any:
+        """Put positions into words."""
+        import pyarrow as pa
+
+        rows, columns, kinds = triples
+        return pa.table(
+            {
+                "source": ours.take(pa.array(rows)),
+                "relation": names.take(pa.array(kinds)),
+                "target": theirs.take(pa.array(columns)),
+            }
+        )
+
+    def write(self, target: Path | BinaryIO) -> int:
+        """Write the links as N-Triples while they are found; the file appears whole or not at all."""
+        import pyarrow as pa
+
+        from extremeearth.knowledge.rdf import (
+            iri_terms,
+            open_statements,
+            statement_lines,
+            write_lines,
+        )
+
+        ours, theirs = (iri_terms(side.iris, checked=False) for side in (self.left, self.right))
+        names = iri_terms(pa.array([iri for _, iri in self.properties], pa.large_string()))
+        written = 0
+        with open_statements(target) as file:
+            for triples in self.triples():
+                words = self.table(triples, ours, names, theirs)
+                for batch in words.to_batches(ROWS_PER_BATCH):
+                    written += write_lines(statement_lines(*batch.columns), file)
+        return written
+
+    @property
+    def report(self) -> LinkReport:
+        """What was done so far."""
+        count = self._counts
+        return LinkReport(
+            candidates=count["candidates"], related=count["related"], links=dict(self._links),
+            invalid=(self.left.invalid, self.right.invalid), empty=(self.left.empty, self.right.empty),
+            unread=(self.left.unread, self.right.unread), verified=count["verified"],
+            qualifying=count["qualifying"], cells=count["cells"], filters=dict(self._filters),
+            seconds=time.monotonic() - self._began, progressive=self._quality,
+        )  # fmt: skip
+
+    def triples(self) -> Iterator[Triples]:
+        """Yield links as positions, as they are found."""
+        meets: list[tuple[Any, Any]] = []
+        for left, right in self._parts():
+            if self._relations or self._disjoint:
+                found = (
+                    self._cells(left, right)
+                    if self.options.budget is None
+                    else self._best(left, right)
+                )
+                with closing(found):
+                    for piece in found:
+                        if piece.meets is not None:
+                            meets.append(piece.meets)
+                        yield self._counted((piece.rows, piece.columns, piece.kinds))
+        for left, right in self._parts():
+            for pairs in self._others(left, right, meets):
+                yield self._counted(pairs)
+
+    def _counted(self, triples: Triples) -> Triples:
+        for kind, count in enumerate(np.bincount(triples[2], minlength=len(self.properties))):
+            self._links[self.properties[kind][0]] += int(count)
+        return triples
+
+    def _parts(self) -> Iterable[tuple[Side, Side]]:
+        """Give what is to be joined: all with all, or only pairs with something new."""
+        if self._fresh is None:
+            return [(self.left, self.right)]
+        new_left, new_right = self._fresh
+        old_left = np.setdiff1d(self.left.rows, new_left)
+        return [
+            (self.left.only(new_left), self.right),
+            (self.left.only(old_left), self.right.only(new_right)),
+        ]
+
+    def _plane(self, left: Side, right: Side) -> Iterator[Cell]:
+        for cell in cut(
+            left.bounds[left.rows], right.bounds[right.rows], most_rows=self.options.rows_per_cell
+        ):
+            self._counts["cells"] += 1
+            yield Cell(cell.low, cell.high, left.rows[cell.left], right.rows[cell.right])
+
+    def _task(self, left: Side, right: Side, cell: Cell, *, packed: bool) -> Any:
+        pairs = pair_task(
+            left, right, cell.left, cell.right, relations=self._relations,
+            vocabulary=self.options.vocabulary, both_ways=self.self_join,
+            keep_meets=bool(self._disjoint), packed=packed,
+        )  # fmt: skip
+        return cell_task(
+            left, right, cell, pairs, filter_name=self.options.filter, self_join=self.self_join
+        )
+
+    def _cells(self, left: Side, right: Side) -> Iterator[Found]:
+        cells = self._plane(left, right)
+        with Task(self.progress, "pairs related") as task:
+            if self._engine is None:
+                pieces = (
+                    piece
+                    for cell in cells
+                    for piece in found_in_cell(self._task(left, right, cell, packed=False))
+                )
+            else:
+                tasks = (self._task(left, right, cell, packed=True) for cell in cells)
+                pieces = self._engine.map(work, tasks, label="cells")  # type: ignore[assignment]  # both yield Found
+            for piece in pieces:
+                self._note(piece)
+                self._counts["candidates"] += piece.candidates
+                task.advance(piece.candidates)
+                yield piece
+
+    def _note(self, piece: Found) -> None:
+        self._counts["related"] += piece.related
+        self._counts["verified"] += piece.candidates
+        self._counts["qualifying"] += int(np.count_nonzero(piece.hits))
+        if piece.filter:
+            self._filters[piece.filter] += 1
+
+    def _best(self, left: Side, right: Side) -> Iterator[Found]:
+        """Weigh all candidates, and verify the best until the budget is used up."""
+        budget = self.options.budget
+        assert budget is not None
+        top = TopPairs(min(budget.pairs or MOST_KEPT, MOST_KEPT))
+        if len(left.rows) and len(right.rows):
+            weigh = read_weighting(self.options.weighting).over(left, right)
+            for cell in self._plane(left, right):
+                for first, second in candidates(self._task(left, right, cell, packed=False)):
+                    rows, columns = cell.left[first], cell.right[second]
+                    top.add(rows, columns, *weigh(rows, columns))
+        self._counts["candidates"] += top.seen
+        rows, columns = top.ordered()
+        hits: list[Any] = []
+        with Task(self.progress, "pairs related", total=len(rows)) as task:
+            for step in budgeted(len(rows), budget, since=self._began):
+                piece = self._verified(left, right, rows[step], columns[step])
+                self._note(piece)
+                hits.append(piece.hits)
+                task.advance(piece.candidates)
+                yield piece
+        self._quality = self._judge(left, right, hits, len(rows), top.seen)
+
+    def _verified(self, left: Side, right: Side, rows: Any, columns: Any) -> Found:
+        ours, first = np.unique(rows, return_inverse=True)
+        theirs, second = np.unique(columns, return_inverse=True)
+        task = pair_task(
+            left, right, ours, theirs, relations=self._relations,
+            vocabulary=self.options.vocabulary, both_ways=self.self_join, keep_meets=False, packed=False,
+        )  # fmt: skip
+        return verified(replace(task, first=first, second=second))
+
+    def _judge(
+        self, left: Side, right: Side, hits: list[Any], kept: int, seen: int
+    ) -> ProgressiveReport:
+        curve = np.concatenate([np.empty(0, dtype=bool), *hits])
+        qualifying = int(np.count_nonzero(curve))
+        whole: int | None = None
+        if self.options.measure:
+            whole = self._count_meeting(left, right)
+        elif len(curve) == seen:
+            whole = qualifying
+        stopped = "" if len(curve) == seen else "pairs" if len(curve) == kept else "seconds"
+        return ProgressiveReport(
+            verified=len(curve), qualifying=qualifying,
+            precision=qualifying / len(curve) if len(curve) else 0.0, all_qualifying=whole,
+            recall=None if whole is None else qualifying / whole if whole else 1.0,
+            progressive_geometry_recall=geometry_recall(curve, qualifying if whole is None else whole),
+            stopped_by=stopped,
+        )  # fmt: skip
+
+    def _count_meeting(self, left: Side, right: Side) -> int:
+        total = 0
+        for cell in self._plane(left, right):
+            for first, second in candidates(self._task(left, right, cell, packed=False)):
+                ours = left.shapes[cell.left[first]]
+                shapely.prepare(ours)
+                total += int(
+                    np.count_nonzero(shapely.intersects(ours, right.shapes[cell.right[second]]))
+                )
+        return total
+
+    def _others(self, left: Side, right: Side, meets: list[Any]) -> Iterator[Triples]:
+        """Links that need more than pairs whose boxes meet."""
+        kind = len(self._relations)
+        for relation in self._disjoint:
+            for pairs in disjoint_pairs(left, right, meets, relation, self_join=self.self_join):
+                yield self._of_kind(pairs, kind)
+            kind += 1
+        if self.options.within_m is None and self.options.nearest is None:
+            return
+        near = Near.of(left, right, self_join=self.self_join)
+        if self.options.within_m is not None:
+            for pairs in within_distance(near, self.options.within_m):
+                yield self._of_kind(pairs, kind)
+            kind += 1
+        if self.options.nearest is not None:
+            for pairs in nearest(near, self.options.nearest):
+                yield self._of_kind(pairs, kind)
+
+    @staticmethod
+    def _of_kind(pairs: tuple[Any, Any], kind: int) -> Triples:
+        return *pairs, np.full(len(pairs[0]), kind, dtype=np.uint8)
