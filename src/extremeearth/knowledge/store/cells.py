@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "CSV", "JSON", "JSONLD", "NTRIPLES", "PLAIN", "PROPERTY", "TSV", "XML", "Spelling", "cells", "escape_json",
+    "CSV", "JSON", "JSONLD", "NTRIPLES", "PLAIN", "PROPERTY", "TSV", "XML", "Spelling", "cells", 
 ]  # fmt: skip
 
 Around = Callable[[TermType], tuple[str, str]]
@@ -145,10 +145,9 @@ def _unicode(match: re.Match[str]) -> str:
     return f"\\u{ord(match.group()):04X}"
 
 
-escape_json = _escaper(
+_escape_json = _escaper(
     {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}, r"[\x00-\x1f]", _unicode
 )
-"""Make texts safe between the quotes of JSON."""
 _escape_turtle = _escaper(
     {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}, r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", _unicode
 )  # fmt: skip
@@ -231,9 +230,9 @@ def _around_property(kind: TermType) -> tuple[str, str]:
     return '"' + _around_plain(kind)[0], '"'
 
 
-JSON = Spelling(_around_json, escape_json)
+JSON = Spelling(_around_json, _escape_json)
 """A term in SPARQL 1.1 Query Results JSON."""
-JSONLD = Spelling(_around_jsonld, escape_json)
+JSONLD = Spelling(_around_jsonld, _escape_json)
 """A term as a node or value of expanded JSON-LD."""
 XML = Spelling(_around_xml, _escape_xml)
 """A term in the SPARQL Query Results XML Format."""
@@ -245,5 +244,5 @@ NTRIPLES = Spelling(_around_turtle, _escape_turtle, _escape_iri)
 """A term in N-Triples."""
 TSV = Spelling(_around_turtle, _escape_turtle, _escape_iri, bare=_BARE)
 """A term in SPARQL 1.1 Query Results TSV: numbers and booleans in their short form."""
-PROPERTY = Spelling(_around_property, escape_json, bare=_JSON_BARE)
+PROPERTY = Spelling(_around_property, _escape_json, bare=_JSON_BARE)
 """A term as a JSON value: numbers and booleans as such, the rest as text."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from extremeearth.knowledge.sparql import Literal
-from extremeearth.knowledge.store import EmbeddedGraph, Solutions, open_graph
+from extremeearth.knowledge.store import Graph, Solutions, open_graph
 
 PREFIXES = """
 PREFIX geo: <http://www.opengis.net/ont/geosparql#>
@@ -27,11 +27,11 @@ SQUARE = "POLYGON((15 80,15.1 80,15.1 80.1,15 80.1,15 80))"
 
 
 @pytest.fixture(scope="module")
-def graph() -> EmbeddedGraph:
+def graph() -> Graph:
     return open_graph()
 
 
-def value(graph: EmbeddedGraph, expression: str) -> Any:
+def value(graph: Graph, expression: str) -> Any:
     answer = graph.query(f"{PREFIXES} SELECT ({expression} AS ?x) {{}}")
     assert isinstance(answer, Solutions)
     term = answer.rows[0][0]
@@ -48,7 +48,7 @@ def wkt(text: str, crs: int | None = None) -> str:
     return f'"{"" if crs is None else f"<{EPSG}{crs}> "}{text}"^^geo:wktLiteral'
 
 
-def test_areas_are_right_near_the_pole(graph: EmbeddedGraph) -> None:
+def test_areas_are_right_near_the_pole(graph: Graph) -> None:
     ring = shapely.from_wkt(SQUARE)
     expected = abs(GEOD.geometry_area_perimeter(ring)[0])
     assert math.isclose(value(graph, f"geof:metricArea({wkt(SQUARE)})"), expected, rel_tol=1e-9)
@@ -65,7 +65,7 @@ def test_areas_are_right_near_the_pole(graph: EmbeddedGraph) -> None:
     )
 
 
-def test_the_same_place_in_any_system_and_axis_order(graph: EmbeddedGraph) -> None:
+def test_the_same_place_in_any_system_and_axis_order(graph: Graph) -> None:
     lonlat, latlon = wkt("POINT(11 48)"), wkt("POINT(48 11)", 4326)
     utm = value(graph, f"geof:transform({lonlat}, <{EPSG}32632>)")
     assert utm.startswith(f"<{EPSG}32632> POINT (649")
@@ -95,7 +95,7 @@ def test_the_same_place_in_any_system_and_axis_order(graph: EmbeddedGraph) -> No
         f"geof:minZ({wkt('POINT(0 0)')})", f"geof:minX({wkt('POINT EMPTY')})", "geof:metricArea()",
     ],
 )  # fmt: skip
-def test_what_has_no_answer_is_an_error_value(graph: EmbeddedGraph, expression: str) -> None:
+def test_what_has_no_answer_is_an_error_value(graph: Graph, expression: str) -> None:
     assert value(graph, expression) is None
 
 
@@ -135,14 +135,14 @@ def test_distances_of_shapes_equal_brute_force(
 
 
 @pytest.mark.parametrize("lat", [0.0, 48.0, 80.0])
-def test_buffers_have_their_radius_everywhere(graph: EmbeddedGraph, lat: float) -> None:
+def test_buffers_have_their_radius_everywhere(graph: Graph, lat: float) -> None:
     text = value(graph, f"geof:buffer({wkt(f'POINT(20 {lat})')}, 2, unit:KiloM)")
     ring = shapely.get_coordinates(shapely.from_wkt(text))
     lengths = GEOD.inv(np.full(len(ring), 20.0), np.full(len(ring), lat), ring[:, 0], ring[:, 1])[2]
     assert np.allclose(lengths, 2000, rtol=1e-6)
 
 
-def test_lengths(graph: EmbeddedGraph) -> None:
+def test_lengths(graph: Graph) -> None:
     line = "LINESTRING(0 80,1 80)"
     expected = GEOD.inv(0, 80, 1, 80)[2]
     assert math.isclose(value(graph, f"geof:metricLength({wkt(line)})"), expected, rel_tol=1e-9)
@@ -153,7 +153,7 @@ def test_lengths(graph: EmbeddedGraph) -> None:
     assert value(graph, f"geof:perimeter({wkt(square)}, uom:metre)") > 4.4e5
 
 
-def test_distance_in_degrees_only_when_asked_for(graph: EmbeddedGraph) -> None:
+def test_distance_in_degrees_only_when_asked_for(graph: Graph) -> None:
     points = f"{wkt('POINT(0 80)')}, {wkt('POINT(3 84)')}"
     assert value(graph, f"geof:distance({points}, uom:degree)") == 5.0
     assert math.isclose(value(graph, f"geof:distance({points}, uom:radian)"), math.radians(5))
@@ -216,7 +216,7 @@ def test_exactly_one_relation_of_each_family_holds_between_regions(
         assert len(holding) == 1, holding
 
 
-def test_new_shapes_and_properties(graph: EmbeddedGraph) -> None:
+def test_new_shapes_and_properties(graph: Graph) -> None:
     two = "MULTIPOINT((0 0),(2 2))"
     table = {
         f"geof:envelope({wkt(two)})": "POLYGON ((0 0, 0 2, 2 2, 2 0, 0 0))",
@@ -241,7 +241,7 @@ def test_new_shapes_and_properties(graph: EmbeddedGraph) -> None:
     assert {e: value(graph, e) for e in table} == table
 
 
-def test_aggregates(graph: EmbeddedGraph) -> None:
+def test_aggregates(graph: Graph) -> None:
     values = f"VALUES ?w {{ {wkt('POINT(0 0)')} {wkt('POINT(2 4)')} {wkt('POINT(3 0)', 4326)} }}"
 
     def aggregate(name: str, data: str) -> str | None:
