@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "CSV", "JSON", "JSONLD", "NTRIPLES", "PLAIN", "PROPERTY", "TSV", "XML", "Spelling", "cells", 
+    "CSV", "JSON", "JSONLD", "NTRIPLES", "PLAIN", "PROPERTY", "TSV", "XML", "Spelling", "cells",
 ]  # fmt: skip
 
 Around = Callable[[TermType], tuple[str, str]]
