@@ -92,11 +92,12 @@ def gather() -> typer.Typer:
         demo,
         graph,
         jobs,
+        rdf,
         serve,
         settings,
     )
 
-    for module in (demo, serve, accounts, catalogue, jobs, graph, settings):
+    for module in (demo, serve, accounts, catalogue, jobs, graph, rdf, settings):
         module.register(application)
     return application
 

@@ -1,5 +1,11 @@
 """RML mappings: geospatial tables and files to RDF, vectorised and streaming."""
 
+from extremeearth.knowledge.mapping.description import (
+    SourceColumn,
+    SourceDescription,
+    describe_source,
+    list_layers,
+)
 from extremeearth.knowledge.mapping.document import Mapping
 from extremeearth.knowledge.mapping.execution import BATCH_ROWS, MappingReport, map_to_rdf
 from extremeearth.knowledge.mapping.functions import (
@@ -9,7 +15,9 @@ from extremeearth.knowledge.mapping.functions import (
     geometries_of,
     geometry_column,
 )
+from extremeearth.knowledge.mapping.generation import DraftMapping, draft_mapping
 from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions, InvalidPolicy
+from extremeearth.knowledge.mapping.outputs import Parts, StatementTarget
 from extremeearth.knowledge.mapping.rasters import ClassifiedRaster, class_polygons
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike
@@ -20,16 +28,24 @@ __all__ = [
     "GEOMETRY_FUNCTIONS",
     "Argument",
     "ClassifiedRaster",
+    "DraftMapping",
     "GeometryOptions",
     "InvalidPolicy",
     "MapFunction",
     "Mapping",
     "MappingReport",
     "OnError",
+    "Parts",
+    "SourceColumn",
+    "SourceDescription",
     "SourceLike",
+    "StatementTarget",
     "class_polygons",
+    "describe_source",
+    "draft_mapping",
     "geometries_of",
     "geometry_column",
+    "list_layers",
     "map_to_rdf",
     "read_mapping",
 ]

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from extremeearth.core.errors import InputError, MappingError
 from extremeearth.core.progress import SILENT, Progress, Task
+from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.mapping import document as doc
 from extremeearth.knowledge.mapping._vocabulary import RML
+from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.functions import GEOMETRY_FUNCTIONS, MapFunction
 from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
 from extremeearth.knowledge.mapping.joins import JoinIndex
+from extremeearth.knowledge.mapping.outputs import (
+    Sink,
+    StatementTarget,
+    check_target,
+    open_target,
+)
+from extremeearth.knowledge.mapping.parallel import Done, PackedFrame, joined, needs_no_join
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import Source, SourceLike, open_source
+from extremeearth.knowledge.mapping.sql_source import SqlSource, joint_sides
 from extremeearth.knowledge.mapping.terms import Issues, OnError, TermMaker
 from extremeearth.knowledge.rdf import (
     BASE,
     RDF,
     TEXT,
     check_iri,
-    open_statements,
     statement_lines,
     write_lines,
 )
@@ -93,10 +103,15 @@ class _Rows:
 
 @dataclass(slots=True)
 class _Run:
+    """What a run needs; without its sources and makers it can travel."""
+
     mapping: doc.Mapping
     sources: Mapping[doc.LogicalSource, Source]
     makers: Mapping[str, TermMaker]
     batch_rows: int
+    base_iri: str
+    functions: Mapping[str, MapFunction]
+    issues: Issues
     indexes: dict[doc.ReferencingMap, JoinIndex] = field(default_factory=dict)
 
     def frames(self, source: doc.LogicalSource, references: tuple[str, ...]) -> Iterator[Frame]:
@@ -108,13 +123,15 @@ def map_to_rdf(
     mapping: str | Path,
     *,
     sources: Mapping[str, SourceLike] | None = None,
-    target: Path | BinaryIO,
+    database: Database | str | None = None,
+    target: StatementTarget,
     base_iri: str = f"{BASE}id/",
     folder: Path | None = None,
     functions: Mapping[str, MapFunction] | None = None,
     on_error: OnError = "raise",
     batch_rows: int = BATCH_ROWS,
     geometry: GeometryOptions | None = None,
+    engine: Engine | None = None,
     progress: Progress = SILENT,
 ) -> MappingReport:
     """Turn tables and files into RDF as an RML mapping says.
@@ -126,9 +143,12 @@ def map_to_rdf(
     sources
         Tables (pyarrow, pandas, geopandas) or paths, by the names that the mapping uses as ``rml:path``. Geometry
         columns need a reference system.
+    database
+        What the tables and queries of R2RML are read from, as a :class:`Database` or the URL of one. Several are
+        given in `sources` by the name that the mapping has as ``rml:source``.
     target
-        File to write, ``.nt`` or ``.nq``, with ``.gz`` compressed; it appears whole or not at all. Or an open
-        binary file, which stays open.
+        File to write: ``.nt``, ``.nq`` or ``.ttl``, packed with ``.gz`` or ``.zst``; it appears whole or not at all. Or
+        :class:`Parts` for a folder of files, or an open binary file, which stays open and gets whole lines.
     base_iri
         Put before IRIs that are not absolute, where a triples map has no ``rml:baseIRI`` of its own.
     folder
@@ -143,6 +163,9 @@ def map_to_rdf(
     geometry
         How geometries of sources are read: the reference system of sources that name none, and what happens to
         invalid rings.
+    engine
+        Where batches are worked on, for example `LocalEngine(workers=2)`; in this process by default. Sources are read
+        and the target is written here. Functions of your own must be importable by name then.
     progress
         Where progress is told to, in rows; looked at for cancellation between batches.
 
@@ -189,53 +212,117 @@ def map_to_rdf(
         raise InputError(f"A batch of {batch_rows} rows is empty.", hint="Give at least 1.")
     known = {**GEOMETRY_FUNCTIONS, **(functions or {})}
     _check_functions(read, known)
-    _check_target(read, target)
+    check_target(target, has_graphs=read.has_graphs)
     options = replace(geometry or GeometryOptions(), on_error=on_error, counts={})
-    opened = {
-        source: open_source(source, sources=sources or {}, folder=folder, geometry=options)
-        for source in read.sources()
-    }
-    for source, names in read.sources().items():
-        opened[source].check(names)
     issues = Issues(policy=on_error)
-    makers = {
-        name: TermMaker(check_iri(m.base_iri or base_iri), known, issues, str(number))
-        for number, (name, m) in enumerate(read.triples_maps.items())
-    }
-    run = _Run(read, opened, makers, batch_rows)
-    rows, triples = _write(run, target, progress)
+    makers = _makers(read, known, base_iri, issues)
+    with ExitStack() as stack:
+        if isinstance(database, str):
+            database = stack.enter_context(Database(database))
+        opened = {
+            source: open_source(
+                source, sources=sources or {}, folder=folder, geometry=options, database=database
+            )
+            for source in read.sources()
+        }
+        for source, names in read.sources().items():
+            opened[source].check(names)
+        run = _Run(read, opened, makers, batch_rows, base_iri, functions or {}, issues)
+        sink = stack.enter_context(open_target(target))
+        with Task(progress, "rows to RDF") as task:
+            rows, triples = _write(run, sink, engine, task)
     seconds = time.perf_counter() - started
     return MappingReport(
         rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds, geometries=options.totals()
     )  # fmt: skip
 
 
-def _write(run: _Run, target: Path | BinaryIO, progress: Progress) -> tuple[int, int]:
-    """Write what every triples map says; give rows read and lines written."""
+def _write(run: _Run, sink: Sink, engine: Engine | None, task: Task) -> tuple[int, int]:
+    """Write what every triples map says; give rows worked on and lines written."""
     rows = triples = 0
-    with open_statements(target) as file, Task(progress, "rows to RDF") as task:
-        for triples_map in run.mapping.triples_maps.values():
-            for frame in run.frames(triples_map.source, run.mapping.reads(triples_map)):
+    for source, names in _groups(run.mapping, apart=engine is not None):
+        maps = [run.mapping.triples_maps[name] for name in names]
+        references = tuple(dict.fromkeys(r for m in maps for r in run.mapping.reads(m)))
+        frames = run.frames(source, references)
+        if engine is not None and all(needs_no_join(m) for m in maps):
+            done = _on_engine(run, engine, names, frames, sink=sink, task=task)
+            rows, triples = rows + done[0], triples + done[1]
+            continue
+        for frame in frames:
+            for triples_map in maps:
                 for lines in _lines(run, triples_map, frame):
-                    triples += write_lines(lines, file)
-                rows += frame.rows
-                task.advance(frame.rows)
+                    triples += write_lines(lines, cast(BinaryIO, sink))
+            rows += frame.rows * len(maps)
+            task.advance(frame.rows * len(maps))
+        for triples_map in maps:
+            for lines in _joint_lines(run, triples_map):
+                triples += write_lines(lines, cast(BinaryIO, sink))
     return rows, triples
 
 
-def _check_target(mapping: doc.Mapping, target: Path | BinaryIO) -> None:
-    if not isinstance(target, Path):
-        return
-    suffix = Path(target.stem).suffix if target.suffix == ".gz" else target.suffix
-    if suffix not in {".nt", ".nq"}:
-        raise InputError(
-            f"'{target.name}' is neither N-Triples nor N-Quads.",
-            hint="Name it .nt, .nq, .nt.gz or .nq.gz.",
-        )
-    if suffix == ".nt" and mapping.has_graphs:
-        raise MappingError(
-            f"The mapping has named graphs, which '{target.name}' cannot hold.", hint="Name it .nq."
-        )
+def _groups(
+    mapping: doc.Mapping, *, apart: bool
+) -> Iterator[tuple[doc.LogicalSource, tuple[str, ...]]]:
+    """Put together the triples maps that read the same source, so that it is read once.
+
+    `apart` keeps those with joins apart from the others, as only these can go to workers.
+    """
+    groups: dict[tuple[doc.LogicalSource, bool], list[str]] = {}
+    for name, triples_map in mapping.triples_maps.items():
+        key = (triples_map.source, apart and needs_no_join(triples_map))
+        groups.setdefault(key, []).append(name)
+    yield from ((source, tuple(names)) for (source, _), names in groups.items())
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Makes the lines of some triples maps; travels to the workers."""
+
+    run: _Run
+    names: tuple[str, ...]
+    base_iri: str
+    functions: Mapping[str, MapFunction]
+    on_error: OnError
+
+    def __call__(self, packed: PackedFrame) -> Done:
+        """Do the work on one frame."""
+        issues = Issues(policy=self.on_error)
+        known = {**GEOMETRY_FUNCTIONS, **self.functions}
+        makers = _makers(self.run.mapping, known, self.base_iri, issues)
+        run = replace(self.run, makers=makers)
+        frame = packed.frame()
+        maps = [run.mapping.triples_maps[name] for name in self.names]
+        made = (lines for m in maps for lines in _lines(run, m, frame))
+        lines, triples = joined(made)
+        return Done(lines, triples, frame.rows * len(maps), dict(issues.counts))
+
+
+def _on_engine(
+    run: _Run,
+    engine: Engine,
+    names: tuple[str, ...],
+    frames: Iterator[Frame],
+    sink: Sink,
+    task: Task,
+) -> tuple[int, int]:
+    bare = replace(run, sources={}, makers={}, indexes={})
+    work = _Work(bare, names, run.base_iri, run.functions, run.issues.policy)
+    rows = triples = 0
+    for done in engine.map(work, map(PackedFrame.of, frames), label="mapping"):
+        sink.write(done.lines)
+        rows, triples = rows + done.rows, triples + done.triples
+        run.issues.counts.update(done.skipped)
+        task.advance(done.rows)
+    return rows, triples
+
+
+def _makers(
+    mapping: doc.Mapping, known: Mapping[str, MapFunction], base_iri: str, issues: Issues
+) -> dict[str, TermMaker]:
+    return {
+        name: TermMaker(check_iri(m.base_iri or base_iri), known, issues, str(number))
+        for number, (name, m) in enumerate(mapping.triples_maps.items())
+    }
 
 
 def _check_functions(mapping: doc.Mapping, known: Mapping[str, MapFunction]) -> None:
@@ -267,6 +354,8 @@ def _lines(run: _Run, triples_map: doc.TriplesMap, frame: Frame) -> Iterator[Any
     known: dict[tuple[str, ...], _Rows] = {}
     own = list(doc.references_of(triples_map.subject))
     for statement in _statements(triples_map):
+        if _joint(run, triples_map, statement) is not None:
+            continue
         lists = frame.lists([*own, *_statement_references(statement)])
         if lists not in known:
             wide = frame.exploded(lists) if lists else frame
@@ -307,6 +396,40 @@ def _statement_lines(
     for graph in graphs:
         lines = statement_lines(subject, predicate, object_, _named(graph))
         yield lines if distinct else lines.unique()
+
+
+def _joint(
+    run: _Run, triples_map: doc.TriplesMap, statement: _Statement
+) -> tuple[SqlSource, SqlSource] | None:
+    """Give both sides of a join that the database makes itself, or `None`."""
+    joined = statement.object
+    if isinstance(joined, doc.TermMap) or triples_map.source not in run.sources:
+        return None
+    parent = run.mapping.triples_maps[joined.parent]
+    return joint_sides(run.sources[triples_map.source], run.sources[parent.source], joined)
+
+
+def _joint_lines(run: _Run, triples_map: doc.TriplesMap) -> Iterator[Any]:
+    """Make the statements whose join is R2RML's joint query (section 8)."""
+    maker = run.makers[triples_map.name]
+    for statement in _statements(triples_map):
+        sides = _joint(run, triples_map, statement)
+        if sides is None or isinstance(statement.object, doc.TermMap):
+            continue
+        parent = run.mapping.triples_maps[statement.object.parent]
+        own = [*doc.references_of(triples_map.subject)]
+        for part in (statement.predicate, *statement.graphs):
+            own += doc.references_of(part)
+        reads = (tuple(dict.fromkeys(own)), tuple(dict.fromkeys(doc.references_of(parent.subject))))
+        pairs = sides[0].joined(
+            sides[1], statement.object.joins, reads=reads, batch_rows=run.batch_rows
+        )
+        for child, other in pairs:
+            subject = maker.terms(triples_map.subject, child)
+            object_ = run.makers[parent.name].terms(parent.subject, other)
+            predicate = maker.terms(statement.predicate, child)
+            for graph in [maker.terms(g, child) for g in statement.graphs] or [None]:
+                yield statement_lines(subject, predicate, object_, _named(graph)).unique()
 
 
 def _named(graph: Any) -> Any:

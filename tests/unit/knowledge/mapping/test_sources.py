@@ -285,7 +285,7 @@ def test_targets(tmp_path, places):
     with pytest.raises(MappingError, match="named graphs"):
         map_to_rdf(mapping, sources={"t": places}, target=tmp_path / "a.nt")
     with pytest.raises(InputError, match="neither"):
-        map_to_rdf(mapping, sources={"t": places}, target=tmp_path / "a.ttl")
+        map_to_rdf(mapping, sources={"t": places}, target=tmp_path / "a.rdf")
     for wrong in ({"batch_rows": 0}, {"base_iri": "no iri"}):
         with pytest.raises(ExtremeEarthError):
             map_to_rdf(mapping, sources={"t": places}, target=tmp_path / "b.nq", **wrong)

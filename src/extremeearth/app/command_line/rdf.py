@@ -1,0 +1,254 @@
+"""``extremeearth rdf``: geospatial sources to linked data, by a mapping that is written or made."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from extremeearth.app.command_line.options import AsJson, settings_for
+from extremeearth.core.errors import InputError
+
+if TYPE_CHECKING:
+    from extremeearth.infrastructure.engine import Engine
+    from extremeearth.knowledge.mapping import MappingReport, StatementTarget
+
+__all__ = ["register"]
+
+_STORE = re.compile(r"^(?:store:|s3://)")
+_MEGABYTE = 1 << 20
+
+
+class Invalid(StrEnum):
+    """What happens to invalid geometries."""
+
+    KEEP = "keep"
+    REPAIR = "repair"
+    REJECT = "reject"
+
+
+Crs = Annotated[
+    str | None,
+    typer.Option(
+        "--crs",
+        help="Reference system of sources that name none, such as EPSG:4326; x comes first.",
+    ),
+]
+
+
+def register(application: typer.Typer) -> None:
+    """Add the commands."""
+    rdf = typer.Typer(help="Linked data from geospatial sources.", no_args_is_help=True)
+    examples = {
+        mapping: "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
+        map_: "map parcels.rml.ttl -o parcels.nt.gz",
+    }
+    for command, example in examples.items():
+        name = command.__name__.rstrip("_")
+        rdf.command(name, epilog=f"Example: `extremeearth rdf {example}`")(command)
+    application.add_typer(rdf, name="rdf")
+
+
+def map_(
+    mapping: Annotated[Path, typer.Argument(help="The mapping: RML or R2RML in Turtle.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--out",
+            help="File (.nt .nq .ttl, also .gz .zst), folder with --part-mb, or store:FOLDER or store:s3://... "
+            "to load into a store.",
+        ),
+    ],
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="NAME=FILE: where a source of the mapping is really."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="local, local:N for N processes, or spark://... .")
+    ] = "local",
+    crs: Crs = None,
+    invalid: Annotated[
+        Invalid, typer.Option("--invalid", help="What happens to invalid geometries.")
+    ] = Invalid.KEEP,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave broken rows out, and count them.")
+    ] = False,
+    base: Annotated[
+        str | None, typer.Option("--base", help="IRI put before those that are not absolute.")
+    ] = None,
+    graph: Annotated[
+        str | None, typer.Option("--graph", help="With a store: IRI of the graph to load into.")
+    ] = None,
+    part_mb: Annotated[
+        int | None,
+        typer.Option(
+            "--part-mb", min=1, help="Write a folder of parts of this size, before packing."
+        ),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--form", help="End of the parts' names, such as .nt.gz.")
+    ] = ".nt.gz",
+    as_json: AsJson = False,
+) -> None:
+    """Turn sources into RDF as a mapping says: all of it, or nothing."""
+    from extremeearth.core.progress import BarProgress, progress_for
+    from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf
+    from extremeearth.knowledge.rdf import BASE
+
+    options: dict[str, Any] = {
+        "sources": _named_files(sources or []),
+        "geometry": GeometryOptions(crs=crs, invalid=invalid.value),
+        "on_error": "skip" if skip_bad else "raise",
+        "base_iri": base or f"{BASE}id/",
+    }
+    progress = progress_for()
+    with (
+        _engine(engine) as runs,
+        progress if isinstance(progress, BarProgress) else nullcontext(),
+    ):
+        options |= {"engine": runs, "progress": progress}
+        if _STORE.match(out):
+            report = _into_store(mapping, out.removeprefix("store:"), graph, options)
+        else:
+            target: StatementTarget = Path(out)
+            if part_mb is not None:
+                target = Parts(folder=Path(out), form=form, part_bytes=part_mb * _MEGABYTE)
+            report = map_to_rdf(mapping, target=target, **options)
+    _tell(report, out, as_json=as_json)
+
+
+def _named_files(given: list[str]) -> dict[str, Path]:
+    files = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise InputError(
+                f"'{text}' does not name a source.",
+                hint="Write NAME=FILE, e.g. fields=fields.gpkg.",
+            )
+        files[name] = Path(path)
+    return files
+
+
+def _engine(text: str) -> Any:
+    """Give the engine as a context manager; none where the work stays in this process."""
+    from extremeearth.infrastructure import engine
+
+    if text == "local":
+        return nullcontext(None)
+    if match := re.fullmatch(r"local:(\d{1,3})", text):
+        return nullcontext(engine.LocalEngine(workers=int(match[1])))
+    spark = getattr(engine, "SparkEngine", None)
+    if spark is None or not re.match(r"(?:spark|k8s|sc)://|local\[", text):
+        raise InputError(f"'{text}' is no engine.", hint="Use local, local:2 or spark://host:7077.")
+    made: Engine = spark(text)
+    return made if hasattr(made, "__enter__") else nullcontext(made)
+
+
+def _into_store(
+    mapping: Path, store: str, graph: str | None, options: dict[str, Any]
+) -> MappingReport:
+    """Map straight into a store, in one transaction: all of it, or nothing."""
+    from extremeearth.app.graph_sink import GraphSink
+    from extremeearth.knowledge.mapping import map_to_rdf
+    from extremeearth.knowledge.store.graph import Graph
+
+    with Graph.open(store, settings=settings_for()) as opened:
+
+        def change(writing: Any) -> MappingReport:
+            sink = GraphSink(writing, graph=graph)
+            report = map_to_rdf(mapping, target=sink, **options)
+            sink.finish()
+            return report
+
+        note = {"operation": "map", "documents": [mapping.name]}
+        report: MappingReport = opened.storage.transact(change, note=note)
+    return report
+
+
+def _tell(report: MappingReport, out: str, *, as_json: bool) -> None:
+    seconds = max(report.seconds, 1e-9)
+    if as_json:
+        told = dataclasses.asdict(report) | {
+            "rows_per_s": report.rows / seconds,
+            "triples_per_s": report.triples / seconds,
+            "out": out,
+        }
+        typer.echo(json.dumps(told))
+        return
+    typer.echo(
+        f"{report.triples} triples of {report.rows} rows are in {out}: {report.seconds:.1f} s, "
+        f"{report.rows / seconds:,.0f} rows and {report.triples / seconds:,.0f} triples per second",
+        err=True,
+    )
+    for reason, count in {**report.skipped, **report.geometries}.items():
+        typer.echo(f"{count:>10}  {reason}", err=True)
+
+
+def mapping(
+    source: Annotated[
+        Path, typer.Argument(help="Shapefile, GeoPackage, GeoJSON, CSV, Parquet, raster ...")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="File for the mapping; default: standard output."),
+    ] = None,
+    ontology: Annotated[
+        Path | None, typer.Option("--ontology", help="File for an OWL ontology of what it makes.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option("--base", help="Start of all IRIs.")
+    ] = "https://example.org/",
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id", help="Column that tells rows apart; several together where given again."
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option("--layer", help="One layer of a file that has several; default: all."),
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Also area, length, dimension ... of geometries.")
+    ] = False,
+    crs: Crs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a mapping of a source, to run or to change."""
+    from extremeearth.core.files import write_atomic
+    from extremeearth.knowledge.mapping import (
+        GeometryOptions,
+        describe_source,
+        draft_mapping,
+        list_layers,
+    )
+
+    layers = (layer,) if layer is not None else list_layers(source)
+    described = [
+        describe_source(source, layer=each, key=tuple(key or ()), geometry=GeometryOptions(crs=crs))
+        for each in layers
+    ]
+    folder = Path.cwd() if out is None else out.absolute().parent
+    try:
+        path = source.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        path = source.name
+        told = f"the mapping is not above its source: run it with --source {path}={source}"
+        typer.echo(told, err=True)
+    draft = draft_mapping(described, base_iri=base, metrics=metrics, path=path)
+    if ontology is not None:
+        write_atomic(ontology, draft.ontology)
+    if out is not None:
+        write_atomic(out, draft.mapping)
+    if as_json:
+        typer.echo(json.dumps({**dataclasses.asdict(draft), "path": path}))
+    elif out is None:
+        typer.echo(draft.mapping, nl=False)
