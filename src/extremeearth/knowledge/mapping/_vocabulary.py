@@ -13,7 +13,7 @@ _OLD_QUERY_LANGUAGES = "http://semweb.mmlab.be/ns/ql#"
 _RENAMED = {
     f"{_R2RML}column": RML.reference,
     f"{_R2RML}logicalTable": RML.logicalSource,
-    f"{_R2RML}tableName": RML.source,
+    f"{_OLD_RML}query": RML.sqlQuery,
 }
 
 TERM_MAP_PROPERTIES = frozenset(
@@ -21,6 +21,7 @@ TERM_MAP_PROPERTIES = frozenset(
     for name in (
         "constant", "reference", "template", "functionExecution", "return", "termType", "datatype", "datatypeMap",
         "language", "languageMap", "class", "graph", "graphMap", "parentTriplesMap", "joinCondition",
+        "inverseExpression",
     )
 )  # fmt: skip
 TRIPLES_MAP_PROPERTIES = frozenset(
@@ -32,8 +33,10 @@ PREDICATE_OBJECT_PROPERTIES = frozenset(
 )
 SOURCE_PROPERTIES = frozenset(
     RML[name]
-    for name in ("source", "referenceFormulation", "iterator", "path", "root", "null", "tableName")
-)
+    for name in (
+        "source", "referenceFormulation", "iterator", "path", "root", "null", "tableName", "sqlQuery", "sqlVersion",
+    )
+)  # fmt: skip
 JOIN_PROPERTIES = frozenset(RML[name] for name in ("child", "childMap", "parent", "parentMap"))
 
 

@@ -8,9 +8,17 @@ from enum import Enum
 
 __all__ = [
     "Call", "Constant", "Expression", "Join", "LogicalSource", "Mapping", "Nothing", "PredicateObjectMap",
-    "ReferencingMap", "Reference", "Template", "TermMap", "TermType", "TriplesMap", "calls_of",
+    "SQL_QUERY", "SQL_TABLE", "ReferencingMap", "Reference", "Template", "TermMap", "TermType", "TriplesMap",
+    "calls_of",
     "references_of",
 ]  # fmt: skip
+
+
+SQL_TABLE = "SQL2008Table"
+"""Reference formulation of a table or a view of a database; the iterator is its name."""
+
+SQL_QUERY = "SQL2008Query"
+"""Reference formulation of a query; the iterator is its text."""
 
 
 class TermType(Enum):
@@ -81,7 +89,8 @@ class TermMap:
 class LogicalSource:
     """What is read: a named table or a file; `iterator` is a JSONPath, or a layer's name.
 
-    `geometry` has what the mapping says of the source's geometries: ``crs``, ``wkt``, ``x``, ``y``.
+    `geometry` has what the mapping says of the source's geometries: ``crs``, ``wkt``, ``x``, ``y``. A table
+    or a query of a database is the `iterator`, and the `name` that of the database, empty for the only one.
     """
 
     name: str

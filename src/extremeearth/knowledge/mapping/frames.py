@@ -71,6 +71,9 @@ class Frame:
         if column.type == JSON_VALUE:
             valid = column.is_valid()
             text, datatype = (pc.struct_field(column, [i]) for i in (0, 1))
+            kinds = pc.unique(datatype)
+            if len(kinds) == 1:  # as in a column of a database
+                datatype = kinds[0].as_py()
             return Values(pc.if_else(valid, text, pa.scalar(None, TEXT)), datatype)
         return lexical_forms(column, wanted=wanted)
 

@@ -13,6 +13,8 @@ from extremeearth.core.errors import DataMissingError, MappingError
 from extremeearth.knowledge.mapping import _vocabulary as words
 from extremeearth.knowledge.mapping._vocabulary import RML
 from extremeearth.knowledge.mapping.document import (
+    SQL_QUERY,
+    SQL_TABLE,
     Constant,
     Join,
     LogicalSource,
@@ -232,8 +234,28 @@ def _check_parents(mapping: Mapping, triples_map: TriplesMap) -> None:
                 )
 
 
+def _logical_table(document: Document, node: Any) -> LogicalSource | None:
+    """Read R2RML's table or view, and the like of the older RML; `None` if it is no such thing."""
+    table, query = document.text(node, "tableName"), document.text(node, "sqlQuery")
+    if table is None and query is None:
+        return None
+    if table is not None and query is not None:
+        raise MappingError(
+            f"The logical table {node} has a table's name and a query.", hint="Keep one."
+        )
+    given = document.one(node, "source")
+    return LogicalSource(
+        name=given.value if isinstance(given, ox.Literal) else table or "",
+        formulation=SQL_TABLE if query is None else SQL_QUERY,
+        iterator=table if query is None else query,
+    )
+
+
 def _source(document: Document, node: Any) -> LogicalSource:
     document.allow(node, words.SOURCE_PROPERTIES)
+    table = _logical_table(document, node)
+    if table is not None:
+        return table
     given = document.one(node, "source")
     if given is None:
         raise MappingError(

@@ -13,23 +13,26 @@ import pyarrow as pa
 from extremeearth.core.errors import DataMissingError, MappingError
 from extremeearth.knowledge.mapping._files import open_parquet, open_vector
 from extremeearth.knowledge.mapping.contract import Opener, Source, SourceRequest, UnchangedSource
+from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.delimited import open_delimited
-from extremeearth.knowledge.mapping.document import LogicalSource
+from extremeearth.knowledge.mapping.document import SQL_QUERY, SQL_TABLE, LogicalSource
 from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
 from extremeearth.knowledge.mapping.geospatial import options_for, with_geometries
 from extremeearth.knowledge.mapping.items import open_items
 from extremeearth.knowledge.mapping.json_records import open_json
 from extremeearth.knowledge.mapping.rasters import open_raster
+from extremeearth.knowledge.mapping.sql_source import open_sql
 from extremeearth.knowledge.mapping.tables import open_table
 
 __all__ = ["KINDS", "Source", "SourceLike", "open_source"]
 
-SourceLike = pa.Table | pd.DataFrame | gpd.GeoDataFrame | Path
+SourceLike = pa.Table | pd.DataFrame | gpd.GeoDataFrame | Path | Database
 """What can stand behind a source's name."""
 
 KINDS: tuple[Opener, ...] = (
     open_items,
     open_raster,
+    open_sql,
     open_table,
     open_delimited,
     open_json,
@@ -45,6 +48,7 @@ def open_source(
     sources: Mapping[str, Any],
     folder: Path | None,
     geometry: GeometryOptions | None = None,
+    database: Database | None = None,
 ) -> Source:
     """Open what a mapping reads: a table of that name, or a file below `folder`.
 
@@ -60,6 +64,8 @@ def open_source(
         Where files are looked for; a file outside of it is never read. `None` allows no files but those in `sources`.
     geometry
         How geometries are read.
+    database
+        What tables and queries in SQL are asked of, where the mapping names no other of `sources`.
 
     Raises
     ------
@@ -72,7 +78,9 @@ def open_source(
     """
     given = sources.get(source.name)
     path: Path | None = None
-    if given is None or isinstance(given, Path):
+    if source.formulation in {SQL_TABLE, SQL_QUERY}:
+        given = database if given is None else given
+    elif given is None or isinstance(given, Path):
         path = given if given is not None else _inside(source.name, folder)
         if not path.exists():
             raise DataMissingError(

@@ -26,6 +26,7 @@ from extremeearth.knowledge.rdf import language_terms
 __all__ = ["TermMapReader", "constant_of"]
 
 _EXPRESSIONS = ("constant", "reference", "template", "functionExecution")
+_LONGEST_LANGUAGE = 3
 _FUNCTION_PROPERTIES = tuple(RML[name] for name in ("function", "functionMap", "input"))
 _INPUT_PROPERTIES = tuple(
     RML[name] for name in ("parameter", "parameterMap", "inputValue", "inputValueMap")
@@ -142,6 +143,12 @@ class TermMapReader:
                 language_terms(pa.array([""]), language=language.expression.value)
             except InputError as err:
                 raise MappingError(err.message, hint=err.hint) from err
+            # BCP 47 has room for languages of 5 to 8 letters, but none was ever registered
+            if len(language.expression.value.partition("-")[0]) > _LONGEST_LANGUAGE:
+                raise MappingError(
+                    f"'{language.expression.value}' names no language.",
+                    hint="Write its code of 2 or 3 letters, e.g. en or de-AT.",
+                )
         return TermMap(expression=expression, term_type=kind, datatype=datatype, language=language)
 
     def _annotation(self, node: Any, name: str, *, default: TermType) -> TermMap | None:
