@@ -1,6 +1,7 @@
 """Interlinking: all topological relations between two sets of features, as GeoSPARQL links."""
 
 from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid, Times, feature_set
+from extremeearth.knowledge.interlinking.incremental import link_files
 from extremeearth.knowledge.interlinking.linking import (
     count_by_relation,
     link,
@@ -12,6 +13,7 @@ from extremeearth.knowledge.interlinking.options import Budget, LinkOptions
 from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
 from extremeearth.knowledge.interlinking.running import LinkReport, LinkRun
+from extremeearth.knowledge.interlinking.sources import read_features
 
 __all__ = [
     "Budget",
@@ -29,6 +31,8 @@ __all__ = [
     "feature_set",
     "link",
     "link_batches",
+    "link_files",
     "link_with_report",
+    "read_features",
     "write_links",
 ]

@@ -34,7 +34,7 @@ def rtree(left: Any, right: Any) -> Iterator[Block]:
 
     tree = shapely.STRtree(shapely.box(*right.T))
     boxes = shapely.box(*left.T)
-    start, size = 0, 256
+    start, size = 0, 64
     while start < len(boxes):
         rows, columns = tree.query(boxes[start : start + size])
         yield rows.astype(np.int64) + start, columns.astype(np.int64)

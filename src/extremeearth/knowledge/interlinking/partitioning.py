@@ -55,7 +55,7 @@ def cut(left: Any, right: Any, *, most_rows: int = ROWS_PER_CELL) -> Iterator[Ce
         if not len(ours) or not len(theirs):
             continue
         halves = (
-            _halves(left, right, low, high, ours, theirs)
+            _halves((left, right), (low, high), ours, theirs)
             if len(ours) + len(theirs) > most_rows
             else None
         )
@@ -67,8 +67,9 @@ def cut(left: Any, right: Any, *, most_rows: int = ROWS_PER_CELL) -> Iterator[Ce
             yield Cell(low, high, piece, theirs)
 
 
-def _halves(left: Any, right: Any, low: Any, high: Any, ours: Any, theirs: Any) -> Any:
+def _halves(sides: tuple[Any, Any], corners: tuple[Any, Any], ours: Any, theirs: Any) -> Any:
     """Cut a cell across the axis along which that helps more; `None` where neither does."""
+    (left, right), (low, high) = sides, corners
     best = None
     for axis in (0, 1):
         middles = np.concatenate(

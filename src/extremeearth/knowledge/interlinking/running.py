@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -71,6 +70,8 @@ class LinkReport:
         Wall-clock time.
     progressive
         How good the order was, of a run with a budget.
+    reused
+        Links that were known before, of a run that linked what is new.
 
     Examples
     --------
@@ -92,6 +93,7 @@ class LinkReport:
     filters: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     progressive: ProgressiveReport | None = None
+    reused: int = 0
 
 
 class LinkRun:
@@ -202,11 +204,10 @@ class LinkRun:
                     if self.options.budget is None
                     else self._best(left, right)
                 )
-                with closing(found):
-                    for piece in found:
-                        if piece.meets is not None:
-                            meets.append(piece.meets)
-                        yield self._counted((piece.rows, piece.columns, piece.kinds))
+                for piece in found:
+                    if piece.meets is not None:
+                        meets.append(piece.meets)
+                    yield self._counted((piece.rows, piece.columns, piece.kinds))
         for left, right in self._parts():
             for pairs in self._others(left, right, meets):
                 yield self._counted(pairs)
@@ -245,22 +246,20 @@ class LinkRun:
         )
 
     def _cells(self, left: Side, right: Side) -> Iterator[Found]:
-        cells = self._plane(left, right)
         with Task(self.progress, "pairs related") as task:
-            if self._engine is None:
-                pieces = (
-                    piece
-                    for cell in cells
-                    for piece in found_in_cell(self._task(left, right, cell, packed=False))
-                )
-            else:
-                tasks = (self._task(left, right, cell, packed=True) for cell in cells)
-                pieces = self._engine.map(work, tasks, label="cells")  # type: ignore[assignment]  # both yield Found
-            for piece in pieces:
+            for piece in self._pieces(left, right, self._plane(left, right)):
                 self._note(piece)
                 self._counts["candidates"] += piece.candidates
                 task.advance(piece.candidates)
                 yield piece
+
+    def _pieces(self, left: Side, right: Side, cells: Iterator[Cell]) -> Iterator[Found]:
+        if self._engine is not None:
+            tasks = (self._task(left, right, cell, packed=True) for cell in cells)
+            yield from self._engine.map(work, tasks, label="cells")
+            return
+        for cell in cells:
+            yield from found_in_cell(self._task(left, right, cell, packed=False))
 
     def _note(self, piece: Found) -> None:
         self._counts["related"] += piece.related

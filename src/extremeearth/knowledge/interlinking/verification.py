@@ -96,13 +96,9 @@ def verify(
         if both_ways:
             turned = transposed(code)
             back_table[row] = [holds(r, turned, left=theirs, right=ours) for r in relations]
-    nothing = np.empty(0, dtype=np.int64)
-    return Verified(
-        *np.nonzero(forth_table[back]),
-        *(np.nonzero(back_table[back]) if both_ways else (nothing, nothing)),
-        meets,
-        related,
-    )
+    pairs, kinds = np.nonzero(forth_table[back])
+    back_pairs, back_kinds = np.nonzero(back_table[back])
+    return Verified(pairs, kinds, back_pairs, back_kinds, meets, related)
 
 
 def _codes(left: Any, right: Any, *, closed_matters: bool) -> tuple[Any, bool, int]:

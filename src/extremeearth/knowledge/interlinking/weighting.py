@@ -57,10 +57,10 @@ class Weighting:
         grid = _Grid.of(left, right)
 
         def weigh(rows: Any, columns: Any) -> tuple[Any, Any]:
-            main = _weight(self.main, left, right, rows, columns, grid)
+            main = _weight(self.main, (left, rows), (right, columns), grid)
             if not self.second:
                 return main, np.zeros_like(main)
-            second = _weight(self.second, left, right, rows, columns, grid)
+            second = _weight(self.second, (left, rows), (right, columns), grid)
             return (main * second, np.zeros_like(main)) if self.product else (main, second)
 
         return weigh
@@ -105,7 +105,8 @@ class _Grid:
         return cls(low, size, float(np.prod(np.floor(whole / size) + 1)))
 
 
-def _weight(name: str, left: Side, right: Side, rows: Any, columns: Any, grid: _Grid) -> Any:
+def _weight(name: str, ours: tuple[Side, Any], theirs: tuple[Side, Any], grid: _Grid) -> Any:
+    (left, rows), (right, columns) = ours, theirs
     if name == "isp":
         points = shapely.get_num_coordinates(left.shapes[rows])
         return 1.0 / (points + shapely.get_num_coordinates(right.shapes[columns]))

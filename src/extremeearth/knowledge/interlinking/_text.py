@@ -1,0 +1,156 @@
+"""CSV and TSV with WKT, or with x and y, read in blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import shapely
+
+from extremeearth.core.errors import DataBrokenError, InputError
+
+__all__ = ["read_text_table", "shapes_of_wkt"]
+
+BLOCK_BYTES = 32 << 20
+WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "shape", "wkt_geometry")
+XY_NAMES = (("x", "y"), ("lon", "lat"), ("longitude", "latitude"), ("easting", "northing"))
+_WKT = r"^\s*(?i:POINT|LINESTRING|LINEARRING|POLYGON|MULTI|GEOMETRYCOLLECTION)"
+_LONGEST_LINE = 512 << 20
+
+
+def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[Any, Any, int]:
+    """Read a table: its columns but the geometry, its shapes, and how many of them could not be read."""
+    others: list[Any] = []
+    shapes: list[Any] = []
+    missing = 0
+    names: tuple[str, ...] = ()
+    try:
+        for batch in _batches(path, delimiter):
+            if not names:
+                names = _geometry_columns(batch, geometry, path.name)
+            if len(names) == 1:
+                found = shapes_of_wkt(batch.column(names[0]))
+                missing += batch.column(names[0]).null_count
+                others.append(batch.drop_columns(list(names)))
+            else:
+                found, empty = _points(batch, names)
+                missing += empty
+                others.append(batch)
+            shapes.append(found)
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as err:
+        raise DataBrokenError(
+            f"{path.name} cannot be read: {err}.",
+            hint="Check its separators, quotes and encoding (UTF-8).",
+        ) from err
+    if not others:
+        raise DataBrokenError(f"{path.name} has no rows.", hint="Check the file.")
+    every = np.concatenate(shapes)
+    unread = int(shapely.is_missing(every).sum()) - missing
+    return pa.Table.from_batches(others), every, unread
+
+
+def _batches(path: Path, delimiter: str) -> Any:
+    names = _header(path, delimiter)
+    options = {
+        "read_options": pcsv.ReadOptions(block_size=BLOCK_BYTES),
+        "parse_options": pcsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        # texts stay texts: a type found in the first block may not hold in the next
+        "convert_options": pcsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()),
+            strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False,
+        ),
+    }  # fmt: skip
+    with (
+        pa.input_stream(str(path), compression="detect") as stream,
+        pcsv.open_csv(stream, **options) as reader,
+    ):
+        yield from reader
+
+
+def _header(path: Path, delimiter: str) -> list[str]:
+    import csv
+    import io
+
+    with pa.input_stream(str(path), compression="detect") as stream:
+        start = stream.read(1 << 20).partition(b"\n")[0].decode("utf-8-sig")
+    return next(csv.reader(io.StringIO(start), delimiter=delimiter), [])
+
+
+def _geometry_columns(batch: Any, geometry: str | None, name: str) -> tuple[str, ...]:
+    columns = list(batch.schema.names)
+    if geometry is not None:
+        if geometry not in columns:
+            raise InputError(
+                f"{name} has no column '{geometry}'.", hint=f"There are: {', '.join(columns)}."
+            )
+        return (geometry,)
+    lower = {column.lower(): column for column in columns}
+    for known in WKT_NAMES:
+        if known in lower:
+            return (lower[known],)
+    looks = [c for c in columns if _all_wkt(batch.column(c).slice(0, 100))]
+    if len(looks) == 1:
+        return (looks[0],)
+    for x, y in XY_NAMES:
+        if not looks and x in lower and y in lower:
+            return lower[x], lower[y]
+    what = (
+        f"several columns with WKT: {', '.join(looks)}"
+        if looks
+        else "no column with WKT, and no x and y"
+    )
+    raise InputError(f"{name} has {what}.", hint="Name the column with the geometries.")
+
+
+def _all_wkt(values: Any) -> bool:
+    known = values.drop_null()
+    return bool(len(known)) and bool(pc.all(pc.match_substring_regex(known, _WKT)).as_py())
+
+
+def _points(batch: Any, names: tuple[str, ...]) -> tuple[Any, int]:
+    x, y = (
+        pc.cast(batch.column(name), pa.float64()).to_numpy(zero_copy_only=False) for name in names
+    )
+    points = shapely.points(x, y)
+    known = np.isfinite(x) & np.isfinite(y)
+    points[~known] = None
+    return points, int((~known).sum())
+
+
+def shapes_of_wkt(texts: Any) -> Any:
+    """Parse WKT in two dimensions; what cannot be parsed, and what is missing, is `None`.
+
+    SedonaDB's reader does it on all cores; where a text is broken, GEOS reads that block, text by text.
+
+    Examples
+    --------
+    >>> shapes_of_wkt(pa.array(["POINT (1 2)", "POINT (", None])).tolist()
+    [<POINT (1 2)>, None, None]
+    """
+    import sedonadb
+
+    table = pa.table({"row": np.arange(len(texts), dtype=np.int64), "wkt": texts})
+    session = sedonadb.connect()
+    session.create_data_frame(table).to_view("texts")
+    try:
+        found = session.sql(
+            "SELECT row, ST_AsBinary(ST_GeomFromWKT(wkt)) AS wkb FROM texts"
+        ).to_arrow_table()
+    except (
+        Exception
+    ):  # SedonaDB raises one bare class for all causes; GEOS tells which text is broken
+        values = texts.to_numpy(zero_copy_only=False)
+        return flat(shapely.from_wkt(values, on_invalid="ignore"))
+    shapes = np.empty(len(texts), dtype=object)
+    rows = found["row"].to_numpy()
+    shapes[rows] = shapely.from_wkb(found["wkb"].to_numpy(zero_copy_only=False))
+    return flat(shapes)
+
+
+def flat(shapes: Any) -> Any:
+    """Leave heights out, where there are any: relations are those of the plane."""
+    return shapely.force_2d(shapes) if shapely.has_z(shapes).any() else shapes

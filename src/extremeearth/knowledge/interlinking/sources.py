@@ -1,0 +1,293 @@
+"""Where features come from: tables in memory, geospatial files, CSV with WKT, RDF, a SPARQL endpoint, a store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from extremeearth.core.boxes import as_crs
+from extremeearth.core.errors import CrsError, DataBrokenError, DataMissingError, InputError
+from extremeearth.knowledge.interlinking._text import flat, read_text_table
+from extremeearth.knowledge.interlinking.features import (
+    FeatureSet,
+    Times,
+    feature_set,
+    iris_of,
+    spans_of,
+)
+from extremeearth.knowledge.interlinking.rdf_sources import (
+    RDF_ENDINGS,
+    features_of_endpoint,
+    features_of_graph,
+    features_of_rdf,
+)
+
+if TYPE_CHECKING:
+    from odc.geo.crs import CRS
+
+    from extremeearth.core.http import SafeClient
+
+__all__ = ["read_features"]
+
+CSV_ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+PARQUET_ENDINGS = {".parquet", ".geoparquet", ".pq"}
+PACKED = {".gz", ".zst"}
+ID_NAMES = ("iri", "uri", "id")
+"""Columns that name features where none is said, in this order, whatever their case."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What was read of a table: Arrow columns and shapes."""
+
+    columns: Any
+    shapes: Any
+    crs: CRS | None
+    unread: int = 0
+
+
+def read_features(
+    source: Any,
+    *,
+    id_column: str | None = None,
+    prefix: str = "",
+    crs: Any = None,
+    geometry: str | None = None,
+    layer: str | None = None,
+    times: Times | None = None,
+    query: str | None = None,
+    client: SafeClient | None = None,
+) -> FeatureSet:
+    r"""Read the features of any source that can be linked.
+
+    Parameters
+    ----------
+    source
+        A GeoDataFrame; an Arrow table with WKB; a `FeatureSet`; a graph store that is open; or a path or URL: CSV or
+        TSV with WKT or with x and y (``.csv``, ``.tsv``, also ``.gz``, ``.zst``), GeoParquet, RDF (``.nt``, ``.ttl``
+        and others, packed too), everything else that GDAL reads, the folder of a graph store, or ``http(s)://`` of a
+        SPARQL endpoint.
+    id_column
+        Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``. RDF
+        sources have their own IRIs.
+    prefix
+        Put before the percent-encoded values of the id column.
+    crs
+        Reference system of a source that does not say its own; one that does must not differ.
+    geometry
+        Column with the shapes, of CSV and Arrow tables; found where there is one.
+    layer
+        Layer, of files that have several.
+    times
+        Columns or function that say when each feature holds; not for RDF.
+    query
+        For an endpoint or a store: a SELECT of ``?feature ?geometry`` (a geometry literal) in place of the usual one.
+    client
+        How to reach an endpoint; by default one that refuses private addresses.
+
+    Raises
+    ------
+    DataMissingError, DataBrokenError
+        The source is not there, cannot be read, or changed while it was read.
+    CrsError
+        The source does not say its reference system, and `crs` does not either.
+    InputError
+        A column is missing, or an id makes no IRI.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "fields.csv"
+    >>> _ = path.write_text('id,wkt\n7,"POINT (11 48)"\n')
+    >>> read_features(path, prefix="urn:field:", crs=4326).iris.to_pylist()
+    ['urn:field:7']
+    """
+    if isinstance(source, FeatureSet):
+        return source
+    if not isinstance(source, str | Path):
+        return _of_memory(
+            source, id_column=id_column, prefix=prefix, crs=crs, geometry=geometry, times=times, query=query
+        )  # fmt: skip
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        return _without_times(times, features_of_endpoint(source, query=query, client=client))
+    path = Path(source)
+    if not path.exists():
+        raise DataMissingError(f"There is no {path}.", hint="Check the name.")
+    ending = path.with_suffix("").suffix.lower() if path.suffix in PACKED else path.suffix.lower()
+    with _unchanged(path):
+        if path.is_dir() and ending != ".gdb":
+            from extremeearth.knowledge.store import open_graph
+
+            with open_graph(path, read_only=True) as graph:
+                return _without_times(times, features_of_graph(graph, query=query))
+        if ending in RDF_ENDINGS:
+            return _without_times(times, features_of_rdf(path, ending))
+        table = _read_file(path, ending, geometry, layer)
+    return _features(table, path.name, id_column=id_column, prefix=prefix, crs=crs, times=times)
+
+
+def _of_memory(
+    source: Any, *, id_column: str | None, prefix: str, crs: Any, geometry: str | None, times: Times | None,
+    query: str | None,
+) -> FeatureSet:  # fmt: skip
+    if hasattr(source, "query") and hasattr(source, "find_version"):
+        return _without_times(times, features_of_graph(source, query=query))
+    if hasattr(source, "geometry"):
+        if source.crs is None and crs is not None:
+            source = source.set_crs(as_crs(crs).to_wkt())
+        return feature_set(
+            source, id_column=id_column or _id_name(list(source.columns), "the table"), prefix=prefix, times=times
+        )  # fmt: skip
+    if not hasattr(source, "column_names"):
+        raise InputError(
+            f"A {type(source).__name__} is no source of features.",
+            hint="Give a GeoDataFrame, an Arrow table, a path or a URL.",
+        )
+    table = _of_arrow(source, geometry)
+    return _features(table, "the table", id_column=id_column, prefix=prefix, crs=crs, times=times)
+
+
+def _without_times(times: Times | None, features: FeatureSet) -> FeatureSet:
+    if times is not None:
+        raise InputError(
+            "Times cannot be read of an RDF source.", hint="Link without times, or from a table."
+        )
+    return features
+
+
+def _features(
+    table: _Table, name: str, *, id_column: str | None, prefix: str, crs: Any, times: Times | None
+) -> FeatureSet:
+    names = list(table.columns.column_names)
+    column = id_column or _id_name(names, name)
+    if column not in names:
+        raise InputError(
+            f"{name} has no column '{column}'.", hint=f"There are: {', '.join(names)}."
+        )
+    given = None if crs is None else as_crs(crs)
+    if table.crs is None and given is None:
+        raise CrsError(
+            f"{name} does not say its reference system.",
+            hint="Say it: crs=4326 in Python, --crs EPSG:4326 on the command line (or --source-crs, --target-crs).",
+        )
+    spans = None if times is None else spans_of(table.columns.to_pandas(), times)
+    return FeatureSet(
+        iris_of(table.columns[column], prefix=prefix, name=column),
+        table.shapes, table.crs or as_crs(given), spans, table.unread,
+    )  # fmt: skip
+
+
+def _id_name(names: Sequence[str], where: str) -> str:
+    lower = {str(name).lower(): str(name) for name in reversed(list(names))}
+    for name in ID_NAMES:
+        if name in lower:
+            return lower[name]
+    raise InputError(
+        f"It is not said which column of {where} names the features.",
+        hint=f"Name one of {', '.join(map(str, names))}: id_column in Python, --source-id or --target-id "
+        "on the command line.",
+    )
+
+
+@contextmanager
+def _unchanged(path: Path) -> Iterator[None]:
+    """Raise `DataBrokenError` if a file is not the same after the block."""
+
+    def state() -> tuple[int, int] | None:
+        if path.is_dir():
+            return None
+        now = path.stat()
+        return now.st_size, now.st_mtime_ns
+
+    before = state()
+    yield
+    if state() != before:
+        raise DataBrokenError(
+            f"{path.name} changed while it was read.", hint="Try again when nothing writes to it."
+        )
+
+
+def _read_file(path: Path, ending: str, geometry: str | None, layer: str | None) -> _Table:
+    if ending in CSV_ENDINGS:
+        columns, shapes, unread = read_text_table(path, CSV_ENDINGS[ending], geometry)
+        return _Table(columns, shapes, None, unread)
+    return _of_parquet(path) if ending in PARQUET_ENDINGS else _of_gdal(path, layer)
+
+
+def _of_gdal(path: Path, layer: str | None) -> _Table:
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+    try:
+        meta, table = pyogrio.read_arrow(path, layer=layer)
+    except (DataLayerError, DataSourceError, FeatureError) as err:
+        raise DataBrokenError(
+            f"{path.name} cannot be read: {err}.", hint="Check the file's format and layer."
+        ) from err
+    name = meta["geometry_name"] or "wkb_geometry"
+    if name not in table.column_names:
+        raise DataBrokenError(f"{path.name} has no geometries.", hint="Link a geospatial layer.")
+    crs = None if meta["crs"] is None else as_crs(meta["crs"])
+    return replace(_of_arrow(table, name), crs=crs)
+
+
+def _of_parquet(path: Path) -> _Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        described = json.loads((table.schema.metadata or {}).get(b"geo", b"{}"))
+    except (pa.ArrowInvalid, OSError, ValueError) as err:
+        raise DataBrokenError(
+            f"{path.name} cannot be read as Parquet: {err}.", hint="Check the file."
+        ) from err
+    name = described.get("primary_column")
+    if name is None:
+        return _of_arrow(table, None)
+    column = described["columns"][name]
+    if column.get("encoding", "WKB") != "WKB":
+        raise DataBrokenError(
+            f"The geometries of {path.name} are encoded as {column['encoding']}.", hint="Write WKB."
+        )
+    # GeoParquet: no "crs" means CRS84, an explicit null means that nobody knows
+    crs = column.get("crs", "OGC:CRS84")
+    crs = json.dumps(crs) if isinstance(crs, dict) else crs
+    return replace(_of_arrow(table, name), crs=None if crs is None else as_crs(crs))
+
+
+def _of_arrow(table: Any, geometry: str | None) -> _Table:
+    import pyarrow as pa
+
+    from extremeearth.knowledge.rdf import crs_of_field
+
+    if geometry is None:
+        known = [n for n in ("geometry", "geom", "wkb", "wkb_geometry") if n in table.column_names]
+        if not known:
+            raise InputError(
+                "The table has no column of geometries.",
+                hint=f"Name one of {', '.join(table.column_names)}.",
+            )
+        geometry = known[0]
+    if geometry not in table.column_names:
+        raise InputError(
+            f"There is no column '{geometry}'.", hint=f"There are: {', '.join(table.column_names)}."
+        )
+    field = table.schema.field(geometry)
+    chunks = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in table[geometry].chunks]
+    if any(not pa.types.is_binary(c.type) and not pa.types.is_large_binary(c.type) for c in chunks):
+        raise InputError(f"The column '{geometry}' holds no WKB.", hint="Write geometries as WKB.")
+    parts = [
+        shapely.from_wkb(c.to_numpy(zero_copy_only=False), on_invalid="ignore") for c in chunks
+    ]
+    shapes = np.concatenate([np.empty(0, dtype=object), *parts])
+    unread = int(shapely.is_missing(shapes).sum()) - table[geometry].null_count
+    others = table.drop_columns([geometry])
+    return _Table(others, flat(shapes), crs_of_field(field.metadata), unread)
