@@ -91,13 +91,14 @@ def gather() -> typer.Typer:
         catalogue,
         demo,
         graph,
+        interlink,
         jobs,
         rdf,
         serve,
         settings,
     )
 
-    for module in (demo, serve, accounts, catalogue, jobs, graph, rdf, settings):
+    for module in (demo, serve, accounts, catalogue, jobs, graph, rdf, interlink, settings):
         module.register(application)
     return application
 
