@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.servers.postgres import fresh_database, running_postgres
+from tests.servers.spark import SparkCluster, running_spark
 from tests.servers.swift import SwiftServer, running_swift
 
-GROUP = "servers"
-"""Tests that use a server run on the same worker, so that each server starts once."""
+if TYPE_CHECKING:
+    from extremeearth.infrastructure.engine import SparkEngine
 
-FIXTURES = frozenset({"postgres_server", "swift_server"})
-PARAMETERS = frozenset({"postgres", "postgresql", "swift", "servers"})
-"""What a suite over several back ends calls those that are servers."""
+GROUPS = {
+    "servers": (
+        frozenset({"postgres_server", "swift_server"}),
+        frozenset({"postgres", "postgresql", "swift", "servers"}),
+    ),
+    "spark": (frozenset({"spark_cluster"}), frozenset({"spark"})),
+}
+"""Tests that use a server run on the same worker, so that each server starts once.
+
+For each group its fixtures, and what a suite over several back ends calls those that are servers."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -21,11 +30,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if FIXTURES & set(getattr(item, "fixturenames", ())) or PARAMETERS & {
-            value for value in parameters.values() if isinstance(value, str)
-        }:
-            item.add_marker(pytest.mark.xdist_group(GROUP))
+        given = getattr(getattr(item, "callspec", None), "params", {}).values()
+        used = set(getattr(item, "fixturenames", ()))
+        for group, (fixtures, parameters) in GROUPS.items():
+            if fixtures & used or parameters & {value for value in given if isinstance(value, str)}:
+                item.add_marker(pytest.mark.xdist_group(group))
+                break
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +68,19 @@ def swift_store(swift_server: SwiftServer) -> tuple[str, dict[str, str]]:
         "s3_access_key": swift_server.access_key,
         "s3_secret_key": swift_server.secret_key,
     }
+
+
+@pytest.fixture(scope="session")
+def spark_cluster() -> Iterator[SparkCluster]:
+    """A standalone cluster: a master and two workers."""
+    with running_spark() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def spark_engine(spark_cluster: SparkCluster) -> Iterator[SparkEngine]:
+    """The one engine that this process has on the cluster; small cells, so that joins have several."""
+    from extremeearth.infrastructure.engine import SparkEngine
+
+    with SparkEngine(spark_cluster.url, options=spark_cluster.options, cell_rows=40) as engine:
+        yield engine

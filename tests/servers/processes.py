@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 READY_S = 120.0
@@ -34,6 +34,7 @@ class Servers:
             account = pwd.getpwnam(user)
             os.chown(self.folder, account.pw_uid, account.pw_gid)
         self._running: list[subprocess.Popen[bytes]] = []
+        self._started = 0
 
     def run(self, command: Sequence[str | Path]) -> None:
         """Run a program to its end; a failure shows what it wrote."""
@@ -48,9 +49,12 @@ class Servers:
         if done.returncode:
             raise RuntimeError(f"{command[0]} failed: {done.stdout!r} {done.stderr!r}")
 
-    def start(self, command: Sequence[str | Path]) -> None:
-        """Start a program that stays."""
-        log = (self.folder / f"{Path(command[0]).name}-{len(self._running)}.log").open("wb")
+    def start(
+        self, command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a program that stays, with this environment instead of ours."""
+        self._started += 1
+        log = (self.folder / f"{Path(command[0]).name}-{self._started:03d}.log").open("wb")
         with log:
             self._running.append(
                 subprocess.Popen(
@@ -59,9 +63,14 @@ class Servers:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    env=environment,
                     **self._as_user(),
                 )
             )
+
+    def take_last(self) -> subprocess.Popen[bytes]:
+        """Give up the program started last: who takes it ends it."""
+        return self._running.pop()
 
     def wait_until(self, ready: Callable[[], bool], *, what: str) -> None:
         """Wait until `ready` says so; give up when a program ended or the time is over."""

@@ -94,6 +94,19 @@ class Settings(BaseSettings):
         ge=1,
         description="Processes that work side by side on this machine.",
     )
+    engine: str = Field(
+        default="local",
+        description="Where big work runs: `local` (processes of this machine), `spark://host:port`, "
+        "`k8s://https://host:port`, `sc://host:port` (Spark Connect) or `local[n]` (Spark in one process).",
+    )
+    engine_options: dict[str, str] = Field(
+        default_factory=dict,
+        description='Settings of Spark by name, as JSON: `{"spark.executor.memory": "8g"}`.',
+    )
+    engine_ships_code: bool = Field(
+        default=True,
+        description="Whether this package is sent to the workers of Spark; off where their image has it.",
+    )
     request_limit_bytes: int = Field(
         default=32 * 1024**2, ge=1024, description="Largest request body that is read, in bytes."
     )

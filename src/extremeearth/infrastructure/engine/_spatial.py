@@ -36,17 +36,27 @@ PAIRS_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
     """One input: WKB and, where the column says so, its reference system."""
 
     wkb: pa.Array
     crs: CRS | None
 
     def shapes(self) -> NDArray[Any]:
+        """Read the geometries; `DataBrokenError` where one cannot be read."""
         try:
             return np.asarray(shapely.from_wkb(self.wkb.to_numpy(zero_copy_only=False)))
         except shapely.errors.GEOSException as err:
             raise _broken(err) from err
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both inputs of a join and the reference system that they share."""
+
+    left: Side
+    right: Side
+    crs: CRS
 
 
 def join_rows(
@@ -59,6 +69,24 @@ def join_rows(
     distance_m: float | None,
 ) -> pa.Table:
     """Do what `LocalEngine.join_spatial` says."""
+    sides = sides_of(
+        left, right, predicate, left_geometry=left_geometry, right_geometry=right_geometry, distance_m=distance_m
+    )  # fmt: skip
+    if distance_m is not None:
+        return _join_distance(sides.left, sides.right, sides.crs, distance_m)
+    return join_topology(sides.left, sides.right, predicate)
+
+
+def sides_of(
+    left: pa.Table,
+    right: pa.Table,
+    predicate: str,
+    *,
+    left_geometry: str,
+    right_geometry: str,
+    distance_m: float | None,
+) -> Sides:
+    """Check what is to be joined, and take the geometries out of it."""
     if predicate not in PREDICATES:
         raise InputError(
             f"'{predicate}' is no spatial predicate.", hint=f"Use one of {', '.join(PREDICATES)}."
@@ -68,14 +96,13 @@ def join_rows(
             f"'{predicate}' and a distance of {distance_m} do not go together.",
             hint="Give distance_m with 'dwithin', and only with it.",
         )
+    if distance_m is not None and not (math.isfinite(distance_m) and distance_m >= 0):
+        raise InputError(f"A distance of {distance_m} m is not possible.", hint="Give 0 or more.")
     sides = _side(left, left_geometry), _side(right, right_geometry)
-    crs = _common_crs(*sides)
-    if distance_m is not None:
-        return _join_distance(*sides, crs, distance_m)
-    return _join_topology(*sides, predicate)
+    return Sides(*sides, _common_crs(*sides))
 
 
-def _side(table: pa.Table, column: str) -> _Side:
+def _side(table: pa.Table, column: str) -> Side:
     import pyarrow as pa
 
     if column not in table.column_names:
@@ -99,7 +126,7 @@ def _side(table: pa.Table, column: str) -> _Side:
         raise InputError(
             f"The column '{column}' holds {field.type}, not geometries.", hint="Write them as WKB."
         )
-    return _Side(values, _crs_of(field))
+    return Side(values, _crs_of(field))
 
 
 def _crs_of(field: pa.Field) -> CRS | None:
@@ -121,7 +148,7 @@ def _crs_of(field: pa.Field) -> CRS | None:
     return as_crs(json.dumps(crs) if isinstance(crs, dict) else crs)
 
 
-def _common_crs(left: _Side, right: _Side) -> CRS:
+def _common_crs(left: Side, right: Side) -> CRS:
     if (
         left.crs is not None
         and right.crs is not None
@@ -134,7 +161,8 @@ def _common_crs(left: _Side, right: _Side) -> CRS:
     return left.crs or right.crs or LONLAT
 
 
-def _join_topology(left: _Side, right: _Side, predicate: str) -> pa.Table:
+def join_topology(left: Side, right: Side, predicate: str) -> pa.Table:
+    """Find the pairs for which a predicate holds in the plane, sorted."""
     suspects = None
     if predicate in _REFINED or predicate in _CONTAINMENT:
         suspects = left.shapes(), right.shapes()
@@ -150,11 +178,9 @@ def _has_collections(*sides: NDArray[Any]) -> bool:
     return any(bool((shapely.get_type_id(side) == _COLLECTION).any()) for side in sides)
 
 
-def _join_distance(left: _Side, right: _Side, crs: CRS, limit_m: float) -> pa.Table:
+def _join_distance(left: Side, right: Side, crs: CRS, limit_m: float) -> pa.Table:
     import pyarrow as pa
 
-    if not (math.isfinite(limit_m) and limit_m >= 0):
-        raise InputError(f"A distance of {limit_m} m is not possible.", hint="Give 0 or more.")
     a, b = (
         np.asarray(transform(side.shapes(), source=crs, target=LONLAT), dtype=object)
         for side in (left, right)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from extremeearth.core.errors import CancelledError, InputError, LimitError
@@ -29,14 +31,13 @@ def answer(
 ) -> pa.Table:
     """Do what `LocalEngine.sql` says."""
     import pyarrow as pa
-    import sedonadb
 
-    session = sedonadb.connect()
+    session = _session()
     try:
         if WANTED in text.lower():
             session.register(_wanted(token or CancelToken()))
         for name, table in tables.items():
-            session.create_data_frame(table).to_view(name)
+            session.create_data_frame(table).to_view(name, overwrite=True)
         reader = pa.RecordBatchReader.from_stream(session.sql(text).to_arrow_reader())
         batches, size = [], 0
         for batch in reader:
@@ -59,6 +60,23 @@ def answer(
             f"The SQL query could not be run: {str(err).splitlines()[0]}.",
             hint="Check its names against those of the tables.",
         ) from err
+    finally:
+        for name in tables:
+            with suppress(Exception):  # one that was never made
+                session.drop_view(name)
+
+
+_kept = threading.local()
+
+
+def _session() -> Any:
+    """Give the session of this thread: making one costs as much as a small query."""
+    import sedonadb
+
+    found = getattr(_kept, "session", None)
+    if found is None:
+        found = _kept.session = sedonadb.connect()
+    return found
 
 
 def _wanted(token: CancelToken) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from extremeearth.core.errors import InputError
 from extremeearth.core.progress import SILENT, CancelToken, Progress, Task
+from extremeearth.infrastructure.engine._batches import map_pieces
 from extremeearth.infrastructure.engine._items import run_here
 from extremeearth.infrastructure.engine._spatial import join_rows
 from extremeearth.infrastructure.engine._sql import answer
@@ -24,7 +25,6 @@ Result = TypeVar("Result")
 
 AHEAD = 4
 """Items per worker that may be under way or finished before the oldest one is."""
-BATCH_ROWS = 65_536
 _QUERY = re.compile(r"\s*(?:\(\s*)*(?:select|with|values)\b", re.IGNORECASE)
 
 
@@ -133,19 +133,7 @@ class LocalEngine:
         >>> LocalEngine().map_batches(table, even, table.schema).to_pydict()
         {'n': [2]}
         """
-        import pyarrow as pa
-
-        batches = table.to_batches(max_chunksize=BATCH_ROWS)
-        pieces = []
-        for piece in self.map(function, batches, label="batches"):
-            found = pa.Table.from_batches([piece]) if isinstance(piece, pa.RecordBatch) else piece
-            if not found.schema.equals(schema):
-                raise InputError(
-                    f"A batch came back with the columns {_columns(found.schema)} instead of {_columns(schema)}.",
-                    hint="Give the schema that the function returns.",
-                )
-            pieces.append(found)
-        return pa.concat_tables(pieces) if pieces else schema.empty_table()
+        return map_pieces(self, table, function, schema)
 
     def join_spatial(
         self,
@@ -253,7 +241,3 @@ class LocalEngine:
                 "This SQL statement is not a query.", hint="Begin it with SELECT or WITH."
             )
         return answer(text, tables, token=token, most_bytes=most_bytes)
-
-
-def _columns(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name} {field.type}" for field in schema)

@@ -1,0 +1,72 @@
+"""Jobs of Spark that can be stopped: each is tagged, watched, and interrupted by its tag."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+from extremeearth.core.progress import CancelToken
+
+Answer = TypeVar("Answer")
+POLL_S = 0.1
+SIDE_BY_SIDE = 2
+"""Jobs under way at once: while one ends with its slowest task, the next fills the cluster."""
+
+
+class Jobs:
+    """Runs jobs of one session in threads; leaving the block interrupts what still runs."""
+
+    def __init__(self, session: Any) -> None:
+        self._session, self._tag = session, f"extremeearth-{uuid.uuid4().hex}"
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="extremeearth-spark")
+        self._futures: list[Future[Any]] = []
+
+    def __enter__(self) -> Jobs:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._futures = [future for future in self._futures if not future.cancel()]
+        while wait(self._futures, POLL_S if self._running() else 0).not_done:
+            self._session.interruptTag(self._tag)  # again: a job may just have been about to start
+        self._pool.shutdown()
+
+    def start(self, job: Callable[[], Answer]) -> Future[Answer]:
+        """Let a job begin."""
+        self._futures = [future for future in self._futures if not future.done()]
+        future = self._pool.submit(self._tagged, job)
+        self._futures.append(future)
+        return future
+
+    def _running(self) -> Sequence[Future[Any]]:
+        return [future for future in self._futures if not future.done()]
+
+    def _tagged(self, job: Callable[[], Answer]) -> Answer:
+        self._session.addTag(self._tag)
+        try:
+            return job()
+        finally:
+            self._session.removeTag(self._tag)
+
+
+def watched(future: Future[Answer], token: CancelToken) -> Answer:
+    """Wait for a job; raise `CancelledError` soon after the token was cancelled."""
+    while not wait([future], POLL_S).done:
+        token.check()
+    token.check()
+    return future.result()
+
+
+def run_job(session: Any, job: Callable[[], Answer], token: CancelToken) -> Answer:
+    """Run one job that the token can stop."""
+    with Jobs(session) as jobs:
+        return watched(jobs.start(job), token)
+
+
+def said(error: BaseException) -> str:
+    """Give the line of a Spark error that says most: Python's last one where Python failed."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    own = [line for line in lines if "Error: " in line and not line.startswith(("at ", "File "))]
+    found = (own or lines or [type(error).__name__])[0]
+    return found[:300]

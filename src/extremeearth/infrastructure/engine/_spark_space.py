@@ -1,0 +1,92 @@
+"""``ST_`` functions for Spark without Sedona: geometries are WKB, Shapely does the work in Arrow batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from extremeearth.core.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from sqlglot.expressions import Expression
+
+_OTHER_NAMES = {"st_coveredby": "covered_by", "st_symdifference": "symmetric_difference",
+                "st_convexhull": "convex_hull", "st_makevalid": "make_valid", "st_npoints": "get_num_coordinates", "st_isempty": "is_empty",
+                "st_isvalid": "is_valid", "st_issimple": "is_simple", "st_x": "get_x", "st_y": "get_y",
+                "st_astext": "to_wkt", "st_asbinary": "to_wkb", "st_aswkb": "to_wkb",
+                "st_geomfromwkb": "from_wkb", "st_geomfromtext": "from_wkt", "st_geomfromwkt": "from_wkt"}  # fmt: skip
+_RESULTS = {
+    "boolean": (
+        "st_intersects", "st_contains", "st_within", "st_covers", "st_coveredby", "st_touches", "st_crosses",
+        "st_overlaps", "st_equals", "st_disjoint", "st_isempty", "st_isvalid", "st_issimple",
+    ),
+    "double": ("st_area", "st_length", "st_distance", "st_x", "st_y"),
+    "int": ("st_npoints",),
+    "string": ("st_astext",),
+    "binary": (
+        "st_geomfromwkb", "st_geomfromtext", "st_geomfromwkt", "st_asbinary", "st_aswkb", "st_intersection",
+        "st_union", "st_difference", "st_symdifference", "st_centroid", "st_envelope", "st_boundary", "st_convexhull",
+        "st_makevalid", "st_buffer",
+    ),
+}  # fmt: skip
+FUNCTIONS = {name: kind for kind, names in _RESULTS.items() for name in names}
+"""Names, in lower case, and the type of what each gives."""
+
+
+def needed_functions(tree: Expression) -> list[str]:
+    """Name the ``ST_`` functions of a query; `UnavailableError` for one that needs Sedona."""
+    from sqlglot import exp
+
+    named = {
+        (call.name if isinstance(call, exp.Anonymous) else call.sql_name()).lower()
+        for call in tree.find_all(exp.Func)
+    }
+    spatial = sorted(name for name in named if name.startswith("st_"))
+    unknown = [name for name in spatial if name not in FUNCTIONS]
+    if unknown:
+        raise UnavailableError(
+            f"Spark has no function {unknown[0]} here.",
+            hint="Put the jars of Apache Sedona on the cluster, or use the engine 'local'.",
+        )
+    return spatial
+
+
+def register(session: Any, names: list[str]) -> None:
+    """Make functions known to a session."""
+    from pyspark.sql.pandas import functions
+
+    arrow_udf: Any = functions.arrow_udf  # its annotations know no functions of any number of columns
+    for name in names:
+        session.udf.register(name, arrow_udf(_Function(name).call, FUNCTIONS[name]))
+
+
+class _Function:
+    """One function, from Arrow arrays to an Arrow array."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def call(self, *columns: Any) -> Any:
+        """Run it over a batch."""
+        import numpy as np
+        import pyarrow as pa
+        import shapely
+
+        arrow = {"boolean": pa.bool_(), "double": pa.float64(), "int": pa.int32(),
+                 "string": pa.string(), "binary": pa.binary()}[FUNCTIONS[self._name]]  # fmt: skip
+        values = [
+            shapely.from_wkb(column.to_numpy(zero_copy_only=False))
+            if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+            else column.to_numpy(zero_copy_only=False)
+            for column in columns
+        ]
+        missing = np.zeros(len(columns[0]), dtype=bool)
+        for column in columns:
+            missing |= column.is_null().to_numpy(zero_copy_only=False)
+        function = "from_wkb" if self._name in {"st_geomfromwkb"} else self._name
+        if function == "from_wkb":
+            found = values[0]
+        else:
+            found = getattr(shapely, _OTHER_NAMES.get(self._name, self._name.removeprefix("st_")))(*values)
+        if arrow == pa.binary() and self._name not in {"st_asbinary", "st_aswkb"}:
+            found = shapely.to_wkb(found)
+        return pa.array(np.asarray(found), arrow, mask=missing)

@@ -1,0 +1,277 @@
+"""The engine of many machines: Apache Spark, by its DataFrame API, so that Spark Connect serves as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from extremeearth.core.errors import ExtremeEarthError, InputError, UnavailableError
+from extremeearth.core.progress import SILENT, CancelToken, Progress, Task
+from extremeearth.infrastructure.engine._batches import map_pieces
+from extremeearth.infrastructure.engine._spark_items import SparkRun
+from extremeearth.infrastructure.engine._spark_jobs import run_job, said
+from extremeearth.infrastructure.engine._spark_joins import plan_for, run_join
+from extremeearth.infrastructure.engine._spark_session import is_connect, open_session
+from extremeearth.infrastructure.engine._spark_sql import run_sql
+from extremeearth.infrastructure.engine._spatial import sides_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sqlglot.expressions import Expression
+
+__all__ = ["SparkEngine"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 4
+"""Items per slot taken from an input of unknown length before their results were asked for."""
+AHEAD_OF_KNOWN = 1024
+"""The same for lists, which need not be spared."""
+
+
+class SparkEngine:
+    """Runs everything on a Spark cluster; does what `LocalEngine` does, with the same results.
+
+    Parameters
+    ----------
+    url
+        ``local[n]`` or ``local[*]`` (this machine), ``spark://host:port``, ``k8s://https://host:port``, or
+        ``sc://host:port`` (Spark Connect).
+    options
+        Settings of Spark by name, e.g. ``{"spark.executor.memory": "8g"}``. A Connect server has its own; there
+        only those of a session count.
+    ship_code
+        Whether this package is sent to the workers as an archive. Switch it off where their image has it. What it
+        imports (NumPy, PyArrow, Shapely, SedonaDB ...) must be there in any case.
+    cell_rows
+        Most rows of both sides together that a cell of a spatial join should have.
+
+    Raises
+    ------
+    MissingExtraError
+        PySpark is not installed.
+    UnavailableError
+        There is no Java, or the cluster does not answer.
+    ConflictError
+        This process already works with another cluster.
+
+    Examples
+    --------
+    >>> with SparkEngine("spark://10.0.0.1:7077") as engine:  # doctest: +SKIP
+    ...     list(engine.map(abs, [-1, 2, -3], label="numbers"))
+    [1, 2, 3]
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        ship_code: bool = True,
+        cell_rows: int = 100_000,
+    ) -> None:
+        if cell_rows < 1:
+            raise InputError(f"Cells of {cell_rows} rows are not possible.", hint="Give 1 or more.")
+        self.url, self._cell_rows = url, cell_rows
+        self._session = open_session(url, options or {}, ship_code=ship_code)
+        self._known_slots: int | None = None
+
+    def __repr__(self) -> str:
+        return f"SparkEngine({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the cluster: all engines of this process on the same cluster end with it."""
+        self._session.stop()
+
+    @property
+    def slots(self) -> int:
+        """Tasks that the cluster runs at once; asked again each time, for a cluster may grow."""
+        if not is_connect(self._session):
+            return max(1, int(self._session.sparkContext.defaultParallelism))
+        if self._known_slots is None:  # a server does not tell: count how it splits a range
+            parts = self._session.range(100_000).mapInArrow(_one_each, "n int").toArrow()
+            self._known_slots = max(1, parts.num_rows)
+        return self._known_slots
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        label: str,
+        progress: Progress = SILENT,
+        retries: int = 1,
+    ) -> Iterator[Result]:
+        """Run `function` on each item and yield the results in the order of the items.
+
+        Items go out in windows, one job of Spark each, two at a time; windows grow until they take some seconds.
+        From an input of unknown length only a few items per slot are taken ahead, so it may be endless. Where a
+        worker dies, Spark runs its tasks elsewhere; an item that keeps killing workers is named in the error.
+
+        Parameters
+        ----------
+        function
+            Anything that cloudpickle can write. What it imports must be on the workers.
+        items
+            What to work on.
+        label
+            Name of the work, for progress and errors.
+        progress
+            Where finished items are counted.
+        retries
+            How often an item is tried again. Wrong input and missing data are not tried again.
+
+        Raises
+        ------
+        CancelledError
+            `progress.token` was cancelled.
+        ExtremeEarthError
+            An item failed for good: the message names it, the cause is kept.
+        """
+        if retries < 0:
+            raise InputError(f"{retries} retries are not possible.", hint="Give 0 or more.")
+        total = len(items) if isinstance(items, Sized) else None
+        slots = self.slots
+        run = SparkRun(
+            self._session, function, items, Task(progress, label, total=total),
+            retries=retries, slots=slots, ahead=slots * (AHEAD if total is None else AHEAD_OF_KNOWN),
+        )  # fmt: skip
+        return run.results()
+
+    def map_batches(
+        self,
+        table: pa.Table,
+        function: Callable[[pa.RecordBatch], pa.RecordBatch | pa.Table],
+        schema: pa.Schema,
+    ) -> pa.Table:
+        """Run `function` on pieces of a table and put the results together in order.
+
+        Pieces travel as Arrow IPC, so `function` sees the very types of the table, also those that Spark lacks.
+
+        Parameters
+        ----------
+        table
+            Any rows; the pieces have at most 65 536 of them.
+        function
+            Takes a record batch and gives a record batch or a table; it may change the number of rows.
+        schema
+            The columns of what `function` gives, and of the result.
+
+        Raises
+        ------
+        InputError
+            A piece came back with other columns.
+        """
+        return map_pieces(self, table, function, schema)
+
+    def join_spatial(
+        self,
+        left: pa.Table,
+        right: pa.Table,
+        predicate: str,
+        *,
+        left_geometry: str = "geometry",
+        right_geometry: str = "geometry",
+        distance_m: float | None = None,
+    ) -> pa.Table:
+        """Find all pairs of rows whose geometries stand in a relation; as `LocalEngine.join_spatial`.
+
+        The plane is cut into cells by the density of both sides. Each cell is one task: rows go to all cells that
+        their boxes meet, and the cell that holds the lower left corner of what two boxes share reports the pair.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``left_index`` and ``right_index``, int64 row numbers from 0, sorted.
+
+        Raises
+        ------
+        InputError
+            Unknown predicate or column, or a distance where none belongs.
+        CrsMismatchError
+            The two columns say that they have different reference systems.
+        DataBrokenError
+            A geometry cannot be read.
+        UnavailableError
+            The cluster could not finish it.
+        """
+        import pyarrow as pa
+
+        sides = sides_of(
+            left, right, predicate, left_geometry=left_geometry, right_geometry=right_geometry, distance_m=distance_m
+        )  # fmt: skip
+        if not len(sides.left.wkb) or not len(sides.right.wkb):
+            return pa.schema([("left_index", pa.int64()), ("right_index", pa.int64())]).empty_table()
+        slots = self.slots
+        plan = plan_for(sides, predicate, distance_m, cell_rows=self._cell_rows, slots=slots)
+        self._session.conf.set("spark.sql.shuffle.partitions", str(min(4 * slots, plan.cells.count + 1)))
+        try:
+            return run_job(
+                self._session, lambda: run_join(self._session, sides, plan, slots=slots), CancelToken()
+            )  # fmt: skip
+        except ExtremeEarthError:
+            raise
+        except Exception as err:  # Py4J, gRPC and Spark errors have no common class
+            raise UnavailableError(
+                f"Spark could not finish the join: {said(err)}",
+                hint="It may have run out of memory: use smaller cells or more memory per worker.",
+            ) from err
+
+    def sql(
+        self,
+        statement: Expression | str,
+        /,
+        *,
+        token: CancelToken | None = None,
+        most_bytes: int | None = None,
+        **tables: pa.Table,
+    ) -> pa.Table:
+        """Answer a query over named tables; the dialect of the local engine, translated for Spark.
+
+        Parameters
+        ----------
+        statement
+            A SELECT as sqlglot tree or text, put together by code of this platform. It reads the named tables and
+            nothing else.
+        token
+            Ends the query soon after it is cancelled.
+        most_bytes
+            Largest answer; it is then fetched piece by piece.
+        tables
+            The tables that it names.
+
+        Raises
+        ------
+        InputError
+            It is no query, or cannot be run.
+        UnavailableError
+            It uses a function of space that Spark lacks without Sedona.
+        CancelledError
+            `token` was cancelled.
+        LimitError
+            The answer is larger than `most_bytes`.
+        """
+        return run_sql(
+            self._session, statement, tables, token=token or CancelToken(), most_bytes=most_bytes
+        )
+
+
+def _one_each(batches: Any) -> Any:
+    import pyarrow as pa
+
+    for _ in batches:
+        pass
+    yield pa.RecordBatch.from_pydict({"n": pa.array([1], pa.int32())})
