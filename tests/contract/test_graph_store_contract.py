@@ -23,7 +23,6 @@ from extremeearth.core.errors import (
     TimeoutExceededError,
 )
 from extremeearth.knowledge.store import GraphStore, Solutions, Triples
-from extremeearth.knowledge.store.embedded import open_graph as open_embedded
 from extremeearth.knowledge.store.graph import Graph
 
 Open = Callable[[], GraphStore]
@@ -41,14 +40,10 @@ DOCUMENTS = {
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a <urn:p> ?b . ?c <urn:p> ?d . ?e <urn:p> ?f FILTER(?b < ?d && ?d < ?f) }"
 
 
-@pytest.fixture(params=["pyoxigraph", "memory", "folder"])
+@pytest.fixture(params=["memory", "folder"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
-    kind = request.param
-    if kind == "pyoxigraph":
-        yield open_embedded()
-    else:
-        with Graph.open(None if kind == "memory" else tmp_path / "store") as graph:
-            yield graph
+    with Graph.open(None if request.param == "memory" else tmp_path / "store") as graph:
+        yield graph
 
 
 def rows(graph: GraphStore, text: str, **options: object) -> list[tuple[str, ...]]:

@@ -127,6 +127,20 @@ class _Compiler:
                 return r.join(left, self._close(node.right, starts=(left.table, starts), sure=sure))
         return r.join(left, self.relation(node.right))
 
+    def _lookup(self, node: p.LookUp) -> Relation:
+        inner = self.relation(node.left)
+        source = self.table(inner)
+        name = self.add(
+            lambda name: t.LookUpStep(
+                name=name,
+                input=source,
+                scan=node.scan,
+                variable=node.variable,
+                optional=node.optional,
+            )
+        )
+        return self._of(name, node)
+
     def _given(self, table: str, relation: Relation) -> Relation:
         return Relation.of_table(
             table, relation.variables, relation.certain, ordered=relation.ordered

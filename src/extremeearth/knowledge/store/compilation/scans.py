@@ -19,7 +19,11 @@ Add = Callable[[Callable[[str], t.Step]], str]
 
 
 def scan_relation(
-    scan: p.Scan, add: Add, *, condition: s.Expression | None = None
+    scan: p.Scan,
+    add: Add,
+    *,
+    condition: s.Expression | None = None,
+    among: tuple[str, str] | None = None,
 ) -> Relation | None:
     """Make a relation of a scan, with a condition on its object where SQL can decide it.
 

@@ -23,6 +23,7 @@ __all__ = [
     "FlagStep",
     "GraphNamesStep",
     "GroupStep",
+    "LookUpStep",
     "NearestStep",
     "NumberStep",
     "OrderStep",
@@ -74,6 +75,23 @@ class ScanStep:
             else f" in {self.scan.graph.kind} {self.scan.graph.graph}"
         )
         return f"scan {_slot(self.scan.subject)} {_slot(self.scan.predicate)} {_slot(self.scan.object)}{where}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpStep(_OnTable):
+    """Rows joined with the quads of a scan in which their values for a variable are looked up."""
+
+    name: str
+    input: str
+    scan: p.Scan
+    variable: str
+    optional: bool
+
+    def __str__(self) -> str:
+        s, predicate, o = (
+            _slot(slot) for slot in (self.scan.subject, self.scan.predicate, self.scan.object)
+        )
+        return f"look up {self.input}.{self.variable} in {s} {predicate} {o}{', optional' if self.optional else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,6 +401,7 @@ class NearestStep(_OnTable):
 Step = (
     ScanStep | ValuesStep | GraphNamesStep | SqlStep | FilterStep | ExtendStep | GroupStep | CountStep | OrderStep
     | ProjectStep | DistinctStep | SliceStep | NumberStep | SeedStep | FlagStep | ClosureStep | ServiceStep | PickStep
+    | LookUpStep
     | SpatialMatchStep | SpatialJoinStep | NearestStep
 )  # fmt: skip
 

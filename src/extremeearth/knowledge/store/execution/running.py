@@ -31,6 +31,7 @@ def _run_pick(step: t.PickStep, run: Run) -> pa.Table:
 
 _RUNNERS: Mapping[type, Callable[[Any, Run], pa.Table]] = {
     t.ScanStep: scanning.run_scan,
+    t.LookUpStep: scanning.run_look_up,
     t.ValuesStep: scanning.run_values,
     t.GraphNamesStep: scanning.run_graph_names,
     t.SqlStep: _run_sql,

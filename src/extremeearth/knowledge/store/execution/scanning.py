@@ -12,17 +12,21 @@ from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.compilation.steps import (
     UNIT,
     GraphNamesStep,
+    LookUpStep,
     ScanStep,
     ValuesStep,
 )
-from extremeearth.knowledge.store.execution.run import Run, group_rows, table_of
+from extremeearth.knowledge.store.execution.run import Run, group_rows, ids_of, table_of
+from extremeearth.knowledge.store.plan.nodes import Scan
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["run_graph_names", "run_scan", "run_values"]
+__all__ = ["run_graph_names", "run_look_up", "run_scan", "run_values"]
 
 _TRIPLE = ("s", "p", "o")
+WORTH_IT = 3
+"""A scan must have this many times the rows that are looked up in it."""
 
 
 def run_scan(step: ScanStep, run: Run) -> pa.Table:
@@ -34,7 +38,7 @@ def run_scan(step: ScanStep, run: Run) -> pa.Table:
         subject=None if isinstance(scan.subject, str) else run.number(scan.subject),
         predicate=None if isinstance(scan.predicate, str) else run.number(scan.predicate),
         object=None if isinstance(scan.object, str) else run.number(scan.object),
-        graphs=_graphs(step, run),
+        graphs=_graphs(scan, run),
     )
     if scan.graph.kind == "default" and len(run.dataset.default) > 1:
         found = _merged(found)
@@ -48,8 +52,67 @@ def run_scan(step: ScanStep, run: Run) -> pa.Table:
     return table
 
 
-def _graphs(step: ScanStep, run: Run) -> list[int]:
-    scope = step.scan.graph
+def run_look_up(step: LookUpStep, run: Run) -> pa.Table:
+    """Join rows with the quads that their values are found in."""
+    scan, table = step.scan, run.tables[step.input]
+    keys = ids_of(table, step.variable)
+    place = "s" if scan.subject == step.variable else "o"
+    quads = _quads_among(scan, place, np.unique(keys), run)
+    if scan.graph.kind == "default" and len(run.dataset.default) > 1:
+        quads = _merged(quads)
+    column = quads[place].to_numpy()
+    order = np.argsort(column, kind="stable")
+    low = column.searchsorted(keys, sorter=order)
+    counts = column.searchsorted(keys, side="right", sorter=order) - low
+    starts = np.cumsum(counts) - counts
+    rows = np.repeat(np.arange(len(keys)), counts)
+    found = order[np.arange(len(rows)) + np.repeat(low - starts, counts)]
+    return _joined(step, table, quads, rows, found)
+
+
+def _quads_among(scan: Scan, place: str, values: NDArray[np.int64], run: Run) -> pa.Table:
+    """Look values up, or read everything where there are more of them than was expected."""
+    assert not isinstance(scan.predicate, str)
+    predicate, graphs = run.number(scan.predicate), _graphs(scan, run)
+    if len(values) * WORTH_IT > run.snapshot.statistics.predicate(predicate).triples:
+        return run.snapshot.scan(predicate=predicate, graphs=graphs)
+    return run.snapshot.scan_among(predicate, place, values, graphs=graphs)
+
+
+def _joined(
+    step: LookUpStep,
+    table: pa.Table,
+    quads: pa.Table,
+    rows: NDArray[np.intp],
+    found: NDArray[np.intp],
+) -> pa.Table:
+    """Put rows and quads side by side; what both have must be equal."""
+    keep = np.ones(len(rows), bool)
+    columns: dict[str, NDArray[np.int64]] = {}
+    for place, slot in step.scan.slots:
+        if not isinstance(slot, str):
+            continue
+        values = quads[place].to_numpy()[found]
+        if slot in columns:
+            keep &= columns[slot] == values
+        elif slot in table.column_names:
+            keep &= ids_of(table, slot)[rows] == values
+        else:
+            columns[slot] = values
+    rows, columns = rows[keep], {name: ids[keep] for name, ids in columns.items()}
+    if step.optional:
+        alone = np.setdiff1d(np.arange(table.num_rows), rows)
+        rows = np.concatenate([rows, alone])
+        nothing = np.zeros(len(alone), np.int64)
+        columns = {name: np.concatenate([ids, nothing]) for name, ids in columns.items()}
+    joined = table.take(rows)
+    for name, ids in columns.items():
+        joined = joined.append_column(name, table_of({name: ids}, len(ids))[name])
+    return joined
+
+
+def _graphs(scan: Scan, run: Run) -> list[int]:
+    scope = scan.graph
     if scope.kind == "default":
         return list(run.dataset.default)
     if scope.kind == "any":

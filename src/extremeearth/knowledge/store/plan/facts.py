@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import shapely
@@ -91,7 +91,7 @@ class Facts:
             found = self._known[plan] = self._estimated(plan)
         return found
 
-    def _estimated(self, plan: p.Plan) -> Estimate:  # noqa: PLR0911 - one branch for each kind of node
+    def _estimated(self, plan: p.Plan) -> Estimate:  # noqa: PLR0911, PLR0912 - one branch for each kind of node
         if isinstance(plan, p.Scan):
             return self._scan(plan)
         if isinstance(plan, p.Values):
@@ -102,6 +102,11 @@ class Facts:
         if isinstance(plan, p.Join | p.SpatialJoin):
             both = self.estimate(plan.left).joined(self.estimate(plan.right))
             return both.scaled(1e-4) if isinstance(plan, p.SpatialJoin) else both
+        if isinstance(plan, p.LookUp):
+            both = self.estimate(plan.left).joined(self.estimate(plan.scan))
+            return (
+                replace(both, rows=max(both.rows, self.rows(plan.left))) if plan.optional else both
+            )
         if isinstance(plan, p.LeftJoin):
             left = self.estimate(plan.left)
             both = left.joined(self.estimate(plan.right))

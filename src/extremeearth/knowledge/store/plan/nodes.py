@@ -28,6 +28,7 @@ __all__ = [
     "Join",
     "JoinGraph",
     "LeftJoin",
+    "LookUp",
     "Minus",
     "Nearest",
     "Number",
@@ -280,6 +281,29 @@ class LeftJoin:
     def certain(self) -> frozenset[str]:
         """Give the columns that are bound in every row."""
         return self.left.certain
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A join with a scan in which the few values that the left has for `variable` are looked up.
+
+    With `optional`, rows of the left that find nothing stay.
+    """
+
+    left: Plan
+    scan: Scan
+    variable: str
+    optional: bool
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Give the columns."""
+        return tuple(dict.fromkeys((*self.left.variables, *self.scan.variables)))
+
+    @property
+    def certain(self) -> frozenset[str]:
+        """Give the columns that are bound in every row."""
+        return self.left.certain if self.optional else self.left.certain | self.scan.certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,6 +611,7 @@ Plan = (
     | Join
     | JoinGraph
     | LeftJoin
+    | LookUp
     | SemiJoin
     | ExistsFlag
     | Minus

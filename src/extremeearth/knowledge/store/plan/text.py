@@ -57,6 +57,8 @@ def _about(plan: p.Plan) -> str:  # noqa: PLR0911, PLR0912 - one branch for each
             else f" in {plan.graph.kind} {_slot(plan.graph.graph)}"
         )
         return f"{_slot(plan.subject)} {_slot(plan.predicate)} {_slot(plan.object)}{where}"
+    if isinstance(plan, p.LookUp):
+        return f"?{plan.variable}{', optional' if plan.optional else ''}"
     if isinstance(plan, p.Filter | p.LeftJoin):
         return _short(plan.condition)
     if isinstance(plan, p.JoinGraph):

@@ -154,6 +154,24 @@ class Snapshot(Protocol):
         a slice is not copied.
         """
 
+    def scan_among(
+        self,
+        predicate: int,
+        place: str,
+        values: NDArray[np.int64],
+        *,
+        graphs: Sequence[int] | None = None,
+    ) -> pa.Table:
+        """Give the quads of a predicate whose subject or object is among some numbers, by binary search.
+
+        Parameters
+        ----------
+        place
+            ``s`` or ``o``.
+        values
+            Different numbers.
+        """
+
 
 class Writing(Protocol):
     """A transaction under way: what is added to it is seen by nobody until it is committed."""

@@ -167,6 +167,18 @@ class PredicateQuads:
         last = o.searchsorted(object, side="right", sorter=order)
         return order[first:last]
 
+    def among(
+        self, place: str, values: NDArray[np.int64], *, graphs: Sequence[int] | None = None
+    ) -> pa.Table:
+        """Give the rows whose subject (``s``) or object (``o``) is one of some different numbers."""
+        at = {"s": 0, "o": 1}[place]
+        column, order = self.columns[at], None if at == 0 else self.by_object
+        low = column.searchsorted(values, sorter=order)
+        counts = column.searchsorted(values, side="right", sorter=order) - low
+        starts = np.cumsum(counts) - counts
+        rows = np.arange(int(counts.sum())) + np.repeat(low - starts, counts)
+        return self._picked(rows if order is None else order[rows], graphs)
+
     def _wanted_graphs(self, graphs: Sequence[int] | None) -> NDArray[np.int64] | None:
         """Give the graphs to filter by, `None` where there is nothing to filter."""
         if graphs is None:

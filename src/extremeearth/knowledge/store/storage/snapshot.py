@@ -128,6 +128,18 @@ class StoredSnapshot:
             return self._whole
         return self._scan_all(subject, object, graphs)
 
+    def scan_among(
+        self,
+        predicate: int,
+        place: str,
+        values: NDArray[np.int64],
+        *,
+        graphs: Sequence[int] | None = None,
+    ) -> pa.Table:
+        """Give the quads of a predicate whose subject or object is among some numbers."""
+        entry = self.quads.entries.get(predicate)
+        return empty_quads() if entry is None else entry.quads.among(place, values, graphs=graphs)
+
     def _scan_all(
         self, subject: int | None, object: int | None, graphs: Sequence[int] | None
     ) -> pa.Table:

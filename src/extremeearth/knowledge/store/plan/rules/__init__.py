@@ -7,6 +7,7 @@ from collections.abc import Callable
 from extremeearth.knowledge.store.plan.facts import Facts
 from extremeearth.knowledge.store.plan.nodes import Plan
 from extremeearth.knowledge.store.plan.rules.gather_joins import gather_joins
+from extremeearth.knowledge.store.plan.rules.look_up_joins import look_up_joins
 from extremeearth.knowledge.store.plan.rules.match_geometries import match_geometries
 from extremeearth.knowledge.store.plan.rules.nearest_first import nearest_first
 from extremeearth.knowledge.store.plan.rules.order_joins import order_joins
@@ -20,6 +21,7 @@ Rule = Callable[[Plan, Facts], Plan]
 
 RULES: tuple[Rule, ...] = (
     push_filters, gather_joins, pass_constants, pass_bindings, match_geometries, order_joins, nearest_first,
+    look_up_joins,
 )  # fmt: skip
 
 
