@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from extremeearth.knowledge.store.compilation.steps import (
 from extremeearth.knowledge.store.execution.query_terms import FIRST_COMPUTED
 from extremeearth.knowledge.store.execution.run import Run, ids_of, table_of
 from extremeearth.knowledge.store.geosparql import RELATIONS, relate_columns
-from extremeearth.knowledge.store.plan.nodes import SpatialRelation
+from extremeearth.knowledge.store.plan.nodes import SpatialMatch, SpatialRelation
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +35,14 @@ Ids = NDArray[np.int64]
 PAIRS_AT_ONCE = 200_000
 FEW = 500
 """Up to so many geometries on one side, each looks into the index of the stored ones: cheaper than a join of all."""
+_SYMMETRIC = frozenset({"crosses", "equals", "intersects", "overlaps", "touches"})
+_MIRRORED = {
+    "within": "contains",
+    "contains": "within",
+    "covers": "covered_by",
+    "coveredby": "covers",
+}
+"""With the prepared shape first a predicate is quick."""
 FIRST_RADIUS_M = 1_000.0
 HALF_EARTH_M = 20_100_000.0
 
@@ -100,15 +109,38 @@ def run_match(step: SpatialMatchStep, run: Run) -> pa.Table:
     match = step.match
     constant = _constant(match.geometry, run)
     candidates = _near(_in_lonlat(constant), match.relation, run)
+    prepared = _prepared(match, constant)
     keep = np.zeros(len(candidates), bool)
     for first in range(0, len(candidates), PAIRS_AT_ONCE):
         run.token.check()
         part = slice(first, first + PAIRS_AT_ONCE)
         stored = run.snapshot.geometries.column(candidates[part])
+        if prepared is not None and _is_lonlat(stored.systems):
+            keep[part] = prepared(stored.shapes)
+            continue
         keep[part] = _stands(
             match.relation, stored, _repeated(constant, len(stored)), flipped=match.flipped
         )
     return table_of({match.variable: candidates[keep]}, int(keep.sum()))
+
+
+def _prepared(
+    match: SpatialMatch, constant: GeometryColumn
+) -> Callable[[NDArray[Any]], NDArray[np.bool_]] | None:
+    """Give a test against a prepared constant, where Shapely's predicate is the relation itself."""
+    known = RELATIONS.get(match.relation.function)
+    name = None if known is None else known.predicate
+    if match.relation.distance_m is not None or name is None or not _is_lonlat(constant.systems):
+        return None
+    predicate = getattr(shapely, {"coveredby": "covered_by"}.get(name, name))
+    shape = constant.shapes[0]
+    shapely.prepare(shape)
+    if match.flipped or name in _SYMMETRIC:
+        return lambda shapes: np.asarray(predicate(shape, shapes))
+    if name in _MIRRORED:
+        mirrored = getattr(shapely, _MIRRORED[name])
+        return lambda shapes: np.asarray(mirrored(shape, shapes))
+    return lambda shapes: np.asarray(predicate(shapes, shape))
 
 
 def _near(shapes: NDArray[Any], relation: SpatialRelation, run: Run) -> Ids:

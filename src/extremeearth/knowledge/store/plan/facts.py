@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,8 +71,14 @@ class Facts:
         self._known: dict[Any, Estimate] = {}
 
     def magnitudes(self, plan: p.Plan) -> tuple[Any, ...]:
-        """Give what a compiled plan depends on beside its shape: how large the store is, roughly."""
-        return (int(math.log2(len(self.snapshot) + 1)), len(self._dataset.default) > 1)
+        """Give what a compiled plan depends on beside its shape, roughly.
+
+        The size of the store, and how many quads its constants select: a common value wants another order of joins
+        than a rare one.
+        """
+        size = int(math.log2(len(self.snapshot) + 1))
+        rows = tuple(int(math.log2(self.rows(scan) + 1) / 3) for scan in _constant_scans(plan))
+        return (size, len(self._dataset.default) > 1, rows)
 
     def number(self, slot: p.Slot) -> int:
         """Give the number of a term in a pattern."""
@@ -174,3 +180,12 @@ class Facts:
             if isinstance(slot, str):
                 names[slot] = min(names.get(slot, math.inf), different.get(place, rows))
         return Estimate(rows, names)
+
+
+def _constant_scans(plan: p.Plan) -> Iterator[p.Scan]:
+    if isinstance(plan, p.Scan):
+        if isinstance(plan.subject, p.Constant) or isinstance(plan.object, p.Constant):
+            yield plan
+        return
+    for child in p.children(plan):
+        yield from _constant_scans(child)
