@@ -1,5 +1,6 @@
 """RML mappings: geospatial tables and files to RDF, vectorised and streaming."""
 
+from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.description import (
     SourceColumn,
     SourceDescription,
@@ -28,6 +29,7 @@ __all__ = [
     "GEOMETRY_FUNCTIONS",
     "Argument",
     "ClassifiedRaster",
+    "Database",
     "DraftMapping",
     "GeometryOptions",
     "InvalidPolicy",

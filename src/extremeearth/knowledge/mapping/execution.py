@@ -7,38 +7,33 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
 from extremeearth.core.errors import InputError, MappingError
 from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.mapping import document as doc
-from extremeearth.knowledge.mapping._vocabulary import RML
 from extremeearth.knowledge.mapping.databases import Database
+from extremeearth.knowledge.mapping.distinct import Distinct
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.functions import GEOMETRY_FUNCTIONS, MapFunction
 from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
-from extremeearth.knowledge.mapping.joins import JoinIndex
+from extremeearth.knowledge.mapping.lines import Run, frame_lines, joint_lines, may_overlap
 from extremeearth.knowledge.mapping.outputs import (
     Sink,
     StatementTarget,
     check_target,
     open_target,
 )
-from extremeearth.knowledge.mapping.parallel import Done, PackedFrame, joined, needs_no_join
+from extremeearth.knowledge.mapping.parallel import Done, LineBlock, PackedFrame, needs_no_join
 from extremeearth.knowledge.mapping.reader import read_mapping
-from extremeearth.knowledge.mapping.sources import Source, SourceLike, open_source
-from extremeearth.knowledge.mapping.sql_source import SqlSource, joint_sides
+from extremeearth.knowledge.mapping.sources import SourceLike, open_source
 from extremeearth.knowledge.mapping.terms import Issues, OnError, TermMaker
 from extremeearth.knowledge.rdf import (
     BASE,
-    RDF,
-    TEXT,
     check_iri,
-    statement_lines,
     write_lines,
 )
 
@@ -47,17 +42,14 @@ __all__ = ["BATCH_ROWS", "MappingReport", "map_to_rdf"]
 BATCH_ROWS = 20_000
 """Rows in memory at a time, of each source."""
 
-_RDF_TYPE = f"<{RDF['type']}>"
-_DEFAULT_GRAPH = f"<{RML.defaultGraph}>"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingReport:
     """What came out of a run.
 
-    `rows` counts each row once per triples map that reads it; `triples` the statements written, without repeats
-    inside a batch; `skipped` the rows that made no statement, by reason; `geometries` those that were mended, left
-    out or only found strange, by what was done.
+    `rows` counts each row once per triples map that reads it; `triples` the statements written, each once per
+    triples map; `repeated` those left out because an earlier batch had them; `skipped` the rows that made no
+    statement, by reason; `geometries` those that were mended, left out or only found strange, by what was done.
 
     Examples
     --------
@@ -72,51 +64,7 @@ class MappingReport:
     skipped: Mapping[str, int]
     seconds: float
     geometries: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """One line per row: terms maps of its four places, or a join for the object."""
-
-    predicate: doc.TermMap
-    object: doc.TermMap | doc.ReferencingMap
-    graphs: tuple[doc.TermMap, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows with one value in each column, and their subjects."""
-
-    frame: Frame
-    subject: Any
-    distinct: bool
-    missing: int
-
-    @classmethod
-    def of(cls, frame: Frame, subject: Any) -> _Rows:
-        """Look at the subjects once: where all differ, no line can come twice."""
-        if isinstance(subject, str):
-            return cls(frame, subject, False, 0)
-        distinct = pc.count_distinct(subject).as_py() == frame.rows
-        return cls(frame, subject, distinct, subject.null_count)
-
-
-@dataclass(slots=True)
-class _Run:
-    """What a run needs; without its sources and makers it can travel."""
-
-    mapping: doc.Mapping
-    sources: Mapping[doc.LogicalSource, Source]
-    makers: Mapping[str, TermMaker]
-    batch_rows: int
-    base_iri: str
-    functions: Mapping[str, MapFunction]
-    issues: Issues
-    indexes: dict[doc.ReferencingMap, JoinIndex] = field(default_factory=dict)
-
-    def frames(self, source: doc.LogicalSource, references: tuple[str, ...]) -> Iterator[Frame]:
-        """Read a source once, only these of its columns."""
-        return self.sources[source].frames(references, batch_rows=self.batch_rows)
+    repeated: int = 0
 
 
 def map_to_rdf(
@@ -227,35 +175,55 @@ def map_to_rdf(
         }
         for source, names in read.sources().items():
             opened[source].check(names)
-        run = _Run(read, opened, makers, batch_rows, base_iri, functions or {}, issues)
+        run = Run(read, opened, makers, batch_rows, base_iri, functions or {}, issues)
         sink = stack.enter_context(open_target(target))
         with Task(progress, "rows to RDF") as task:
-            rows, triples = _write(run, sink, engine, task)
+            rows, triples, repeated = _write(run, sink, engine, task)
     seconds = time.perf_counter() - started
     return MappingReport(
-        rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds, geometries=options.totals()
+        rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds, geometries=options.totals(),
+        repeated=repeated,
     )  # fmt: skip
 
 
-def _write(run: _Run, sink: Sink, engine: Engine | None, task: Task) -> tuple[int, int]:
-    """Write what every triples map says; give rows worked on and lines written."""
-    rows = triples = 0
+def _write(run: Run, sink: Sink, engine: Engine | None, task: Task) -> tuple[int, int, int]:
+    """Write what every triples map says; give rows worked on, lines written, lines that came again."""
+    rows = triples = repeated = 0
     for source, names in _groups(run.mapping, apart=engine is not None):
         maps = [run.mapping.triples_maps[name] for name in names]
         references = tuple(dict.fromkeys(r for m in maps for r in run.mapping.reads(m)))
         frames = run.frames(source, references)
-        if engine is not None and all(needs_no_join(m) for m in maps):
-            done = _on_engine(run, engine, names, frames, sink=sink, task=task)
+        with ExitStack() as stack:
+            known = [stack.enter_context(Distinct(overlapping=may_overlap(m))) for m in maps]
+            if engine is not None and all(needs_no_join(m) for m in maps):
+                done = _on_engine(run, engine, names, frames, known=known, sink=sink, task=task)
+            else:
+                done = _here(run, maps, frames, known=known, sink=sink, task=task)
             rows, triples = rows + done[0], triples + done[1]
-            continue
-        for frame in frames:
-            for triples_map in maps:
-                for lines in _lines(run, triples_map, frame):
-                    triples += write_lines(lines, cast(BinaryIO, sink))
-            rows += frame.rows * len(maps)
-            task.advance(frame.rows * len(maps))
-        for triples_map in maps:
-            for lines in _joint_lines(run, triples_map):
+            repeated += sum(distinct.repeated for distinct in known)
+    return rows, triples, repeated
+
+
+def _here(
+    run: Run,
+    maps: list[doc.TriplesMap],
+    frames: Iterator[Frame],
+    *,
+    known: list[Distinct],
+    sink: Sink,
+    task: Task,
+) -> tuple[int, int]:
+    rows = triples = 0
+    for frame in frames:
+        for triples_map, distinct in zip(maps, known, strict=True):
+            made = frame_lines(run, triples_map, frame)
+            for lines in distinct.new(made.subjects, made.parts):
+                triples += write_lines(lines, cast(BinaryIO, sink))
+        rows += frame.rows * len(maps)
+        task.advance(frame.rows * len(maps))
+    for triples_map, distinct in zip(maps, known, strict=True):
+        for made in joint_lines(run, triples_map):
+            for lines in distinct.new(made.subjects, made.parts):
                 triples += write_lines(lines, cast(BinaryIO, sink))
     return rows, triples
 
@@ -278,7 +246,7 @@ def _groups(
 class _Work:
     """Makes the lines of some triples maps; travels to the workers."""
 
-    run: _Run
+    run: Run
     names: tuple[str, ...]
     base_iri: str
     functions: Mapping[str, MapFunction]
@@ -292,16 +260,17 @@ class _Work:
         run = replace(self.run, makers=makers)
         frame = packed.frame()
         maps = [run.mapping.triples_maps[name] for name in self.names]
-        made = (lines for m in maps for lines in _lines(run, m, frame))
-        lines, triples = joined(made)
-        return Done(lines, triples, frame.rows * len(maps), dict(issues.counts))
+        blocks = tuple(LineBlock.of(frame_lines(run, m, frame)) for m in maps)
+        return Done(blocks, frame.rows * len(maps), dict(issues.counts))
 
 
 def _on_engine(
-    run: _Run,
+    run: Run,
     engine: Engine,
     names: tuple[str, ...],
     frames: Iterator[Frame],
+    *,
+    known: list[Distinct],
     sink: Sink,
     task: Task,
 ) -> tuple[int, int]:
@@ -309,8 +278,14 @@ def _on_engine(
     work = _Work(bare, names, run.base_iri, run.functions, run.issues.policy)
     rows = triples = 0
     for done in engine.map(work, map(PackedFrame.of, frames), label="mapping"):
-        sink.write(done.lines)
-        rows, triples = rows + done.rows, triples + done.triples
+        for distinct, block in zip(known, done.blocks, strict=True):
+            subjects, hashes = (
+                np.frombuffer(part, np.uint64) for part in (block.subjects, block.hashes)
+            )
+            lines, count = distinct.new_bytes(subjects, hashes, block.lines)
+            sink.write(lines)
+            triples += count
+        rows += done.rows
         run.issues.counts.update(done.skipped)
         task.advance(done.rows)
     return rows, triples
@@ -334,119 +309,3 @@ def _check_functions(mapping: doc.Mapping, known: Mapping[str, MapFunction]) -> 
                     hint=f"Known are: {', '.join(known)}.",
                 )
             known[call.function].check(call.function, tuple(iri for iri, _ in call.arguments))
-
-
-def _statements(triples_map: doc.TriplesMap) -> Iterator[_Statement]:
-    rdf_type = doc.TermMap(
-        expression=doc.Constant(_RDF_TYPE, RDF["type"]), term_type=doc.TermType.IRI
-    )
-    for class_ in triples_map.classes:
-        yield _Statement(rdf_type, class_, triples_map.graphs)
-    for said in triples_map.properties:
-        graphs = (*triples_map.graphs, *said.graphs)
-        for predicate in said.predicates:
-            for object_ in said.objects:
-                yield _Statement(predicate, object_, graphs)
-
-
-def _lines(run: _Run, triples_map: doc.TriplesMap, frame: Frame) -> Iterator[Any]:
-    maker = run.makers[triples_map.name]
-    known: dict[tuple[str, ...], _Rows] = {}
-    own = list(doc.references_of(triples_map.subject))
-    for statement in _statements(triples_map):
-        if _joint(run, triples_map, statement) is not None:
-            continue
-        lists = frame.lists([*own, *_statement_references(statement)])
-        if lists not in known:
-            wide = frame.exploded(lists) if lists else frame
-            rows = _Rows.of(wide, maker.terms(triples_map.subject, wide))
-            if not known and rows.missing:
-                maker.issues.counts["the subject has no value"] += rows.missing
-            known[lists] = rows
-        if known[lists].frame.rows:
-            yield from _statement_lines(run, maker, statement, known[lists])
-
-
-def _statement_references(statement: _Statement) -> Iterator[str]:
-    for part in (statement.predicate, *statement.graphs):
-        yield from doc.references_of(part)
-    if isinstance(statement.object, doc.TermMap):
-        yield from doc.references_of(statement.object)
-    else:
-        for join in statement.object.joins:
-            yield from doc.references_of(join.child)
-
-
-def _statement_lines(
-    run: _Run, maker: TermMaker, statement: _Statement, rows: _Rows
-) -> Iterator[Any]:
-    frame, subject, distinct = rows.frame, rows.subject, rows.distinct
-    predicate = maker.terms(statement.predicate, frame)
-    graphs = [maker.terms(g, frame) for g in statement.graphs] or [None]
-    if isinstance(statement.object, doc.TermMap):
-        object_ = maker.terms(statement.object, frame)
-    elif not statement.object.joins:
-        parent = run.mapping.triples_maps[statement.object.parent]
-        object_ = run.makers[parent.name].terms(parent.subject, frame)
-    else:
-        matched, object_ = _index(run, statement.object).match(maker, frame)
-        subject, predicate = (_taken(part, matched) for part in (subject, predicate))
-        graphs = [_taken(part, matched) for part in graphs]
-        distinct = False
-    for graph in graphs:
-        lines = statement_lines(subject, predicate, object_, _named(graph))
-        yield lines if distinct else lines.unique()
-
-
-def _joint(
-    run: _Run, triples_map: doc.TriplesMap, statement: _Statement
-) -> tuple[SqlSource, SqlSource] | None:
-    """Give both sides of a join that the database makes itself, or `None`."""
-    joined = statement.object
-    if isinstance(joined, doc.TermMap) or triples_map.source not in run.sources:
-        return None
-    parent = run.mapping.triples_maps[joined.parent]
-    return joint_sides(run.sources[triples_map.source], run.sources[parent.source], joined)
-
-
-def _joint_lines(run: _Run, triples_map: doc.TriplesMap) -> Iterator[Any]:
-    """Make the statements whose join is R2RML's joint query (section 8)."""
-    maker = run.makers[triples_map.name]
-    for statement in _statements(triples_map):
-        sides = _joint(run, triples_map, statement)
-        if sides is None or isinstance(statement.object, doc.TermMap):
-            continue
-        parent = run.mapping.triples_maps[statement.object.parent]
-        own = [*doc.references_of(triples_map.subject)]
-        for part in (statement.predicate, *statement.graphs):
-            own += doc.references_of(part)
-        reads = (tuple(dict.fromkeys(own)), tuple(dict.fromkeys(doc.references_of(parent.subject))))
-        pairs = sides[0].joined(
-            sides[1], statement.object.joins, reads=reads, batch_rows=run.batch_rows
-        )
-        for child, other in pairs:
-            subject = maker.terms(triples_map.subject, child)
-            object_ = run.makers[parent.name].terms(parent.subject, other)
-            predicate = maker.terms(statement.predicate, child)
-            for graph in [maker.terms(g, child) for g in statement.graphs] or [None]:
-                yield statement_lines(subject, predicate, object_, _named(graph)).unique()
-
-
-def _named(graph: Any) -> Any:
-    """Give the graph's place in a line: none for the default graph, also where only some rows go there."""
-    if graph is None or isinstance(graph, str):
-        return None if graph == _DEFAULT_GRAPH else graph
-    return pc.if_else(pc.equal(graph, pa.scalar(_DEFAULT_GRAPH, TEXT)), pa.scalar("", TEXT), graph)
-
-
-def _taken(part: Any, rows: Any) -> Any:
-    return part if part is None or isinstance(part, str) else part.take(rows)
-
-
-def _index(run: _Run, joined: doc.ReferencingMap) -> JoinIndex:
-    """Give the parent's subjects by join value, read once."""
-    if joined not in run.indexes:
-        parent = run.mapping.triples_maps[joined.parent]
-        frames = run.frames(parent.source, run.mapping.joined_on(joined))
-        run.indexes[joined] = JoinIndex.build(joined, parent, run.makers[parent.name], frames)
-    return run.indexes[joined]

@@ -10,8 +10,10 @@ from typing import Any
 import pyarrow as pa
 from odc.geo.crs import CRS
 
+from extremeearth.knowledge.mapping.distinct import hashes_of
 from extremeearth.knowledge.mapping.document import ReferencingMap, TriplesMap
 from extremeearth.knowledge.mapping.frames import Frame
+from extremeearth.knowledge.mapping.lines import Lines
 
 __all__ = ["Done", "PackedFrame", "joined", "needs_no_join"]
 
@@ -66,11 +68,32 @@ def _system(wkt: str) -> CRS:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What came of one frame: its lines, how many, and what was left out."""
+class LineBlock:
+    """Lines of one triples map as bytes, with their hashes and those of their subjects."""
 
+    subjects: bytes
+    hashes: bytes
     lines: bytes
-    triples: int
+
+    @classmethod
+    def of(cls, made: Lines) -> LineBlock:
+        r"""Pack lines.
+
+        Examples
+        --------
+        >>> lines = pa.array(["<a> <b> <c> .\n"], pa.large_string())
+        >>> len(LineBlock.of(Lines(hashes_of("<a>"), [lines])).hashes)
+        8
+        """
+        hashes = [hashes_of(part).tobytes() for part in made.parts]
+        return cls(made.subjects.tobytes(), b"".join(hashes), joined(made.parts)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of one frame: the lines of each triples map, and what was left out."""
+
+    blocks: tuple[LineBlock, ...]
     rows: int
     skipped: Mapping[str, int] = field(default_factory=dict)
 

@@ -1,0 +1,179 @@
+"""Each statement once: what was written is remembered as 64-bit hashes, in memory and beyond it on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+__all__ = ["Distinct", "HashSet", "hashes_of"]
+
+FLUSH_HASHES = 1 << 20
+SPILL_HASHES = 1 << 24
+"""A sorted run of this many hashes (128 MiB) goes to disk, and grows no more."""
+
+
+def hashes_of(texts: Any) -> Any:
+    """Give a 64-bit hash of each text, the same in every process.
+
+    Examples
+    --------
+    >>> first, second, third = hashes_of(pa.array(["a", "b", "a"], pa.large_string()))
+    >>> bool(first == third), bool(first == second)
+    (True, False)
+    """
+    import polars as pl
+
+    if isinstance(texts, str):
+        texts = pa.array([texts], pa.large_string())
+    return pl.Series(pl.from_arrow(texts)).hash(seed=0).to_numpy()
+
+
+class HashSet:
+    """A set of 64-bit numbers that grows by whole arrays: sorted runs, large ones on disk.
+
+    Examples
+    --------
+    >>> seen = HashSet()
+    >>> seen.add(np.array([3, 1], dtype=np.uint64))
+    >>> seen.contains(np.array([1, 2], dtype=np.uint64))
+    array([ True, False])
+    >>> seen.close()
+    """
+
+    def __init__(
+        self, *, flush_hashes: int = FLUSH_HASHES, spill_hashes: int = SPILL_HASHES
+    ) -> None:
+        self._flush, self._spill = flush_hashes, spill_hashes
+        self._pending: list[Any] = []
+        self._count = 0
+        self._runs: list[Any] = []
+        self._full: list[Any] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __len__(self) -> int:
+        return self._count + sum(map(len, (*self._runs, *self._full)))
+
+    @property
+    def in_memory(self) -> int:
+        """How many hashes are in memory; the others are in files."""
+        return self._count + sum(map(len, self._runs))
+
+    def add(self, hashes: Any) -> None:
+        """Take hashes; repeats do no harm."""
+        self._pending.append(hashes)
+        self._count += len(hashes)
+        if self._count >= self._flush:
+            self._settle()
+
+    def contains(self, hashes: Any) -> Any:
+        """Tell which of these were taken before."""
+        self._settle()
+        found = np.zeros(len(hashes), dtype=bool)
+        for run in (*self._runs, *self._full):
+            places = np.searchsorted(run, hashes)
+            places[places == len(run)] = 0
+            found |= run[places] == hashes
+        return found
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._pending, self._runs, self._full, self._count = [], [], [], 0
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _settle(self) -> None:
+        """Sort what came, and merge runs so that each is at least twice as long as the next."""
+        if not self._count:
+            return
+        run = np.unique(np.concatenate(self._pending))
+        self._pending, self._count = [], 0
+        while self._runs and len(self._runs[-1]) < 2 * len(run):
+            run = np.unique(np.concatenate([self._runs.pop(), run]))
+        if len(run) < self._spill:
+            self._runs.append(run)
+            return
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="extremeearth-distinct-")
+        file = Path(self._folder.name) / f"{len(self._full)}.npy"
+        np.save(file, run, allow_pickle=False)
+        self._full.append(np.load(file, mmap_mode="r", allow_pickle=False))
+
+
+class Distinct:
+    """Leaves out the statements of one triples map that were written before.
+
+    A statement can only come again with a subject that comes again, so lines are looked up only then. Two different
+    lines are taken for the same if their hashes are equal: for a hundred million lines the chance that one is lost
+    is below one in three thousand, and far smaller where few subjects come again.
+
+    Parameters
+    ----------
+    overlapping
+        Whether two statements of the same row may be equal, so that lines are always looked up.
+
+    Examples
+    --------
+    >>> lines = pa.array(["<a> <p> 1 .", "<b> <p> 1 ."], pa.large_string())
+    >>> with Distinct() as distinct:
+    ...     subjects = hashes_of(pa.array(["a", "b"], pa.large_string()))
+    ...     [len(part) for _ in range(2) for part in distinct.new(subjects, [lines])]
+    [2, 0]
+    """
+
+    def __init__(self, *, overlapping: bool = False) -> None:
+        self._subjects, self._lines = HashSet(), HashSet()
+        self._overlapping = overlapping
+        self.repeated = 0
+
+    def __enter__(self) -> Distinct:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._subjects.close()
+        self._lines.close()
+
+    def new(self, subjects: Any, lines: Iterable[Any]) -> Iterator[Any]:
+        """Give the lines of a batch that are new; `subjects` are the hashes of the batch's subjects."""
+        look = self._must_look(subjects)
+        for part in lines:
+            fresh = self._fresh(hashes_of(part), look=look)
+            yield part if fresh is None else part.filter(pa.array(fresh))
+
+    def new_bytes(self, subjects: Any, hashes: Any, lines: bytes) -> tuple[bytes, int]:
+        """Give the lines of a batch that are new, and how many; `hashes` are those of the lines."""
+        fresh = self._fresh(hashes, look=self._must_look(subjects))
+        if fresh is None:
+            return lines, len(hashes)
+        kept = compress(lines.splitlines(keepends=True), fresh.tolist())
+        return b"".join(kept), int(fresh.sum())
+
+    def _must_look(self, subjects: Any) -> bool:
+        subjects = np.unique(subjects)
+        look = self._overlapping or bool(self._subjects.contains(subjects).any())
+        self._subjects.add(subjects)
+        return look
+
+    def _fresh(self, hashes: Any, *, look: bool) -> Any:
+        """Tell which lines are new, or `None` for all; remember them."""
+        if not look:
+            self._lines.add(hashes)
+            return None
+        first = np.zeros(len(hashes), dtype=bool)
+        first[np.unique(hashes, return_index=True)[1]] = True
+        fresh = first & ~self._lines.contains(hashes)
+        self._lines.add(hashes[fresh])
+        self.repeated += int((~fresh).sum())
+        return None if fresh.all() else fresh
