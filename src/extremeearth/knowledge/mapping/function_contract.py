@@ -197,9 +197,9 @@ def geometry_column(
         read = GeometryColumn(read.shapes, np.where(unnamed, given, read.systems).astype(np.int32))
     if target is None:
         return read
-    moved = in_systems(read, system_codes(target))
-    lost = moved.systems == NO_CRS
-    lost &= read.systems != NO_CRS
+    wanted = system_codes(target)
+    moved = in_systems(read, wanted)
+    lost = (moved.systems == NO_CRS) & (read.systems != NO_CRS) & (wanted != NO_CRS)
     if lost.any():
         row = int(np.flatnonzero(lost)[0])
         _tell(

@@ -174,17 +174,17 @@ def _areas(raster: ClassifiedRaster, given: CRS | None) -> tuple[Any, Any, CRS]:
     if raster.smallest_m2 > pixel_m2:
         size = int(np.ceil(raster.smallest_m2 / pixel_m2))
         codes = features.sieve(codes, size, mask=wanted, connectivity=connectivity)
-    found = features.shapes(codes, mask=wanted, connectivity=connectivity, transform=transform)
     values, shapes = [], []
-    for shape, value in found:
+    for shape, value in features.shapes(codes, mask=wanted, connectivity=connectivity):
         rings = shape["coordinates"]
         values.append(int(value))
         shapes.append(shapely.Polygon(rings[0], rings[1:]))
     outlines = np.array(shapes, dtype=object)
-    classes = np.array(values, dtype=np.int64)
     if raster.tolerance_m > 0 and len(outlines):
-        outlines = _simplified(outlines, raster.tolerance_m, transform, crs)
-    return classes, outlines, crs
+        outlines = _simplified(outlines, raster.tolerance_m / pixel_m2**0.5)
+    matrix = np.array([[transform.a, transform.d], [transform.b, transform.e]])
+    placed = shapely.transform(outlines, lambda xy: xy @ matrix + (transform.c, transform.f))
+    return np.array(values, dtype=np.int64), np.asarray(placed, dtype=object), crs
 
 
 def _codes(file: Any, raster: ClassifiedRaster) -> tuple[Any, Any]:
@@ -226,11 +226,11 @@ def _pixel_m2(transform: Any, shape: tuple[int, int], crs: CRS) -> float:
     return float(area_m2(shapely.Polygon(corners), crs=crs))
 
 
-def _simplified(shapes: Any, tolerance_m: float, transform: Any, crs: CRS) -> Any:
-    """Simplify a coverage: an edge of two areas moves for both (Visvalingam-Whyatt, areas in place of distances)."""
-    unit = 1.0
-    if crs.proj.is_geographic:
-        unit = 111_320.0  # metres of a degree of latitude
-    simple = shapely.coverage_simplify(shapes, tolerance=tolerance_m / unit)
+def _simplified(shapes: Any, tolerance: float) -> Any:
+    """Simplify a coverage in pixels: an edge of two areas moves for both (Visvalingam-Whyatt).
+
+    Edges get a vertex at every pixel's corner first, so that where one area has a vertex its neighbour has one too.
+    """
+    simple = shapely.coverage_simplify(shapely.segmentize(shapes, 1.0), tolerance=tolerance)
     kept: Any = np.where(shapely.is_empty(simple), shapes, simple)
     return kept
