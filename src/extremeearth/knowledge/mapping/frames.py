@@ -66,7 +66,8 @@ class Frame:
         """Give a column as texts; `wanted` is the datatype that the mapping asks for, if any."""
         column = self.column(name)
         if name in self.systems:
-            shapes = read_wkb(column)
+            shapes = self.memory.get(name, {}).get("shapes")
+            shapes = read_wkb(column) if shapes is None else shapes
             return Values(as_text(wkt_literals(shapes, crs=self.systems[name])), GEO.wktLiteral)
         if column.type == JSON_VALUE:
             valid = column.is_valid()
