@@ -99,7 +99,7 @@ class LinkOptions:
     within_property: str = f"{BASE}def/interlinking#withinDistance"
     nearest_property: str = f"{BASE}def/interlinking#nearest"
     budget: Budget | None = None
-    weighting: str = "js"
+    weighting: str = "mbro+js"
     measure: bool = False
 
     def __post_init__(self) -> None:

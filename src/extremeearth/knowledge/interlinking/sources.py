@@ -39,6 +39,8 @@ __all__ = ["read_features"]
 CSV_ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 PARQUET_ENDINGS = {".parquet", ".geoparquet", ".pq"}
 PACKED = {".gz", ".zst"}
+FEATURE_NUMBER = "fid"
+"""GDAL's own number of a feature, for files without a key."""
 ID_NAMES = ("iri", "uri", "id")
 """Columns that name features where none is said, in this order, whatever their case."""
 
@@ -75,8 +77,8 @@ def read_features(
         and others, packed too), everything else that GDAL reads, the folder of a graph store, or ``http(s)://`` of a
         SPARQL endpoint.
     id_column
-        Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``. RDF
-        sources have their own IRIs.
+        Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``; ``fid``
+        for GDAL's number of the feature in its file. RDF sources have their own IRIs.
     prefix
         Put before the percent-encoded values of the id column.
     crs
@@ -116,7 +118,8 @@ def read_features(
             source, id_column=id_column, prefix=prefix, crs=crs, geometry=geometry, times=times, query=query
         )  # fmt: skip
     if isinstance(source, str) and source.startswith(("http://", "https://")):
-        return _without_times(times, features_of_endpoint(source, query=query, client=client))
+        _no_times(times)
+        return features_of_endpoint(source, query=query, client=client)
     path = Path(source)
     if not path.exists():
         raise DataMissingError(f"There is no {path}.", hint="Check the name.")
@@ -125,11 +128,13 @@ def read_features(
         if path.is_dir() and ending != ".gdb":
             from extremeearth.knowledge.store import open_graph
 
+            _no_times(times)
             with open_graph(path, read_only=True) as graph:
-                return _without_times(times, features_of_graph(graph, query=query))
+                return features_of_graph(graph, query=query)
         if ending in RDF_ENDINGS:
-            return _without_times(times, features_of_rdf(path, ending))
-        table = _read_file(path, ending, geometry, layer)
+            _no_times(times)
+            return features_of_rdf(path, ending)
+        table = _read_file(path, ending, geometry, layer, fids=id_column == FEATURE_NUMBER)
     return _features(table, path.name, id_column=id_column, prefix=prefix, crs=crs, times=times)
 
 
@@ -138,7 +143,8 @@ def _of_memory(
     query: str | None,
 ) -> FeatureSet:  # fmt: skip
     if hasattr(source, "query") and hasattr(source, "find_version"):
-        return _without_times(times, features_of_graph(source, query=query))
+        _no_times(times)
+        return features_of_graph(source, query=query)
     if hasattr(source, "geometry"):
         if source.crs is None and crs is not None:
             source = source.set_crs(as_crs(crs).to_wkt())
@@ -154,12 +160,11 @@ def _of_memory(
     return _features(table, "the table", id_column=id_column, prefix=prefix, crs=crs, times=times)
 
 
-def _without_times(times: Times | None, features: FeatureSet) -> FeatureSet:
+def _no_times(times: Times | None) -> None:
     if times is not None:
         raise InputError(
             "Times cannot be read of an RDF source.", hint="Link without times, or from a table."
         )
-    return features
 
 
 def _features(
@@ -214,19 +219,21 @@ def _unchanged(path: Path) -> Iterator[None]:
         )
 
 
-def _read_file(path: Path, ending: str, geometry: str | None, layer: str | None) -> _Table:
+def _read_file(
+    path: Path, ending: str, geometry: str | None, layer: str | None, *, fids: bool
+) -> _Table:
     if ending in CSV_ENDINGS:
         columns, shapes, unread = read_text_table(path, CSV_ENDINGS[ending], geometry)
         return _Table(columns, shapes, None, unread)
-    return _of_parquet(path) if ending in PARQUET_ENDINGS else _of_gdal(path, layer)
+    return _of_parquet(path) if ending in PARQUET_ENDINGS else _of_gdal(path, layer, fids)
 
 
-def _of_gdal(path: Path, layer: str | None) -> _Table:
+def _of_gdal(path: Path, layer: str | None, fids: bool) -> _Table:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
     try:
-        meta, table = pyogrio.read_arrow(path, layer=layer)
+        meta, table = pyogrio.read_arrow(path, layer=layer, return_fids=fids)
     except (DataLayerError, DataSourceError, FeatureError) as err:
         raise DataBrokenError(
             f"{path.name} cannot be read: {err}.", hint="Check the file's format and layer."

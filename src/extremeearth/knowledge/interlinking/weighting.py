@@ -135,7 +135,7 @@ def _shared_area(a: Any, b: Any) -> Any:
 
 def _chi_square(common: Any, of_a: Any, of_b: Any, tiles: float) -> Any:
     """Pearson's statistic of the table (in a, not in a) by (in b, not in b), over tiles."""
-    total = np.maximum(tiles, of_a + of_b)
+    total = np.maximum(tiles, of_a + of_b - common)
     observed = (common, of_a - common, of_b - common, total - of_a - of_b + common)
     expected = (
         of_a * of_b / total, of_a * (total - of_b) / total, (total - of_a) * of_b / total,

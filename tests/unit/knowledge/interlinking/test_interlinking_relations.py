@@ -109,9 +109,12 @@ def test_only_features_whose_times_meet_are_linked(oracle):
 
 def test_times_by_a_function_and_bad_times(oracle):
     some = oracle.frame([shapely.Point(0, 0)], year=[2020])
-    by_year = lambda f: np.array(
-        [[f"{y}-01-01", f"{y}-12-31"] for y in f["year"]], dtype="datetime64[s]"
-    )  # noqa: E731  # short
+
+    def by_year(frame):
+        return np.array(
+            [[f"{y}-01-01", f"{y}-12-31"] for y in frame["year"]], dtype="datetime64[s]"
+        )
+
     found = link(
         some, some, **oracle.ids, left_times=by_year, right_times=by_year, relations="equals"
     )

@@ -1,0 +1,313 @@
+"""The same features from every kind of source, linking what is new, and bad input."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import pyoxigraph as ox
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extremeearth.core.errors import (
+    AddressRefusedError,
+    CrsError,
+    DataBrokenError,
+    DataMissingError,
+    InputError,
+    NoDataError,
+    RemoteError,
+)
+from extremeearth.knowledge.interlinking import (
+    Budget,
+    LinkOptions,
+    feature_set,
+    link,
+    link_files,
+    link_with_report,
+    read_features,
+    sources,
+)
+from extremeearth.knowledge.store import open_graph
+
+PREFIX = "urn:f:"
+
+
+@pytest.fixture(scope="module")
+def fields():
+    rng = np.random.default_rng(9)
+    low = rng.uniform(10, 11, (40, 2)).round(4)
+    high = (low + rng.uniform(0.05, 0.2, (40, 2))).round(4)
+    shapes = list(shapely.box(*low.T, *high.T))
+    shapes[3] = shapely.Point(10.5, 10.5)
+    shapes[4] = shapely.MultiLineString([[(10, 10), (11, 11)], [(10, 11), (11, 10)]])
+    return gpd.GeoDataFrame(
+        {"id": [str(i) for i in range(40)], "when": ["2020-01-01"] * 40}, geometry=shapes, crs=4326
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(fields):
+    return link(
+        fields, fields, left_id="id", right_id="id", left_prefix=PREFIX, right_prefix=PREFIX
+    )
+
+
+def turtle(fields, system="<http://www.opengis.net/def/crs/EPSG/0/4326> ", swap=True) -> str:
+    rows = ["@prefix geo: <http://www.opengis.net/ont/geosparql#> ."]
+    for i, shape in zip(fields["id"], fields.geometry, strict=True):
+        written = shapely.transform(shape, lambda c: c[:, ::-1]) if swap else shape
+        rows.append(f'<{PREFIX}{i}> geo:hasGeometry <urn:g:{i}> . <urn:g:{i}> geo:asWKT '
+                    f'"{system}{shapely.to_wkt(written, rounding_precision=-1)}"^^geo:wktLiteral .')  # fmt: skip
+    return "\n".join(rows)
+
+
+def write(kind: str, fields, folder):
+    path = folder / f"fields.{kind}"
+    if kind in {"gpkg", "geojson", "fgb"}:
+        fields.to_file(path)
+    elif kind == "parquet":
+        fields.to_parquet(path)
+    elif kind in {"csv", "tsv", "csv.gz"}:
+        text = fields.assign(shape=fields.geometry.to_wkt(rounding_precision=-1)).drop(
+            columns="geometry"
+        )
+        text.to_csv(path, index=False, sep="\t" if kind == "tsv" else ",")
+    elif kind == "ttl":
+        path.write_text(turtle(fields))
+    elif kind == "nt.gz":
+        data = ox.serialize(
+            ox.parse(turtle(fields), format=ox.RdfFormat.TURTLE), format=ox.RdfFormat.N_TRIPLES
+        )
+        path.write_bytes(gzip.compress(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["gpkg", "geojson", "fgb", "parquet", "csv", "tsv", "csv.gz", "ttl", "nt.gz"]
+)
+def test_every_kind_of_file_gives_the_same_links(kind, fields, expected, tmp_path):
+    path = write(kind, fields, tmp_path)
+    rdf = kind in {"ttl", "nt.gz"}
+    read = read_features(path, id_column=None if rdf else "id", prefix="" if rdf else PREFIX,
+                         crs=4326 if kind.startswith(("csv", "tsv")) else None)  # fmt: skip
+    found = link(read, fields, right_id="id", right_prefix=PREFIX)
+    assert sorted(found.to_pylist(), key=str) == sorted(expected.to_pylist(), key=str)
+
+
+def test_tables_in_memory_and_stores(fields, expected, tmp_path):
+    table = pa.table(
+        {"id": fields["id"].to_list(), "geometry": pa.array(fields.geometry.to_wkb(), pa.binary())}
+    )
+    assert link(
+        read_features(table, prefix=PREFIX, crs=4326), fields, right_id="id", right_prefix=PREFIX
+    ).equals(expected)
+    assert (
+        len(read_features(fields.set_crs(None, allow_override=True), prefix=PREFIX, crs=4326)) == 40
+    )
+    graph = open_graph(tmp_path / "store")
+    graph.load(turtle(fields).encode(), "ttl")
+    from_open = read_features(graph)
+    graph.close()
+    for features in (from_open, read_features(tmp_path / "store")):
+        found = link(features, fields, right_id="id", right_prefix=PREFIX)
+        assert sorted(found.to_pylist(), key=str) == sorted(expected.to_pylist(), key=str)
+
+
+class FakeClient:
+    """Answers as an endpoint would."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.asked = content, []
+
+    def post(self, url, *, content, headers, timeout_s):
+        from extremeearth.core.http import Answer
+
+        self.asked.append((url, content, headers["Accept"]))
+        return Answer(status=200, headers={}, content=self.content, url=url)
+
+
+def test_an_endpoint_is_asked(fields, expected):
+    rows = [
+        {"feature": {"type": "uri", "value": f"{PREFIX}{i}"},
+         "geometry": {"type": "literal", "datatype": "http://www.opengis.net/ont/geosparql#wktLiteral", "value": shape.wkt}}
+        for i, shape in zip(fields["id"], fields.geometry, strict=True)
+    ]  # fmt: skip
+    client = FakeClient(json.dumps({"results": {"bindings": rows}}).encode())
+    read = read_features("https://example.org/sparql", client=client)
+    found = link(read, fields, right_id="id", right_prefix=PREFIX)
+    assert sorted(found.to_pylist(), key=str) == sorted(expected.to_pylist(), key=str)
+    assert b"hasGeometry" in client.asked[0][1]
+    with pytest.raises(RemoteError, match="did not answer with rows"):
+        read_features("https://example.org/sparql", client=FakeClient(b'{"boolean": true}'))
+    with pytest.raises(AddressRefusedError):
+        read_features("http://127.0.0.1:1/sparql")
+
+
+def test_systems_are_aligned_between_sources_and_within_one(fields, tmp_path):
+    path = tmp_path / "mixed.ttl"
+    utm = fields.iloc[:5].to_crs(32632)
+    text = turtle(fields.iloc[5:]) + turtle(
+        utm, system="<http://www.opengis.net/def/crs/EPSG/0/32632> ", swap=False
+    )
+    path.write_text(text)
+    found = link(
+        read_features(path), fields, right_id="id", right_prefix=PREFIX, relations="intersects"
+    )
+    assert {
+        (f"{PREFIX}{i}",) * 2 for i in range(40) if i != 3
+    } <= set(  # a projected point is off by nanometres
+        zip(found["source"].to_pylist(), found["target"].to_pylist(), strict=True)
+    )
+
+
+def test_a_default_geometry_wins_and_blank_features_have_no_links(tmp_path):
+    geo = "http://www.opengis.net/ont/geosparql#"
+    path = tmp_path / "f.nt"
+    path.write_text(
+        f'<urn:a> <{geo}hasGeometry> <urn:g1> .\n<urn:a> <{geo}hasDefaultGeometry> _:g2 .\n'
+        f'<urn:g1> <{geo}asWKT> "POINT (1 1)"^^<{geo}wktLiteral> .\n_:g2 <{geo}asWKT> "POINT (2 2)"^^<{geo}wktLiteral> .\n'
+        f'<urn:own> <{geo}asWKT> "POINT (3 3)"^^<{geo}wktLiteral> .\n_:b <{geo}hasGeometry> <urn:g1> .\n'
+        f'<urn:bad> <{geo}asWKT> "POINT (3"^^<{geo}wktLiteral> .\n'
+    )  # fmt: skip
+    read = read_features(path)
+    assert dict(zip(read.iris.to_pylist(), read.shapes, strict=True)) == {
+        "urn:a": shapely.Point(2, 2), "urn:own": shapely.Point(3, 3), "urn:bad": None,
+    }  # fmt: skip
+    assert read.unread == 1
+
+
+def test_broken_features_are_counted(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text('id,wkt\n1,POINT (1 1)\n2,POINT (1\n3,\n4,"POINT Z (1 1 5)"\n')
+    read = read_features(path, prefix="urn:", crs=4326)
+    assert read.unread == 1
+    links, report = link_with_report(read, read, relations="equals")
+    assert report.unread == (1, 1)
+    assert report.empty == (2, 2)
+    assert links.num_rows == 4
+
+
+def test_x_and_y_columns(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text("id,lon,lat\n1,11.5,48\n2,,\n")
+    assert read_features(path, prefix="urn:", crs=4326).shapes.tolist() == [
+        shapely.Point(11.5, 48),
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("f.csv", "id,wkt\n1,POINT (1 1)\n", {}, CrsError, "--crs"),
+        ("f.csv", "key,wkt\n1,POINT (1 1)\n", {"crs": 4326}, InputError, "not said which column"),
+        ("f.csv", "id,wkt\n1,POINT (1 1)\n", {"crs": 4326, "id_column": "nr"}, InputError, "no column 'nr'"),
+        ("f.csv", "id,a\n1,2\n", {"crs": 4326}, InputError, "no column with WKT"),
+        ("f.csv", "id,a,b\n1,POINT (1 1),POINT (1 1)\n", {"crs": 4326}, InputError, "several columns with WKT"),
+        ("f.csv", "id,wkt\n1,POINT (1 1)\n", {"crs": 4326}, InputError, "not an absolute IRI"),
+        ("f.csv", "id,wkt\n1,2,3\n", {"crs": 4326}, DataBrokenError, "cannot be read"),
+        ("f.ttl", "<urn:a> <urn:b>", {}, DataBrokenError, "as RDF"),
+        ("f.ttl", "<urn:a> <urn:b> 1 .", {}, NoDataError, "no features with geometries"),
+        ("f.ttl", "", {"times": "when"}, InputError, "RDF"),
+        ("f.gpkg", "nothing", {}, DataBrokenError, "cannot be read"),
+        ("f.parquet", "nothing", {}, DataBrokenError, "as Parquet"),
+    ],
+)  # fmt: skip
+def test_bad_files_are_named(case, tmp_path):
+    name, text, options, error, message = case
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(error, match=message):
+        read_features(path, **options)
+
+
+def test_missing_and_changing_files(tmp_path, monkeypatch):
+    with pytest.raises(DataMissingError):
+        read_features(tmp_path / "none.csv")
+    path = tmp_path / "f.csv"
+    path.write_text("id,wkt\n1,POINT (1 1)\n")
+    original = sources.read_text_table
+
+    def growing(*args):
+        with path.open("a") as file:
+            file.write("2,POINT (2 2)\n")
+        return original(*args)
+
+    monkeypatch.setattr(sources, "read_text_table", growing)
+    with pytest.raises(DataBrokenError, match="changed while"):
+        read_features(path, prefix="urn:", crs=4326)
+    with pytest.raises(InputError, match="no source"):
+        read_features(5)
+
+
+numbered = st.dictionaries(st.integers(0, 12), st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 3)),
+                           min_size=1, max_size=8)  # fmt: skip
+
+
+def some_features(described, letter):
+    shapes = [shapely.box(x, y, x + s, y + s) for x, y, s in described.values()]
+    frame = gpd.GeoDataFrame(
+        {"id": [f"urn:{letter}{k}" for k in described]}, geometry=shapes, crs=32632
+    )
+    return feature_set(frame, id_column="id")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(numbered, numbered), min_size=2, max_size=3), st.booleans(), st.booleans()
+)
+def test_linking_what_is_new_equals_linking_all(tmp_path_factory, stages, alone, disjoint):
+    """Features come, change and go; after each stage the file holds what a full run gives."""
+    folder = tmp_path_factory.mktemp("grow")
+    options = LinkOptions(
+        relations=["intersects", "touches", "equals", "within", *["disjoint"] * disjoint],
+        within_m=1.0,
+    )
+    for left, right in stages:
+        ours, theirs = some_features(left, "a"), None if alone else some_features(right, "b")
+        report = link_files(
+            ours, theirs, folder / "l.nt.gz", options=options, state=folder / "s.parquet"
+        )
+        link_files(ours, theirs, folder / "full.nt", options=options)
+        lines = gzip.decompress((folder / "l.nt.gz").read_bytes()).splitlines()
+        assert sorted(lines) == sorted((folder / "full.nt").read_bytes().splitlines())
+        assert sum(report.links.values()) == len(lines)
+
+
+def test_only_what_is_new_is_verified_and_other_choices_start_anew(clusters, oracle, tmp_path):
+    polygons, lines = clusters(100)
+    ours = feature_set(oracle.frame(polygons[:90]), id_column="id", prefix="urn:p:")
+    grown = feature_set(oracle.frame(polygons), id_column="id", prefix="urn:p:")
+    theirs = feature_set(oracle.frame(lines), id_column="id", prefix="urn:l:")
+    out, state = tmp_path / "l.nt", tmp_path / "s.parquet"
+    first = link_files(ours, theirs, out, options=LinkOptions(), state=state)
+    second = link_files(grown, theirs, out, options=LinkOptions(filter="sweep"), state=state)
+    assert second.reused == sum(first.links.values())
+    assert 0 < second.verified < first.verified / 3
+    other = link_files(grown, theirs, out, options=LinkOptions(relations="touches"), state=state)
+    assert other.reused == 0
+    assert other.verified == first.verified + second.verified
+
+
+def test_states_that_cannot_be_used(oracle, tmp_path):
+    some = feature_set(oracle.frame([shapely.Point(1, 1)]), id_column="id", prefix="urn:")
+    out, state = tmp_path / "l.nt", tmp_path / "s.parquet"
+    for options in (LinkOptions(nearest=1), LinkOptions(budget=Budget(pairs=1))):
+        with pytest.raises(InputError, match="up to date"):
+            link_files(some, some, out, options=options, state=state)
+    link_files(some, some, out, options=LinkOptions(), state=state)
+    whole = out.read_bytes()
+    out.write_bytes(whole + b"no link\n")
+    with pytest.raises(DataBrokenError, match="no links"):
+        link_files(some, some, out, options=LinkOptions(), state=state)
+    assert out.read_bytes() == whole + b"no link\n"
+    state.write_text("broken")
+    with pytest.raises(DataBrokenError, match="no state"):
+        link_files(some, some, out, options=LinkOptions(), state=state)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["l.nt", "s.parquet"]
