@@ -187,7 +187,7 @@ def _join_distance(left: Side, right: Side, crs: CRS, limit_m: float) -> pa.Tabl
     )
     windows, owners = windows_around(a, limit_m)
     candidates = _pairs(
-        pa.table({"row": owners, "wkb": pa.array(shapely.to_wkb(windows), pa.binary())}),
+        _column(pa.array(shapely.to_wkb(windows), pa.binary()), owners),
         _column(pa.array(shapely.to_wkb(b), pa.binary())),
         "ST_Intersects",
         distinct=True,
@@ -236,14 +236,18 @@ def windows_around(
     return np.concatenate(boxes), np.concatenate(owners).astype(np.int64)
 
 
-def _column(wkb: pa.Array) -> pa.Table:
+def _column(wkb: pa.Array, rows: NDArray[np.int64] | None = None) -> pa.Table:
+    """Give geometries numbers, and the extension type that spares SedonaDB a look at each before it joins."""
     import pyarrow as pa
 
-    return pa.table({"row": np.arange(len(wkb), dtype=np.int64), "wkb": wkb})
+    geometry = pa.field("g", wkb.type, metadata={"ARROW:extension:name": "geoarrow.wkb"})
+    schema = pa.schema([pa.field("row", pa.int64()), geometry])
+    numbers = np.arange(len(wkb), dtype=np.int64) if rows is None else rows
+    return pa.Table.from_arrays([pa.array(numbers), wkb], schema=schema)
 
 
 def _pairs(left: pa.Table, right: pa.Table, function: str, *, distinct: bool = False) -> pa.Table:
-    """Join two tables (row, wkb) by a predicate of SedonaDB."""
+    """Join two tables (row, g) by a predicate of SedonaDB."""
     import sedonadb
 
     session = sedonadb.connect()
@@ -253,9 +257,7 @@ def _pairs(left: pa.Table, right: pa.Table, function: str, *, distinct: bool = F
         # the function's name comes from a constant of this module
         pairs = session.sql(
             f"SELECT {'DISTINCT' if distinct else ''} l.row AS left_index, r.row AS right_index "  # noqa: S608
-            "FROM (SELECT row, ST_GeomFromWKB(wkb) AS g FROM l) l "
-            "JOIN (SELECT row, ST_GeomFromWKB(wkb) AS g FROM r) r "
-            f"ON {function}(l.g, r.g)"
+            f"FROM l JOIN r ON {function}(l.g, r.g)"
         ).to_arrow_table()
     except Exception as err:  # SedonaDB raises one bare class for all causes
         raise _broken(err) from err

@@ -50,6 +50,8 @@ HALF_EARTH_M = 20_100_000.0
 def _in_lonlat(column: GeometryColumn) -> NDArray[Any]:
     """Give shapes in longitude and latitude."""
     shapes = column.shapes
+    if _is_lonlat(column.systems):
+        return shapes
     for code in np.unique(column.systems):
         if code > CRS84_CODE and crs_of_code(int(code)) != LONLAT:
             if shapes is column.shapes:
@@ -63,9 +65,9 @@ def _in_lonlat(column: GeometryColumn) -> NDArray[Any]:
 
 
 def _is_lonlat(systems: NDArray[np.int32]) -> bool:
-    return all(
-        code <= CRS84_CODE or crs_of_code(int(code)) == LONLAT for code in np.unique(systems)
-    )
+    if systems.max(initial=CRS84_CODE) == CRS84_CODE:
+        return True
+    return all(crs_of_code(int(code)) == LONLAT for code in np.unique(systems) if code > CRS84_CODE)
 
 
 def _constant(literal: Literal, run: Run) -> GeometryColumn:
@@ -151,7 +153,7 @@ def _near(shapes: NDArray[Any], relation: SpatialRelation, run: Run) -> Ids:
         shapes if relation.distance_m is None else windows_around(shapes, relation.distance_m)[0]
     )
     found = [run.snapshot.geometries.in_box(*box) for box in shapely.bounds(boxes).tolist()]
-    return np.unique(np.concatenate(found))
+    return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
 
 # ----------------------------------------------------------------------------------------- joins
@@ -175,7 +177,10 @@ def run_join(step: SpatialJoinStep, run: Run) -> pa.Table:
 
 
 def _different(table: pa.Table, name: str) -> Ids:
-    found = np.unique(ids_of(table, name))
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: Ids = np.sort(pc.unique(pa.array(ids_of(table, name))).to_numpy())  # quicker than numpy's own
     return found[found > 0]
 
 
