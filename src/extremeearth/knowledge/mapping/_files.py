@@ -26,6 +26,9 @@ from extremeearth.knowledge.mapping.frames import Frame
 GEOMETRY = "geometry"
 """Name under which a vector file's shapes are always found, whatever the format calls them."""
 
+_FORMULATIONS = frozenset({None, "SHP", "GeoJSON", "KML", "GML"})
+"""Reference formulations for vector files: none is needed; GeoTriples names some."""
+
 Stream = tuple[Iterator[Any], dict[str, CRS]]
 
 
@@ -162,7 +165,7 @@ def open_parquet(request: SourceRequest) -> Source | None:
 
 def open_vector(request: SourceRequest) -> Source | None:
     """Open any other file: GDAL says whether it can read it."""
-    if request.path is None or request.source.formulation is not None:
+    if request.path is None or request.source.formulation not in _FORMULATIONS:
         return None
     file = GeoFile(request.path, request.source.iterator, request.crs)
     return FileSource(request.source.name, file)

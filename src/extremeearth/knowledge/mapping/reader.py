@@ -74,6 +74,10 @@ class Document:
             raise MappingError(f"rml:{name} of {node} is not a text.", hint="Put it in quotes.")
         return None if value is None else value.value
 
+    def other(self, node: Any, iri: str) -> list[Any]:
+        """Give every value of a property of any vocabulary."""
+        return list(self._said.get(node, {}).get(iri, ()))
+
     def geometry(self, node: Any) -> tuple[tuple[str, str], ...]:
         """Give what is said at a source about its geometries: ``ee:crs``, ``ee:wkt``, ``ee:x``, ``ee:y``."""
         said = self._said.get(node, {})
@@ -271,14 +275,35 @@ def _source(document: Document, node: Any) -> LogicalSource:
             f"The source {given} names neither a table nor a file.",
             hint='Give it an rml:path, e.g. "parcels" or "parcels.csv".',
         )
-    formulation = document.one(node, "referenceFormulation")
+    formulation, namespaces = _formulation(document, node)
     return LogicalSource(
         name=name,
-        formulation=None if formulation is None else formulation.value.removeprefix(RML),
+        formulation=formulation,
         iterator=document.text(node, "iterator"),
         nulls=tuple(
             value.value
             for value in (() if isinstance(given, ox.Literal) else document.all(given, "null"))
         ),
         geometry=() if isinstance(given, ox.Literal) else document.geometry(given),
+        namespaces=namespaces,
     )
+
+
+def _formulation(document: Document, node: Any) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    """Read the reference formulation; one that is described is XPath with its namespaces."""
+    given = document.one(node, "referenceFormulation")
+    described = [] if given is None else document.all(given, "namespace")
+    if not described:
+        return None if given is None else given.value.removeprefix(RML), ()
+    document.allow(given, words.FORMULATION_PROPERTIES)
+    prefixes = []
+    for namespace in described:
+        document.allow(namespace, words.NAMESPACE_PROPERTIES)
+        prefix = document.text(namespace, "namespacePrefix")
+        url = document.one(namespace, "namespaceURL")
+        if not prefix or url is None:
+            raise MappingError(
+                f"The namespace {namespace} needs an rml:namespacePrefix and an rml:namespaceURL."
+            )
+        prefixes.append((prefix, str(url.value)))
+    return "XPath", tuple(sorted(prefixes))

@@ -20,6 +20,7 @@ from extremeearth.knowledge.mapping.document import (
     TermMap,
     TermType,
 )
+from extremeearth.knowledge.mapping.geotriples import RRX, transformation_of
 from extremeearth.knowledge.mapping.templates import parse_template
 from extremeearth.knowledge.rdf import language_terms
 
@@ -44,6 +45,9 @@ class Lookup(Protocol):
 
     def text(self, node: Any, name: str) -> str | None:
         """Give the only value of an RML property as text, or `None`."""
+
+    def other(self, node: Any, iri: str) -> list[Any]:
+        """Give every value of a property of any vocabulary."""
 
     def allow(self, node: Any, allowed: Any) -> None:
         """Refuse properties of RML that mean nothing here."""
@@ -87,6 +91,7 @@ class TermMapReader:
             said.all(node, name)
             for name in ("reference", "functionExecution", "language", "languageMap", "datatype", "datatypeMap")
         )  # fmt: skip
+        literal |= any(said.other(node, RRX[name]) for name in ("transformation", "function"))
         return self._term_map(node, default=TermType.LITERAL if literal else TermType.IRI)
 
     def graphs(self, node: Any) -> tuple[TermMap, ...]:
@@ -187,6 +192,9 @@ class TermMapReader:
             ) from err
 
     def _expression(self, node: Any) -> Expression:
+        transformation = transformation_of(self._document, node, self._expression)
+        if transformation is not None:
+            return transformation
         given = [name for name in _EXPRESSIONS if self._document.all(node, name)]
         if len(given) > 1:
             raise MappingError(
