@@ -170,8 +170,8 @@ def test_nearest_equals_brute_force(count, near_the_edges, oracle):
     got = {(i, j) for i, _, j in oracle.positions(found)}
     assert len(got) == 50 * min(count, 50)
     # equal distances may go either way
-    assert np.allclose(sorted(metres[tuple(zip(*got, strict=True))]), sorted(metres[tuple(zip(*expected, strict=True))]),
-                       atol=0.01)  # fmt: skip
+    mine, best = (sorted(metres[tuple(np.array(list(pairs)).T)]) for pairs in (got, expected))
+    assert np.allclose(mine, best, atol=0.01)
 
 
 def test_distances_within_one_set_leave_out_the_feature_itself(near_the_edges, oracle):

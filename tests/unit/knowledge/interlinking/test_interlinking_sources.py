@@ -33,6 +33,7 @@ from extremeearth.knowledge.interlinking import (
     read_features,
     sources,
 )
+from extremeearth.knowledge.rdf import GEO
 from extremeearth.knowledge.store import open_graph
 
 PREFIX = "urn:f:"
@@ -135,7 +136,7 @@ class FakeClient:
 def test_an_endpoint_is_asked(fields, expected):
     rows = [
         {"feature": {"type": "uri", "value": f"{PREFIX}{i}"},
-         "geometry": {"type": "literal", "datatype": "http://www.opengis.net/ont/geosparql#wktLiteral", "value": shape.wkt}}
+         "geometry": {"type": "literal", "datatype": f"{GEO}wktLiteral", "value": shape.wkt}}
         for i, shape in zip(fields["id"], fields.geometry, strict=True)
     ]  # fmt: skip
     client = FakeClient(json.dumps({"results": {"bindings": rows}}).encode())
@@ -171,7 +172,8 @@ def test_a_default_geometry_wins_and_blank_features_have_no_links(tmp_path):
     path = tmp_path / "f.nt"
     path.write_text(
         f'<urn:a> <{geo}hasGeometry> <urn:g1> .\n<urn:a> <{geo}hasDefaultGeometry> _:g2 .\n'
-        f'<urn:g1> <{geo}asWKT> "POINT (1 1)"^^<{geo}wktLiteral> .\n_:g2 <{geo}asWKT> "POINT (2 2)"^^<{geo}wktLiteral> .\n'
+        f'<urn:g1> <{geo}asWKT> "POINT (1 1)"^^<{geo}wktLiteral> .\n'
+        f'_:g2 <{geo}asWKT> "POINT (2 2)"^^<{geo}wktLiteral> .\n'
         f'<urn:own> <{geo}asWKT> "POINT (3 3)"^^<{geo}wktLiteral> .\n_:b <{geo}hasGeometry> <urn:g1> .\n'
         f'<urn:bad> <{geo}asWKT> "POINT (3"^^<{geo}wktLiteral> .\n'
     )  # fmt: skip

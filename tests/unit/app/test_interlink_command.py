@@ -1,0 +1,106 @@
+"""``extremeearth interlink``: from two files to N-Triples."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from extremeearth.app.command_line.main import gather
+
+GEO = "http://www.opengis.net/ont/geosparql#"
+
+
+@pytest.fixture(scope="module")
+def run():
+    application = gather()
+    return lambda *arguments: CliRunner().invoke(application, ["interlink", *map(str, arguments)])
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "fields.csv").write_text(
+        'nr,from,to,wkt\n1,2020-01-01,2020-12-31,"POLYGON ((1 1, 2 1, 2 2, 1 2, 1 1))"\n2,2021-01-01,,POINT (50 50)\n'
+    )
+    (tmp_path / "regions.csv").write_text(
+        'id,day,wkt\nurn:r:a,2020-06-01,"POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0))"\nurn:r:b,2020-06-01,POINT (50 50.001)\n'
+    )
+    return tmp_path
+
+
+def arguments(files, *more, out="links.nt"):
+    return (
+        files / "fields.csv", files / "regions.csv", "-o", files / out, "--source-id", "nr",
+        "--source-prefix", "urn:f:", "--crs", "EPSG:4326", *more,
+    )  # fmt: skip
+
+
+def test_links_and_a_report(run, files):
+    result = run(*arguments(files, "--json", files / "report.json", "--within", 200))
+    assert result.exit_code == 0, result.output
+    assert (files / "links.nt").read_text().splitlines() == [
+        f"<urn:f:1> <{GEO}sfIntersects> <urn:r:a> .",
+        f"<urn:f:1> <{GEO}sfWithin> <urn:r:a> .",
+        "<urn:f:1> <https://w3id.org/extremeearth/def/interlinking#withinDistance> <urn:r:a> .",
+        "<urn:f:2> <https://w3id.org/extremeearth/def/interlinking#withinDistance> <urn:r:b> .",
+    ]
+    report = json.loads((files / "report.json").read_text())
+    assert (report["candidates"], report["verified"]) == (1, 1)
+    assert report["links"]["within"] == 1
+    assert report["links"]["withinDistance"] == 2
+    assert "4 links of 1 verified pairs" in result.stderr
+
+
+def test_choices_reach_the_run(run, files):
+    result = run(*arguments(files, "--relations", "contains,inside", "--vocabulary", "eh", "--filter", "radon",
+                            "--on-invalid", "keep", "--workers", 1, out="l.nt.gz"))  # fmt: skip
+    assert result.exit_code == 0, result.output
+    text = gzip.decompress((files / "l.nt.gz").read_bytes()).decode()
+    assert text == f"<urn:f:1> <{GEO}ehInside> <urn:r:a> .\n"
+    result = run(*arguments(files, "--relations", "none", "--nearest", 1, "--source-times", "from,to",
+                            "--target-times", "day", "--json", "-"))  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["links"] == {"nearest": 1}
+
+
+def test_a_budget_and_a_state(run, files):
+    result = run(*arguments(files, "--budget", "1", "--measure", "--weighting", "js*isp"))
+    assert "precision 1.000, recall 1.000" in result.stderr
+    for known in (0, 2):
+        result = run(*arguments(files, "--state", files / "state.parquet", "--json", "-"))
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["reused"] == known
+
+
+def test_a_source_is_linked_with_itself(run, files):
+    result = run(
+        files / "regions.csv", "-o", files / "self.nt", "--crs", "4326", "--relations", "disjoint"
+    )
+    assert result.exit_code == 0, result.output
+    assert (files / "self.nt").read_text().count("sfDisjoint") == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--target-id", "nr"), 1, "regions.csv has no column 'nr'"),
+        (("--relations", "near"), 1, "'near' is no relation"),
+        (("--budget", "much"), 1, "is no budget"),
+        (("--out", "links.ttl"), 2, "Name it"),
+        (("--engine", "cloud"), 1, "'cloud' is no engine"),
+    ],
+)
+def test_what_is_wrong_is_said_and_no_file_appears(run, files, more, code, message):
+    result = run(*arguments(files, *more))
+    assert result.exit_code == code
+    assert message in " ".join(result.output.split())
+    assert not (files / "links.nt").exists()
+
+
+def test_a_missing_system_says_how_to_give_one(run, files):
+    result = run(files / "regions.csv", files / "regions.csv", "-o", files / "links.nt")
+    assert result.exit_code == 1
+    assert "--crs EPSG:4326" in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
