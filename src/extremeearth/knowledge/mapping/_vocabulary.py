@@ -37,6 +37,8 @@ SOURCE_PROPERTIES = frozenset(
         "source", "referenceFormulation", "iterator", "path", "root", "null", "tableName", "sqlQuery", "sqlVersion",
     )
 )  # fmt: skip
+FORMULATION_PROPERTIES = frozenset({RML.namespace})
+NAMESPACE_PROPERTIES = frozenset({RML.namespacePrefix, RML.namespaceURL})
 JOIN_PROPERTIES = frozenset(RML[name] for name in ("child", "childMap", "parent", "parentMap"))
 
 

@@ -14,9 +14,8 @@ import pyarrow as pa
 
 __all__ = ["Distinct", "HashSet", "hashes_of"]
 
-FLUSH_HASHES = 1 << 24
-SPILL_HASHES = 1 << 24
-"""A sorted run of this many hashes (128 MiB) goes to disk, and grows no more."""
+SPILL_HASHES = 1 << 23
+"""A sorted run of this many hashes (64 MiB) goes to disk, and grows no more."""
 
 
 def hashes_of(texts: Any) -> Any:
@@ -55,10 +54,8 @@ class HashSet:
     >>> seen.close()
     """
 
-    def __init__(
-        self, *, flush_hashes: int = FLUSH_HASHES, spill_hashes: int = SPILL_HASHES
-    ) -> None:
-        self._flush, self._spill = flush_hashes, spill_hashes
+    def __init__(self, *, spill_hashes: int = SPILL_HASHES) -> None:
+        self._spill = spill_hashes
         self._pending: list[Any] = []
         self._count = 0
         self._runs: list[Any] = []
@@ -74,10 +71,10 @@ class HashSet:
         return self._count + sum(map(len, self._runs))
 
     def add(self, hashes: Any) -> None:
-        """Take hashes; repeats do no harm."""
+        """Take hashes; repeats do no harm. They are sorted when somebody asks, or when they are many."""
         self._pending.append(hashes)
         self._count += len(hashes)
-        if self._count >= self._flush:
+        if self._count >= self._spill:
             self._settle()
 
     def contains(self, hashes: Any) -> Any:

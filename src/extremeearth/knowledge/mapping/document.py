@@ -91,6 +91,7 @@ class LogicalSource:
 
     `geometry` has what the mapping says of the source's geometries: ``crs``, ``wkt``, ``x``, ``y``. A table
     or a query of a database is the `iterator`, and the `name` that of the database, empty for the only one.
+    `namespaces` are the prefixes that XPaths use.
     """
 
     name: str
@@ -98,6 +99,7 @@ class LogicalSource:
     iterator: str | None = None
     nulls: tuple[str, ...] = ()
     geometry: tuple[tuple[str, str], ...] = ()
+    namespaces: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from extremeearth.core.errors import LimitError
 from extremeearth.knowledge.mapping.contract import Source, SourceRequest
 from extremeearth.knowledge.mapping.frames import Frame
-from extremeearth.knowledge.mapping.jsonpath import find, json_column, parse_path, read_json
+from extremeearth.knowledge.mapping.jsonpath import json_column, read_json, read_path
 
 __all__ = ["MAX_JSON_BYTES", "JsonSource", "open_json"]
 
@@ -28,7 +28,7 @@ class JsonSource:
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a path is broken."""
         for path in (self.iterator, *references):
-            parse_path(path)
+            read_path(path)
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
         """Parse the document and hand its records on in batches."""
@@ -38,7 +38,7 @@ class JsonSource:
                 f"{self.name} has {size} bytes, more than {MAX_JSON_BYTES} for JSON.",
                 hint="Split it, or convert it to Parquet.",
             )
-        records = find(read_json(self.path.read_bytes(), self.name), parse_path(self.iterator))
+        records = read_path(self.iterator).find(read_json(self.path.read_bytes(), self.name))
         for start in range(0, len(records), batch_rows):
             part = records[start : start + batch_rows]
             columns = {path: json_column(part, path) for path in references}

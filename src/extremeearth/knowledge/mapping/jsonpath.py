@@ -1,9 +1,12 @@
-"""The simple part of JSONPath (RFC 9535): child names, indices and wildcards, no filters, no descent."""
+"""JSONPath (RFC 9535): child names, indices and wildcards here, filters, slices and descent by python-jsonpath."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +15,7 @@ from extremeearth.core.errors import DataBrokenError, MappingError
 from extremeearth.knowledge.mapping.frames import JSON_VALUE
 from extremeearth.knowledge.rdf import XSD
 
-__all__ = ["find", "json_column", "parse_path"]
+__all__ = ["JsonPath", "find", "json_column", "parse_path", "read_path"]
 
 Step = str | int | None
 """A member's name, an element's index, or `None` for all."""
@@ -30,7 +33,7 @@ def parse_path(text: str) -> tuple[Step, ...]:
     Raises
     ------
     MappingError
-        It is broken, or uses a part of JSONPath that is not supported.
+        It is broken, or uses another part of JSONPath; see `read_path`.
 
     Examples
     --------
@@ -62,6 +65,64 @@ def parse_path(text: str) -> tuple[Step, ...]:
             quoted = match["single"] if match["single"] is not None else match["double"]
             steps.append(re.sub(r"\\(.)", r"\1", quoted))
     return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPath:
+    """A path, ready to run; `many` where it may lead to several values."""
+
+    find: Callable[[Any], list[Any]]
+    many: bool
+
+
+@lru_cache(maxsize=256)
+def read_path(text: str) -> JsonPath:
+    """Read any JSONPath; a plain one takes the fast way.
+
+    Raises
+    ------
+    MappingError
+        It is not JSONPath.
+
+    Examples
+    --------
+    >>> read_path("$.crops[?@.area > 2].name").find(
+    ...     {"crops": [{"name": "rye", "area": 3}, {"name": "oat", "area": 1}]}
+    ... )
+    ['rye']
+    """
+    try:
+        steps = parse_path(text)
+    except MappingError:
+        return _whole_language(text)
+    return JsonPath(partial(find, steps=steps), None in steps)
+
+
+def _whole_language(text: str) -> JsonPath:
+    from jsonpath import JSONPath, JSONPathEnvironment
+    from jsonpath.exceptions import JSONPathError
+
+    whole = text.strip()
+    if not whole.startswith("$"):
+        whole = f"${whole}" if whole.startswith(("[", ".")) else f"$.{whole}"
+    try:
+        path = JSONPathEnvironment(strict=True).compile(whole)
+    except (JSONPathError, RecursionError) as err:
+        first = str(err).splitlines()[0] if str(err) else "it is too deep"
+        raise MappingError(
+            f"The JSONPath '{text}' cannot be read: {first}.", hint="See RFC 9535 for its syntax."
+        ) from err
+
+    def found(value: Any) -> list[Any]:
+        try:
+            return list(path.findall(value)) if isinstance(value, dict | list) else []
+        except (JSONPathError, RecursionError) as err:
+            raise DataBrokenError(
+                f"The JSONPath '{text}' cannot be followed: {err}.", hint="Check the document."
+            ) from err
+
+    singular = path.singular_query() if isinstance(path, JSONPath) else False
+    return JsonPath(found, not singular)
 
 
 def find(value: Any, steps: tuple[Step, ...]) -> list[Any]:
@@ -125,9 +186,9 @@ def json_column(records: list[Any], path: str) -> Any:
     >>> json_column([{"a": 1}, {}], "$.a").to_pylist()
     [{'text': '1', 'datatype': 'http://www.w3.org/2001/XMLSchema#integer'}, None]
     """
-    steps = parse_path(path)
-    found = [[_value(v, path) for v in find(record, steps)] for record in records]
-    if None in steps:
+    steps = read_path(path)
+    found = [[_value(v, path) for v in steps.find(record)] for record in records]
+    if steps.many:
         return pa.array(
             [[v for v in values if v is not None] for values in found], pa.large_list(JSON_VALUE)
         )

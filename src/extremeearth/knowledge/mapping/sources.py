@@ -23,6 +23,7 @@ from extremeearth.knowledge.mapping.json_records import open_json
 from extremeearth.knowledge.mapping.rasters import open_raster
 from extremeearth.knowledge.mapping.sql_source import open_sql
 from extremeearth.knowledge.mapping.tables import open_table
+from extremeearth.knowledge.mapping.xml_records import open_xml
 
 __all__ = ["KINDS", "Source", "SourceLike", "open_source"]
 
@@ -36,6 +37,7 @@ KINDS: tuple[Opener, ...] = (
     open_table,
     open_delimited,
     open_json,
+    open_xml,
     open_parquet,
     open_vector,
 )
@@ -96,7 +98,7 @@ def open_source(
             return whole if path is None else UnchangedSource.watch(whole, path)
     raise MappingError(
         f"rml:{source.formulation} is not supported.",
-        hint="Use rml:CSV, rml:JSONPath, or leave it out.",
+        hint="Use rml:CSV, rml:JSONPath, rml:XPath, rml:SQL2008Table, rml:SQL2008Query, or leave it out.",
     )
 
 

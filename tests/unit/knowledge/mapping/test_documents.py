@@ -179,8 +179,8 @@ def test_a_mapping_file_that_is_not_there(tmp_path):
 
 def test_an_unsupported_formulation_is_named(mapped, tmp_path):
     (tmp_path / "t").write_text("<a/>")
-    with pytest.raises(MappingError, match="XPath"):
-        mapped(f'<urn:m> rml:logicalSource [ rml:source "t" ; rml:referenceFormulation rml:XPath ] ; {SUBJECT} .',
+    with pytest.raises(MappingError, match="Nothing"):
+        mapped(f'<urn:m> rml:logicalSource [ rml:source "t" ; rml:referenceFormulation rml:Nothing ] ; {SUBJECT} .',
                folder=tmp_path)  # fmt: skip
 
 
