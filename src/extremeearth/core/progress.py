@@ -195,7 +195,7 @@ class LineProgress(_Base):
         if last is not None and not event.finished and now - last < LINE_INTERVAL_S:
             return
         self._last[event.label] = now
-        size = f"{event.done:g}" if event.total is None else f"{event.done:g}/{event.total:g}"
+        size = _size(event.done) if event.total is None else f"{_size(event.done)}/{_size(event.total)}"
         state = "done" if event.finished else "..."
         self._stream.write(f"{event.label}: {size} {state}\n")
         self._stream.flush()
@@ -251,3 +251,8 @@ def progress_for(
     if stream.isatty():
         return BarProgress(Console(file=stream), token=token)
     return LineProgress(stream, token=token)
+
+
+def _size(count: float) -> str:
+    """Write a count in full: no powers of ten, no needless decimals."""
+    return f"{count:.0f}" if count == round(count) else f"{count:.1f}"

@@ -12,7 +12,6 @@ from extremeearth.app.command_line.options import AsJson, Home, open_platform
 from extremeearth.core.boxes import as_box
 from extremeearth.core.security import ANONYMOUS
 from extremeearth.core.times import as_time_range
-from extremeearth.data.catalogue import ItemQuery, parse_cql2
 
 __all__ = ["register"]
 
@@ -42,6 +41,8 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """List the public items in a region and a time frame."""
+    from extremeearth.data.catalogue import ItemQuery, parse_cql2
+
     query = ItemQuery(
         collections=tuple(collection or ()),
         box=as_box(bbox) if bbox else None,

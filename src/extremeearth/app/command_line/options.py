@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from extremeearth.app.platform import Platform
 from extremeearth.core.settings import Settings
+
+if TYPE_CHECKING:
+    from extremeearth.app.platform import Platform
 
 __all__ = ["AsJson", "Home", "open_platform", "settings_for"]
 
@@ -29,4 +31,6 @@ def settings_for(home: Path | None = None, **changes: object) -> Settings:
 
 def open_platform(home: Path | None = None) -> Platform:
     """Open the platform that a command works on."""
+    from extremeearth.app.platform import Platform
+
     return Platform.open(settings_for(home))
