@@ -30,14 +30,17 @@ SHAPELY_NAMES = {"coveredby": "covered_by"}
 TOPOLOGY = [name for name in PREDICATES if name != "dwithin"]
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two workers"])
+@pytest.fixture(scope="module", params=["one process", "two workers", "spark"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return LocalEngine(workers=request.param)
+    if request.param == "spark":
+        return request.getfixturevalue("spark_engine")
+    return LocalEngine(workers={"one process": 1, "two workers": 2}[request.param])
 
 
-@pytest.fixture(scope="module")
-def joiner() -> Engine:
-    return LocalEngine()
+@pytest.fixture(scope="module", params=["local", "spark"])
+def joiner(request: pytest.FixtureRequest) -> Engine:
+    """One engine of each kind, for what does not depend on the number of workers."""
+    return request.getfixturevalue("spark_engine") if request.param == "spark" else LocalEngine()
 
 
 def table(shapes: Any) -> pa.Table:
@@ -205,7 +208,9 @@ def _shapes(seed: int) -> list[Any]:
     return [*boxes, *lines, *points, *shapely.from_wkt(odd), None]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("joiner", "seed"), [("local", 1), ("local", 2), ("spark", 1)], indirect=["joiner"]
+)
 @pytest.mark.parametrize("predicate", TOPOLOGY)
 def test_joins_equal_brute_force(joiner: Engine, predicate: str, seed: int) -> None:
     left, right = _shapes(seed), _shapes(seed + 10)
@@ -290,8 +295,12 @@ def test_projected_shapes_are_measured_on_the_ellipsoid(joiner: Engine) -> None:
     assert pairs(joiner.join_spatial(left, right, "dwithin", distance_m=100.1)) == [(0, 0)]
 
 
-@pytest.mark.parametrize("lon", [15.0, 179.99])
-@pytest.mark.parametrize("lat", [0.0, 48.0, -70.0, 80.0, 89.9])
+@pytest.mark.parametrize(
+    ("joiner", "lon", "lat"),
+    [("local", lon, lat) for lon in (15.0, 179.99) for lat in (0.0, 48.0, -70.0, 80.0, 89.9)]
+    + [("spark", 15.0, 80.0), ("spark", 179.99, -70.0), ("spark", 179.99, 89.9)],
+    indirect=["joiner"],
+)
 def test_distances_are_geodesic_everywhere(joiner: Engine, lon: float, lat: float) -> None:
     """Points around a place, compared with geodesics pair by pair."""
     generator = np.random.default_rng(7)

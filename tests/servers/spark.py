@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,10 +38,13 @@ class SparkCluster:
         self.port = free_port()
         self.url = f"spark://127.0.0.1:{self.port}"
         self.options = dict(OPTIONS)
+        self._registered = WORKERS
 
     def start(self) -> None:
         """Start the master, then the workers; ready when all have registered."""
-        self._daemon("master.Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", "0")
+        self._daemon(
+            "master.Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", "0"
+        )
         self._group.wait_until(lambda: self._said("elected leader"), what="the master of Spark")
         for _ in range(WORKERS):
             self.add_worker()
@@ -68,7 +72,36 @@ class SparkCluster:
         worker.kill()
         worker.wait(STOP_S)
 
+    def replace_worker(self) -> None:
+        """Start a worker in place of a killed one, and wait for it."""
+        self._registered += 1
+        self.add_worker()
+        self.wait_for_workers(self._registered)
+
+    @contextmanager
+    def connect_server(self) -> Iterator[str]:
+        """Run a Spark Connect server inside one process of its own."""
+        port = free_port()
+        self._program(
+            "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]",
+            "--driver-memory", MEMORY, "--conf", f"spark.connect.grpc.binding.port={port}",
+            "--conf", "spark.connect.grpc.binding.address=127.0.0.1", "--conf", "spark.ui.enabled=false",
+            "--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1",
+        )  # fmt: skip
+        try:
+            self._group.wait_until(
+                lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None, what="Spark Connect"
+            )  # fmt: skip
+            yield f"sc://127.0.0.1:{port}"
+        finally:
+            server = self._group.take_last()
+            server.kill()
+            server.wait(STOP_S)
+
     def _daemon(self, name: str, *arguments: str) -> None:
+        self._program("spark-class", f"org.apache.spark.deploy.{name}", *arguments)
+
+    def _program(self, name: str, *arguments: str) -> None:
         environment = {
             **os.environ,
             "SPARK_HOME": str(self._home),
@@ -81,10 +114,7 @@ class SparkCluster:
             # the functions of tests are found here; the package itself is sent
             "PYTHONPATH": str(ROOT),
         }
-        program = self._home / "bin" / "spark-class"
-        self._group.start(
-            [program, f"org.apache.spark.deploy.{name}", *arguments], environment=environment
-        )
+        self._group.start([self._home / "bin" / name, *arguments], environment=environment)
 
     def _said(self, text: str, times: int = 1) -> bool:
         logs = sorted(self._group.folder.glob("spark-class-*.log"))

@@ -31,7 +31,10 @@ class Cells:
     >>> cells.count
     2
     >>> rows, numbers = cells.of_boxes(np.array([[0, 0, 7, 1], [7, 0, 8, 1]], dtype=float))
-    >>> rows.tolist(), cells.of_points(np.array([[0.0, 0.0], [7.0, 0.0]])).tolist() == numbers[1:].tolist()
+    >>> (
+    ...     rows.tolist(),
+    ...     cells.of_points(np.array([[0.0, 0.0], [7.0, 0.0]])).tolist() == numbers[1:].tolist(),
+    ... )
     ([0, 0, 1], True)
     """
 

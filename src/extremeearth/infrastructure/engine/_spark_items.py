@@ -159,7 +159,9 @@ class SparkRun:
                 cause = unpack(payload)
                 raise self._named(cause, window, index) from cause
         if window.seconds < QUICK_S:
-            self._size = min(max(self._size, len(window.items) * 2), max(1, self._ahead // SIDE_BY_SIDE))
+            self._size = min(
+                max(self._size, len(window.items) * 2), max(1, self._ahead // SIDE_BY_SIDE)
+            )
         for _ in window.items:
             self._task.advance()
         return [unpack(found[window.first + i][1]) for i in range(len(window.items))]

@@ -63,16 +63,14 @@ def plan_for(
             shapes = np.asarray(transform(shapes, source=sides.crs, target=LONLAT), dtype=object)
         boxes.append(shapely.bounds(shapes).reshape(-1, 4))
         weights.append(np.full(len(shapes), len(side.wkb) / max(1, len(shapes))))
-    cells = cells_over(
-        np.concatenate(boxes), np.concatenate(weights), most=min(cell_rows, spread)
-    )
+    cells = cells_over(np.concatenate(boxes), np.concatenate(weights), most=min(cell_rows, spread))
     return Plan(predicate, sides.crs.to_wkt(), distance_m, cells)
 
 
 def _sampled(side: Side) -> NDArray[Any]:
     """Read some shapes, evenly over the rows; those that cannot be read are told of by the workers."""
     rows = np.linspace(0, len(side.wkb) - 1, min(SAMPLE, len(side.wkb))).astype(np.int64)
-    wkb = side.wkb.take(rows).to_numpy(zero_copy_only=False)
+    wkb = side.wkb.to_numpy(zero_copy_only=False)[rows]  # views have no `take`
     return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
 
 
@@ -82,10 +80,11 @@ def run_join(session: Any, sides: Sides, plan: Plan, *, slots: int) -> pa.Table:
         session.createDataFrame(_chunked(side, slots)).mapInArrow(_Placing(plan, windows), _PLACED)
         for side, windows in ((sides.left, plan.distance_m is not None), (sides.right, False))
     )
+    worker = _CellJoin(plan)
     found = (
         left.groupBy("cell")
         .cogroup(right.groupBy("cell"))
-        .applyInArrow(_CellJoin(plan).join, _FOUND)
+        .applyInArrow(lambda a, b: worker.join(a, b), _FOUND)  # noqa: PLW0108 - Spark counts `self` of a method
         .toArrow()
     )
     problems = found["problem"].drop_null()
@@ -101,7 +100,9 @@ def _chunked(side: Side, slots: int) -> pa.Table:
     import pyarrow as pa
 
     rows = len(side.wkb)
-    per_chunk = int(min(CHUNK_ROWS, -(-rows // (2 * slots)), CHUNK_BYTES * rows // (side.wkb.nbytes + 1)))
+    per_chunk = int(
+        min(CHUNK_ROWS, -(-rows // (2 * slots)), CHUNK_BYTES * rows // (side.wkb.nbytes + 1))
+    )
     size = max(1, per_chunk)
     schema = pa.schema([("row", pa.int64()), ("wkb", pa.binary())])
     batches = []

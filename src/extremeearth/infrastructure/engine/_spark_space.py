@@ -28,35 +28,49 @@ _RESULTS = {
         "st_makevalid", "st_buffer",
     ),
 }  # fmt: skip
+PREFIX = "ee_"
 FUNCTIONS = {name: kind for kind, names in _RESULTS.items() for name in names}
 """Names, in lower case, and the type of what each gives."""
 
 
-def needed_functions(tree: Expression) -> list[str]:
-    """Name the ``ST_`` functions of a query; `UnavailableError` for one that needs Sedona."""
+def take_functions(tree: Expression) -> list[str]:
+    """Let the ``ST_`` calls of a query name ours; `UnavailableError` for a function that needs Sedona.
+
+    Ours have a prefix: Spark has some of the names itself, for a type of geometry that knows no predicates.
+    """
     from sqlglot import exp
 
-    named = {
-        (call.name if isinstance(call, exp.Anonymous) else call.sql_name()).lower()
-        for call in tree.find_all(exp.Func)
-    }
-    spatial = sorted(name for name in named if name.startswith("st_"))
-    unknown = [name for name in spatial if name not in FUNCTIONS]
-    if unknown:
-        raise UnavailableError(
-            f"Spark has no function {unknown[0]} here.",
-            hint="Put the jars of Apache Sedona on the cluster, or use the engine 'local'.",
-        )
-    return spatial
+    taken = set()
+    for call in list(tree.find_all(exp.Func)):
+        plain = isinstance(call, exp.Anonymous)
+        name = (call.name if plain else call.sql_name()).lower()
+        if not name.startswith("st_"):
+            continue
+        if name not in FUNCTIONS:
+            raise UnavailableError(
+                f"Spark has no function {name.upper()} here.",
+                hint="Ask the engine 'local', or say it with other functions.",
+            )
+        taken.add(name)
+        arguments = call.expressions if plain else [a for a in call.args.values() if a is not None]
+        call.replace(exp.Anonymous(this=PREFIX + name, expressions=arguments))
+    return sorted(taken)
 
 
 def register(session: Any, names: list[str]) -> None:
-    """Make functions known to a session."""
+    """Make functions known to a session, under their prefixed names."""
     from pyspark.sql.pandas import functions
 
-    arrow_udf: Any = functions.arrow_udf  # its annotations know no functions of any number of columns
+    arrow_udf: Any = (
+        functions.arrow_udf
+    )  # its annotations know no functions of any number of columns
     for name in names:
-        session.udf.register(name, arrow_udf(_Function(name).call, FUNCTIONS[name]))
+        session.udf.register(PREFIX + name, arrow_udf(_call_of(name), FUNCTIONS[name]))
+
+
+def _call_of(name: str) -> Any:
+    function = _Function(name)
+    return lambda *columns: function.call(*columns)  # noqa: PLW0108 - Spark reads annotations of a method
 
 
 class _Function:
@@ -73,20 +87,24 @@ class _Function:
 
         arrow = {"boolean": pa.bool_(), "double": pa.float64(), "int": pa.int32(),
                  "string": pa.string(), "binary": pa.binary()}[FUNCTIONS[self._name]]  # fmt: skip
-        values = [
-            shapely.from_wkb(column.to_numpy(zero_copy_only=False))
-            if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
-            else column.to_numpy(zero_copy_only=False)
-            for column in columns
-        ]
+        values = [_values(column) for column in columns]
         missing = np.zeros(len(columns[0]), dtype=bool)
         for column in columns:
             missing |= column.is_null().to_numpy(zero_copy_only=False)
-        function = "from_wkb" if self._name in {"st_geomfromwkb"} else self._name
-        if function == "from_wkb":
-            found = values[0]
-        else:
-            found = getattr(shapely, _OTHER_NAMES.get(self._name, self._name.removeprefix("st_")))(*values)
+        name = _OTHER_NAMES.get(self._name, self._name.removeprefix("st_"))
+        found = values[0] if name == "from_wkb" else getattr(shapely, name)(*values)
         if arrow == pa.binary() and self._name not in {"st_asbinary", "st_aswkb"}:
             found = shapely.to_wkb(found)
         return pa.array(np.asarray(found), arrow, mask=missing)
+
+
+def _values(column: Any) -> Any:
+    import numpy as np
+    import pyarrow as pa
+    import shapely
+
+    values = column.to_numpy(zero_copy_only=False)
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return values
+    return shapely.from_wkb(values) if values.dtype == np.dtype(object) else values

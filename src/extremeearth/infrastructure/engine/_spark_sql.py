@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from extremeearth.core.errors import CancelledError, ExtremeEarthError, InputError, LimitError
+from extremeearth.core.errors import ExtremeEarthError, InputError, LimitError
 from extremeearth.core.progress import CancelToken
 from extremeearth.infrastructure.engine._spark_jobs import run_job, said
-from extremeearth.infrastructure.engine._spark_space import needed_functions, register
+from extremeearth.infrastructure.engine._spark_space import register, take_functions
 from extremeearth.infrastructure.engine._sql import WANTED
 
 if TYPE_CHECKING:
@@ -72,15 +72,13 @@ def run_sql(
     run = uuid.uuid4().hex
     names = {name.lower(): f"ee_{run}_{number}" for number, name in enumerate(tables)}
     tree = translated(statement, names)
-    functions = needed_functions(tree)
+    functions = take_functions(tree)
     try:
         for name, table in tables.items():
             session.createDataFrame(_plain(table)).createOrReplaceTempView(names[name.lower()])
         register(session, functions)
         frame = session.sql(tree.sql(dialect="spark"))
         return run_job(session, lambda: _collected(frame, most_bytes), token)
-    except (InputError, LimitError, CancelledError):
-        raise
     except ExtremeEarthError:
         raise
     except Exception as err:  # Py4J, gRPC and Spark errors have no common class
@@ -131,7 +129,9 @@ def _plain(table: pa.Table) -> pa.Table:
     fields, columns = [], []
     for field, column in zip(table.schema, table.columns, strict=True):
         if isinstance(column.type, pa.BaseExtensionType):
-            column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)  # noqa: PLW2901 - replaced
+            column = pa.chunked_array(
+                [chunk.storage for chunk in column.chunks], column.type.storage_type
+            )  # noqa: PLW2901 - replaced
         kind = _plain_type(column.type)
         fields.append(pa.field(field.name, kind))
         columns.append(column if column.type == kind else column.cast(kind))

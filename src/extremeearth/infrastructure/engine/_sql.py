@@ -87,8 +87,14 @@ def _wanted(token: CancelToken) -> Any:
 
     def still_wanted(_one: Any, _two: Any, *, num_rows: int) -> pa.Array:
         token.check()
-        return true.slice(0, num_rows) if num_rows <= BATCH_ROWS else pa.repeat(pa.scalar(True), num_rows)
+        return (
+            true.slice(0, num_rows)
+            if num_rows <= BATCH_ROWS
+            else pa.repeat(pa.scalar(True), num_rows)
+        )
 
     # volatile: else the engine would ask once, before it joins
-    declared = udf.arrow_udf(pa.bool_(), [pa.int64(), pa.int64()], volatility="volatile", name=WANTED)
+    declared = udf.arrow_udf(
+        pa.bool_(), [pa.int64(), pa.int64()], volatility="volatile", name=WANTED
+    )
     return declared(still_wanted)

@@ -214,10 +214,14 @@ class SparkEngine:
             left, right, predicate, left_geometry=left_geometry, right_geometry=right_geometry, distance_m=distance_m
         )  # fmt: skip
         if not len(sides.left.wkb) or not len(sides.right.wkb):
-            return pa.schema([("left_index", pa.int64()), ("right_index", pa.int64())]).empty_table()
+            return pa.schema(
+                [("left_index", pa.int64()), ("right_index", pa.int64())]
+            ).empty_table()
         slots = self.slots
         plan = plan_for(sides, predicate, distance_m, cell_rows=self._cell_rows, slots=slots)
-        self._session.conf.set("spark.sql.shuffle.partitions", str(min(4 * slots, plan.cells.count + 1)))
+        self._session.conf.set(
+            "spark.sql.shuffle.partitions", str(min(4 * slots, plan.cells.count + 1))
+        )
         try:
             return run_job(
                 self._session, lambda: run_join(self._session, sides, plan, slots=slots), CancelToken()
