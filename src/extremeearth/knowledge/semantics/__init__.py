@@ -1,5 +1,6 @@
 """Meaning: crop hierarchy, boundaries, the food-security ontology, its ready mapping, shapes and queries."""
 
+from extremeearth.knowledge.semantics.catalogue import catalogue_mapping, catalogue_sources
 from extremeearth.knowledge.semantics.food_security import (
     IRI_PREFIXES,
     expected_columns,
@@ -22,14 +23,23 @@ from extremeearth.knowledge.semantics.reference import (
     reference_to_rdf,
     taxonomy_to_rdf,
 )
+from extremeearth.knowledge.semantics.sea_ice import (
+    ICE_STAGES,
+    ice_chart_sources,
+    ice_map_sources,
+    sea_ice_mapping,
+)
 
 __all__ = [
     "GROUP_LEVEL",
+    "ICE_STAGES",
     "IRI_PREFIXES",
     "QUERIES",
     "NationalCrops",
     "bind_query",
     "boundaries_to_rdf",
+    "catalogue_mapping",
+    "catalogue_sources",
     "crop_hierarchy",
     "disagreement_query",
     "expected_columns",
@@ -37,7 +47,10 @@ __all__ = [
     "food_security_ontology",
     "food_security_shapes",
     "food_security_sources",
+    "ice_chart_sources",
+    "ice_map_sources",
     "query_text",
     "reference_to_rdf",
+    "sea_ice_mapping",
     "taxonomy_to_rdf",
 ]

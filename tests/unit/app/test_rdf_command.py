@@ -1,0 +1,133 @@
+"""``extremeearth rdf``: from a source to a mapping, to files and to a store."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import geopandas as gpd
+import pytest
+import shapely
+from typer.testing import CliRunner
+
+from extremeearth.app.command_line.main import gather
+from extremeearth.knowledge.store import open_graph
+
+
+@pytest.fixture
+def run():
+    def call(*words, code=0):
+        result = CliRunner().invoke(gather(), ["rdf", *map(str, words)])
+        assert result.exit_code == code, result.output + result.stderr
+        return result
+
+    return call
+
+
+@pytest.fixture
+def fields(tmp_path):
+    bow = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    shapes = [shapely.box(11, 48, 11.1, 48.1), bow]
+    frame = gpd.GeoDataFrame({"id": [1, 2], "crop": ["wheat", "maize"]}, geometry=shapes, crs=4326)
+    frame.to_file(tmp_path / "fields.shp")
+    return tmp_path / "fields.shp"
+
+
+def test_from_a_shapefile_to_a_packed_file(run, fields, tmp_path):
+    mapping, ontology, out = tmp_path / "m.ttl", tmp_path / "o.ttl", tmp_path / "out.nt.gz"
+    run("mapping", fields, "-o", mapping, "--ontology", ontology, "--metrics")
+    assert "owl:Class" in ontology.read_text()
+    told = run("map", mapping, "-o", out, "--invalid", "repair").stderr
+    assert "triples per second" in told
+    assert "1  invalid geometries repaired" in told
+    assert b"asWKT" in gzip.decompress(out.read_bytes())
+
+
+def test_a_report_for_machines_and_a_folder_of_parts(run, fields, tmp_path):
+    mapping = tmp_path / "m.ttl"
+    run("mapping", fields, "-o", mapping)
+    result = run(
+        "map",
+        mapping,
+        "-o",
+        tmp_path / "parts",
+        "--part-mb",
+        1,
+        "--form",
+        ".ttl",
+        "--invalid",
+        "reject",
+        "--json",
+    )
+    told = json.loads(result.stdout)
+    assert told["geometries"] == {"invalid geometries left out": 1}
+    assert told["rows"] == 4
+    assert told["triples_per_s"] > 0
+    assert [p.name for p in (tmp_path / "parts").iterdir()] == ["part-00000.ttl"]
+
+
+def test_straight_into_a_store(run, fields, tmp_path):
+    mapping = tmp_path / "m.ttl"
+    run("mapping", fields, "-o", mapping)
+    run(
+        "map",
+        mapping,
+        "-o",
+        f"store:{tmp_path / 'graph'}",
+        "--graph",
+        "urn:fields",
+        "--engine",
+        "local:1",
+    )
+    with open_graph(tmp_path / "graph") as graph:
+        size = len(graph)
+        rows = graph.query(
+            "SELECT ?s { GRAPH <urn:fields> { ?s <https://example.org/def#crop> 'wheat' } }"
+        ).rows
+        assert len(rows) == 1
+    text = mapping.read_text().replace(
+        'rml:reference "crop"', 'rml:reference "crop" ; rml:termType rml:IRI'
+    )
+    mapping.write_text(text)
+    run("map", mapping, "-o", f"store:{tmp_path / 'graph'}", "--base", "urn:{", code=1)
+    with open_graph(tmp_path / "graph") as graph:
+        assert len(graph) == size
+
+
+def test_a_source_elsewhere_and_a_system_that_is_given(run, tmp_path):
+    (tmp_path / "data").mkdir()
+    source = tmp_path / "data" / "points.csv"
+    source.write_text("id,x,y\n1,500000,0\n")
+    mapping = tmp_path / "maps" / "m.ttl"
+    result = run("mapping", source, "-o", mapping, code=1)
+    assert "--crs" in result.stderr
+    result = run("mapping", source, "-o", mapping, "--crs", "EPSG:32632")
+    assert "--source points.csv=" in result.stderr
+    out = tmp_path / "out.nt"
+    run("map", mapping, "-o", out, code=1)
+    assert not out.exists()
+    run("map", mapping, "-o", out, "--source", f"points.csv={source}")
+    assert "EPSG/0/32632" in out.read_text()
+
+
+def test_a_mapping_goes_to_standard_output(run, fields):
+    assert run("mapping", fields, "--base", "https://my.org/").stdout.startswith("@prefix rml:")
+    assert set(json.loads(run("mapping", fields, "--json").stdout)) == {
+        "mapping",
+        "ontology",
+        "path",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--engine", "horses"], "is no engine"),
+        (["--source", "fields"], "does not name a source"),
+        (["--crs", "EPSG:0"], "coordinate reference system"),
+    ],
+)
+def test_wrong_words_are_told(run, fields, tmp_path, words, message):
+    mapping = tmp_path / "m.ttl"
+    run("mapping", fields, "-o", mapping)
+    assert message in run("map", mapping, "-o", tmp_path / "out.nt", *words, code=1).stderr
