@@ -9,7 +9,7 @@ from enum import Enum
 __all__ = [
     "Call", "Constant", "Expression", "Join", "LogicalSource", "Mapping", "Nothing", "PredicateObjectMap",
     "SQL_QUERY", "SQL_TABLE", "ReferencingMap", "Reference", "Template", "TermMap", "TermType", "TriplesMap",
-    "calls_of",
+    "calls_of", "joins_of",
     "references_of",
 ]  # fmt: skip
 
@@ -165,7 +165,7 @@ class Mapping:
         for triples_map in self.triples_maps.values():
             ours = needed.setdefault(triples_map.source, {})
             ours.update(dict.fromkeys(self.reads(triples_map)))
-            for joined in _referencing(triples_map):
+            for joined in joins_of(triples_map):
                 theirs = needed.setdefault(self.triples_maps[joined.parent].source, {})
                 theirs.update(dict.fromkeys(self.joined_on(joined)))
         return {source: tuple(names) for source, names in needed.items()}
@@ -173,7 +173,7 @@ class Mapping:
     def reads(self, triples_map: TriplesMap) -> tuple[str, ...]:
         """List what a triples map needs of its own source."""
         names = list(self._references(triples_map))
-        for joined in _referencing(triples_map):
+        for joined in joins_of(triples_map):
             if not joined.joins:  # the parent reads the same row
                 names += references_of(self.triples_maps[joined.parent].subject)
             for join in joined.joins:
@@ -198,7 +198,27 @@ class Mapping:
                     yield from references_of(part)
 
 
-def _referencing(triples_map: TriplesMap) -> Iterator[ReferencingMap]:
+def joins_of(triples_map: TriplesMap) -> Iterator[ReferencingMap]:
+    """List the objects of a triples map that are subjects of another.
+
+    Examples
+    --------
+    >>> iri = TermMap(expression=Reference("id"), term_type=TermType.IRI)
+    >>> other = PredicateObjectMap(predicates=(iri,), objects=(ReferencingMap(parent="n", joins=()),))
+    >>> list(
+    ...     joins_of(
+    ...         TriplesMap(
+    ...             name="m",
+    ...             source=LogicalSource(name="t"),
+    ...             subject=iri,
+    ...             classes=(),
+    ...             graphs=(),
+    ...             properties=(other,),
+    ...         )
+    ...     )
+    ... )
+    [ReferencingMap(parent='n', joins=())]
+    """
     for said in triples_map.properties:
         yield from (o for o in said.objects if isinstance(o, ReferencingMap))
 

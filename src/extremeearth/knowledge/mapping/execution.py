@@ -15,6 +15,7 @@ from extremeearth.core.errors import InputError, MappingError
 from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.mapping import document as doc
+from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.distinct import Distinct
 from extremeearth.knowledge.mapping.frames import Frame
@@ -173,8 +174,7 @@ def map_to_rdf(
             )
             for source in read.sources()
         }
-        for source, names in read.sources().items():
-            opened[source].check(names)
+        _check_references(read, opened)
         run = Run(read, opened, makers, batch_rows, base_iri, functions or {}, issues)
         sink = stack.enter_context(open_target(target))
         with Task(progress, "rows to RDF") as task:
@@ -298,6 +298,22 @@ def _makers(
         name: TermMaker(check_iri(m.base_iri or base_iri), known, issues, str(number))
         for number, (name, m) in enumerate(mapping.triples_maps.items())
     }
+
+
+def _check_references(mapping: doc.Mapping, opened: Mapping[doc.LogicalSource, Source]) -> None:
+    """Find the references that lead nowhere, before the first row, and say whose they are."""
+    for name, triples_map in mapping.triples_maps.items():
+        needed = {triples_map.source: mapping.reads(triples_map)}
+        for joined in doc.joins_of(triples_map):
+            parent = mapping.triples_maps[joined.parent].source
+            needed[parent] = (*needed.get(parent, ()), *mapping.joined_on(joined))
+        for source, references in needed.items():
+            try:
+                opened[source].check(references)
+            except MappingError as err:
+                raise MappingError(
+                    f"The triples map {name} cannot run: {err.message}", hint=err.hint
+                ) from err
 
 
 def _check_functions(mapping: doc.Mapping, known: Mapping[str, MapFunction]) -> None:

@@ -16,7 +16,8 @@ from extremeearth.knowledge.mapping import map_to_rdf
 from extremeearth.knowledge.mapping.distinct import Distinct, HashSet, hashes_of
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
-<urn:m> rml:logicalSource [ rml:source [ rml:path "t" ] ] ; rml:subjectMap [ rml:template "urn:s:{s}" ; rml:class <urn:C> ] ;
+<urn:m> rml:logicalSource [ rml:source [ rml:path "t" ] ] ;
+    rml:subjectMap [ rml:template "urn:s:{s}" ; rml:class <urn:C> ] ;
     rml:predicateObjectMap [ rml:predicate <urn:p> ; rml:objectMap [ rml:reference "a" ] ] ;
     rml:predicateObjectMap [ rml:predicate <urn:%s> ; rml:objectMap [ rml:reference "b" ] ] ."""
 
