@@ -18,7 +18,7 @@ from extremeearth.core.errors import DataMissingError
 
 if TYPE_CHECKING:
     from extremeearth.knowledge.store.graph import Graph
-    from extremeearth.knowledge.store.results import Solutions
+    from extremeearth.knowledge.store.results.solutions import Solutions
 
 __all__ = ["register"]
 
@@ -143,7 +143,7 @@ def query(
 ) -> None:
     """Ask a store; the answer goes to standard output: a table on a terminal, else CSV."""
     from extremeearth.core.errors import InputError
-    from extremeearth.knowledge.store.results import Solutions, Triples, boolean_text
+    from extremeearth.knowledge.store.results.solutions import Solutions, Triples, boolean_text
 
     if form is not None and form not in (*_ROWS, *_GRAPHS):
         raise typer.BadParameter(

@@ -12,13 +12,13 @@ from extremeearth.core.errors import InputError
 from extremeearth.core.security import Caller, Principal, Scope
 from extremeearth.core.settings import Settings
 from extremeearth.knowledge.federation.federation import Federation
-from extremeearth.knowledge.store.description import service_description
-from extremeearth.knowledge.store.exchange import (
+from extremeearth.knowledge.store.geosparql import FUNCTIONS
+from extremeearth.knowledge.store.service.description import service_description
+from extremeearth.knowledge.store.service.exchange import (
     answer_response,
     base_of,
     read_protocol_request,
 )
-from extremeearth.knowledge.store.geosparql import FUNCTIONS
 
 __all__ = ["federation_router"]
 

@@ -14,7 +14,7 @@ from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Term, Variable
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.geosparql import read_geometries
-from extremeearth.knowledge.store.row_formats import in_lonlat
+from extremeearth.knowledge.store.results.row_formats import in_lonlat
 
 __all__ = ["box_around", "partner_of"]
 

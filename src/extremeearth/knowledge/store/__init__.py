@@ -2,8 +2,8 @@
 
 from extremeearth.knowledge.store.contract import GraphStore, LoadReport, Source, UpdateReport
 from extremeearth.knowledge.store.graph import Graph, open_graph
-from extremeearth.knowledge.store.protocol import sparql_router
-from extremeearth.knowledge.store.results import Row, Solutions, Triple, Triples
+from extremeearth.knowledge.store.results.solutions import Row, Solutions, Triple, Triples
+from extremeearth.knowledge.store.service.protocol import sparql_router
 from extremeearth.knowledge.store.summary import Summary
 
 __all__ = [

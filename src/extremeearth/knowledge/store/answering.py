@@ -18,7 +18,7 @@ from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.execution import Evaluator, Rows
 from extremeearth.knowledge.store.execution.run import group_rows, ids_of
-from extremeearth.knowledge.store.results import Decode, Solutions, Triples
+from extremeearth.knowledge.store.results.solutions import Decode, Solutions, Triples
 from extremeearth.knowledge.store.storage.contract import DEFAULT_GRAPH, UNKNOWN, Snapshot
 from extremeearth.knowledge.store.templates import quads_of, template_variables
 

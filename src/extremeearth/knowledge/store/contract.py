@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from extremeearth.core.progress import CancelToken
-from extremeearth.knowledge.store.results import Solutions, Triples
+from extremeearth.knowledge.store.results.solutions import Solutions, Triples
 from extremeearth.knowledge.store.summary import Summary
 
 __all__ = ["DocumentProblem", "GraphStore", "LoadReport", "Source", "UpdateReport"]

@@ -13,7 +13,7 @@ from extremeearth.core.times import format_instant
 from extremeearth.knowledge.rdf import GEO, XSD
 from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal
 from extremeearth.knowledge.store.columns import TermColumn
-from extremeearth.knowledge.store.results import Triple, Triples
+from extremeearth.knowledge.store.results.solutions import Triple, Triples
 from extremeearth.knowledge.store.storage.contract import UNKNOWN, Snapshot
 
 __all__ = ["ClassCount", "Extent", "PredicateCount", "Summary", "summarise", "void_description"]

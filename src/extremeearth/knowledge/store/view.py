@@ -22,7 +22,7 @@ from extremeearth.knowledge.store.deadlines import DeadlineToken, in_time
 from extremeearth.knowledge.store.execution import Evaluator, PlanCache
 from extremeearth.knowledge.store.explaining import explanation
 from extremeearth.knowledge.store.geosparql import Entailment
-from extremeearth.knowledge.store.results import Solutions, Triples
+from extremeearth.knowledge.store.results.solutions import Solutions, Triples
 from extremeearth.knowledge.store.storage import UNKNOWN, GraphStorage, Snapshot
 from extremeearth.knowledge.store.summary import Summary, summarise
 

@@ -180,7 +180,9 @@ def _different(table: pa.Table, name: str) -> Ids:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found: Ids = np.sort(pc.unique(pa.array(ids_of(table, name))).to_numpy())  # quicker than numpy's own
+    found: Ids = np.sort(
+        pc.unique(pa.array(ids_of(table, name))).to_numpy()
+    )  # quicker than numpy's own
     return found[found > 0]
 
 

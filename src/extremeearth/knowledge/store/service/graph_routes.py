@@ -12,11 +12,11 @@ from extremeearth.core.errors import InputError, NotFoundError
 from extremeearth.core.security import Caller, Principal, Scope
 from extremeearth.core.settings import Settings
 from extremeearth.knowledge.sparql.iris import resolve
-from extremeearth.knowledge.store.answers import answer_response
-from extremeearth.knowledge.store.caching import fresh, version_headers
 from extremeearth.knowledge.store.contract import GraphStore
-from extremeearth.knowledge.store.exchange import base_of, read_body, read_options
 from extremeearth.knowledge.store.formats import rdf_format
+from extremeearth.knowledge.store.service.answers import answer_response
+from extremeearth.knowledge.store.service.caching import fresh, version_headers
+from extremeearth.knowledge.store.service.exchange import base_of, read_body, read_options
 
 __all__ = ["add_graph_routes"]
 

@@ -20,7 +20,7 @@ from extremeearth.core.progress import CancelToken
 from extremeearth.core.security import LocalKey
 from extremeearth.core.settings import Settings
 from extremeearth.knowledge.store import Graph, open_graph, sparql_router
-from extremeearth.knowledge.store.watching import run_watched
+from extremeearth.knowledge.store.service.watching import run_watched
 
 GEO = "PREFIX geo: <http://www.opengis.net/ont/geosparql#> "
 UPDATE = {"Content-Type": "application/sparql-update"}

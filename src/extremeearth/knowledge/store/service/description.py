@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extremeearth.knowledge.sparql import Iri
 from extremeearth.knowledge.sparql.terms import BlankNode
-from extremeearth.knowledge.store.results import Triple, Triples
+from extremeearth.knowledge.store.results.solutions import Triple, Triples
 
 __all__ = ["MOST_GRAPHS", "service_description"]
 

@@ -12,13 +12,22 @@ import shapely
 from extremeearth.core.errors import InputError
 from extremeearth.knowledge.rdf.geometry_column import GeometryColumn, crs_of_code
 from extremeearth.knowledge.store import types
-from extremeearth.knowledge.store.cells import CSV, JSON, PLAIN, PROPERTY, TSV, XML, Spelling, cells
 from extremeearth.knowledge.store.columns import TermColumn
+from extremeearth.knowledge.store.results.cells import (
+    CSV,
+    JSON,
+    PLAIN,
+    PROPERTY,
+    TSV,
+    XML,
+    Spelling,
+    cells,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from extremeearth.knowledge.store.results import Solutions
+    from extremeearth.knowledge.store.results.solutions import Solutions
 
 __all__ = ["ROW_FORMATS", "arrow_schema", "block_bytes", "in_lonlat", "stream_rows"]
 
@@ -48,7 +57,7 @@ def stream_rows(rows: Solutions, format: str, *, geometry: str | None = None) ->
     Examples
     --------
     >>> from extremeearth.knowledge.sparql import Iri
-    >>> from extremeearth.knowledge.store.results import Solutions
+    >>> from extremeearth.knowledge.store.results.solutions import Solutions
     >>> b"".join(stream_rows(Solutions(("a",), [(Iri("urn:x"),), (None,)]), "tsv"))
     b'?a\n<urn:x>\n\n'
     """

@@ -18,13 +18,13 @@ from extremeearth.core.errors import InputError
 from extremeearth.knowledge.rdf import prefixes
 from extremeearth.knowledge.sparql.terms import XSD_STRING
 from extremeearth.knowledge.store import types
-from extremeearth.knowledge.store.cells import JSONLD, NTRIPLES, XML, cells
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.formats import rdf_format
-from extremeearth.knowledge.store.row_formats import block_bytes
+from extremeearth.knowledge.store.results.cells import JSONLD, NTRIPLES, XML, cells
+from extremeearth.knowledge.store.results.row_formats import block_bytes
 
 if TYPE_CHECKING:
-    from extremeearth.knowledge.store.results import Block, Triples
+    from extremeearth.knowledge.store.results.solutions import Block, Triples
 
 __all__ = ["ntriples_lines", "stream_triples"]
 
@@ -50,7 +50,7 @@ def stream_triples(triples: Triples, format: str) -> Iterator[bytes]:
     Examples
     --------
     >>> from extremeearth.knowledge.sparql import Iri, Literal
-    >>> from extremeearth.knowledge.store.results import Triples
+    >>> from extremeearth.knowledge.store.results.solutions import Triples
     >>> b"".join(stream_triples(Triples([(Iri("urn:a"), Iri("urn:p"), Literal("x"))]), "jsonld"))
     b'[{"@id":"urn:a","urn:p":[{"@value":"x"}]}]'
     """

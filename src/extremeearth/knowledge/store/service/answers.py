@@ -17,7 +17,7 @@ from extremeearth.knowledge.store.formats import (
     choose_media,
     media_of,
 )
-from extremeearth.knowledge.store.results import Solutions, Triples, boolean_text
+from extremeearth.knowledge.store.results.solutions import Solutions, Triples, boolean_text
 
 __all__ = ["answer_response"]
 

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from extremeearth.core.errors import InputError
 from extremeearth.knowledge.rdf.geometry_column import CRS84_CODE, GeometryColumn, crs_of_code
 from extremeearth.knowledge.store import types
-from extremeearth.knowledge.store.cells import PLAIN, cells
 from extremeearth.knowledge.store.columns import TermColumn
+from extremeearth.knowledge.store.results.cells import PLAIN, cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from geopandas import GeoDataFrame
     from pandas import DataFrame
 
-    from extremeearth.knowledge.store.results import Solutions
+    from extremeearth.knowledge.store.results.solutions import Solutions
 
 __all__ = ["arrow_table", "geopandas_frame", "pandas_frame", "typed_array"]
 
@@ -34,7 +34,7 @@ def arrow_table(rows: Solutions) -> pa.Table:
     Examples
     --------
     >>> from extremeearth.knowledge.sparql import Iri
-    >>> from extremeearth.knowledge.store.results import Solutions
+    >>> from extremeearth.knowledge.store.results.solutions import Solutions
     >>> arrow_table(Solutions(("a",), [(Iri("urn:a"),), (None,)])).to_pydict()
     {'a': ['urn:a', None]}
     """
@@ -51,7 +51,7 @@ def pandas_frame(rows: Solutions) -> DataFrame:
 
     Examples
     --------
-    >>> from extremeearth.knowledge.store.results import Solutions
+    >>> from extremeearth.knowledge.store.results.solutions import Solutions
     >>> pandas_frame(Solutions(("a",), [])).shape
     (0, 1)
     """
@@ -108,7 +108,7 @@ def _geo_series(column: GeometryColumn, crs: Any) -> Any:
 
     from extremeearth.core.boxes import as_crs
     from extremeearth.core.geodesy import transform
-    from extremeearth.knowledge.store.row_formats import in_lonlat
+    from extremeearth.knowledge.store.results.row_formats import in_lonlat
 
     present = np.unique(column.systems[column.systems >= 0])
     if crs is None and len(present) == 1:

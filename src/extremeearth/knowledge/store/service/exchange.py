@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from extremeearth.core.errors import InputError, LimitError
 from extremeearth.core.times import as_instant
-from extremeearth.knowledge.store.answers import answer_response
+from extremeearth.knowledge.store.service.answers import answer_response
 
 __all__ = [
     "Options",

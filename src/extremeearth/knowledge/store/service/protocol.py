@@ -10,21 +10,21 @@ from starlette.concurrency import run_in_threadpool
 from extremeearth.core.progress import CancelToken
 from extremeearth.core.security import Caller, Principal, Scope
 from extremeearth.core.settings import Settings
-from extremeearth.knowledge.store.answers import answer_response
-from extremeearth.knowledge.store.caching import fresh, is_repeatable, version_headers
 from extremeearth.knowledge.store.contract import GraphStore
-from extremeearth.knowledge.store.description import MOST_GRAPHS, service_description
-from extremeearth.knowledge.store.exchange import (
+from extremeearth.knowledge.store.geosparql import AGGREGATES, FUNCTIONS
+from extremeearth.knowledge.store.results.solutions import Solutions, Triples
+from extremeearth.knowledge.store.service.answers import answer_response
+from extremeearth.knowledge.store.service.caching import fresh, is_repeatable, version_headers
+from extremeearth.knowledge.store.service.description import MOST_GRAPHS, service_description
+from extremeearth.knowledge.store.service.exchange import (
     ProtocolRequest,
     base_of,
     read_options,
     read_protocol_request,
 )
-from extremeearth.knowledge.store.geosparql import AGGREGATES, FUNCTIONS
-from extremeearth.knowledge.store.graph_routes import add_graph_routes
-from extremeearth.knowledge.store.results import Solutions, Triples
+from extremeearth.knowledge.store.service.graph_routes import add_graph_routes
+from extremeearth.knowledge.store.service.watching import run_watched
 from extremeearth.knowledge.store.summary import void_description
-from extremeearth.knowledge.store.watching import run_watched
 
 __all__ = ["sparql_router"]
 

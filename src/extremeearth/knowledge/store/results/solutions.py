@@ -11,8 +11,9 @@ import numpy as np
 from extremeearth.core.errors import InputError
 from extremeearth.knowledge.rdf.geometry_column import GeometryColumn
 from extremeearth.knowledge.sparql import BlankNode, Iri, Term
-from extremeearth.knowledge.store import graph_formats, row_formats, tables, types
+from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
+from extremeearth.knowledge.store.results import graph_formats, row_formats, tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
