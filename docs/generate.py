@@ -134,7 +134,8 @@ SUITES = {
     "w3c_evaluation": "SPARQL 1.0 and 1.1: evaluation of queries and updates, result formats, federated queries (W3C)",
     "w3c_sparql": "SPARQL 1.0 and 1.1: syntax, protocol, graph store, service description (W3C)",
     "geographica": "GeoSPARQL: selections and joins of Geographica, against every pair one after the other (our own)",
-    "rml": "RML core (KG construct community group)",
+    "rml": "RML core, and the same in the older vocabulary (KG construct community group)",
+    "r2rml": "R2RML on SQLite and PostgreSQL (W3C)",
     "ogcapi_processes": "OGC API - Processes (abstract tests of the core and jobs)",
     "oip": "Open Inference Protocol v2",
 }
