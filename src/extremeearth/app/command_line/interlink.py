@@ -101,7 +101,7 @@ def interlink(
     weighting: Annotated[
         str,
         typer.Option("--weighting", help="What is promising: cf, js, x2, mbro, isp, a+b or a*b."),
-    ] = "js",
+    ] = "mbro+js",
     measure: Annotated[
         bool,
         typer.Option(
@@ -122,7 +122,8 @@ def interlink(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes of this machine.")
+        int | None,
+        typer.Option("--workers", min=1, help="Threads; with --engine local: processes."),
     ] = None,
     state: Annotated[
         Path | None,
@@ -144,6 +145,7 @@ def interlink(
     options = LinkOptions(
         relations=names, vocabulary=vocabulary, filter=filter_name, within_m=within_m, nearest=nearest,
         budget=None if budget is None else Budget.read(budget), weighting=weighting, measure=measure,
+        threads=1 if engine else workers or 1,
     )  # fmt: skip
     client = _client()
     ours = read_features(
@@ -178,9 +180,9 @@ def _columns(text: str | None) -> tuple[str, ...] | None:
 def _engine(url: str | None, workers: int | None) -> Any:
     from extremeearth.infrastructure.engine import open_engine
 
-    if url is None and workers is None:
+    if url is None:
         return None
-    return open_engine(url or "local", settings=settings_for(workers=workers))
+    return open_engine(url, settings=settings_for(workers=workers))
 
 
 def _tell(done: LinkReport, options: LinkOptions, out: Path, report: Path | None) -> None:

@@ -53,6 +53,7 @@ class PairTask:
     keep_meets: bool
     first: Any = None
     second: Any = None
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class CellTask:
 
 def pair_task(
     left: Side, right: Side, left_rows: Any, right_rows: Any, *, relations: tuple[Relation, ...],
-    vocabulary: Vocabulary, both_ways: bool, keep_meets: bool, packed: bool,
+    vocabulary: Vocabulary, both_ways: bool, keep_meets: bool, packed: bool, threads: int = 1,
 ) -> PairTask:  # fmt: skip
     """Make a task of some features; `packed` for another process."""
     ours, theirs = left.shapes[left_rows], right.shapes[right_rows]
@@ -81,7 +82,7 @@ def pair_task(
     return PairTask(
         left=ours, right=theirs, left_rows=left_rows, right_rows=right_rows,
         names=tuple(relation.name for relation in relations), vocabulary=vocabulary,
-        both_ways=both_ways, keep_meets=keep_meets,
+        both_ways=both_ways, keep_meets=keep_meets, threads=1 if packed else threads,
     )  # fmt: skip
 
 
@@ -145,7 +146,10 @@ def verified(task: PairTask) -> Found:
     """Verify the pairs of a task."""
     relations = choose_relations(task.names, vocabulary=task.vocabulary)
     ours, theirs = _shapes(task.left), _shapes(task.right)
-    result = verify(ours[task.first], theirs[task.second], relations, both_ways=task.both_ways)
+    result = verify(
+        ours[task.first], theirs[task.second], relations, both_ways=task.both_ways,
+        threads=task.threads, groups=(task.first, task.second),
+    )  # fmt: skip
     rows, columns = task.left_rows[task.first], task.right_rows[task.second]
     return Found(
         rows=np.concatenate([rows[result.pairs], columns[result.back_pairs]]),

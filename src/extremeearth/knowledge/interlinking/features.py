@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -200,18 +201,20 @@ def spans_of(frame: Any, times: Times) -> Any:
     return result
 
 
-def align(left: FeatureSet, right: FeatureSet, *, on_invalid: OnInvalid) -> tuple[Side, Side]:
+def align(
+    left: FeatureSet, right: FeatureSet, *, on_invalid: OnInvalid, threads: int = 1
+) -> tuple[Side, Side]:
     """Bring two sets into one reference system and look at their shapes.
 
     The system is the left side's, or longitude and latitude where only the right side has that: a country drawn into
     a UTM zone would lose coordinates.
     """
     crs = right.crs if right.crs.geographic and not left.crs.geographic else left.crs
-    ours = _side(left, crs, on_invalid)
-    return ours, ours if right is left else _side(right, crs, on_invalid)
+    ours = _side(left, crs, on_invalid, threads)
+    return ours, ours if right is left else _side(right, crs, on_invalid, threads)
 
 
-def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid) -> Side:
+def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid, threads: int) -> Side:
     shapes = np.asarray(transform(features.shapes, source=features.crs, target=crs), dtype=object)
     bounds = shapely.bounds(shapes)
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
@@ -220,7 +223,7 @@ def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid) -> Side:
             f"Some features cannot be brought from {features.crs} to {crs}: they lie outside of it.",
             hint="Give both sides in a system that covers them, e.g. EPSG:4326.",
         )
-    broken = ~missing & ~shapely.is_valid(shapes)
+    broken = ~missing & ~_valid(shapes, threads)
     gone = missing
     if broken.any() and on_invalid != "keep":
         shapes = shapes.copy()
@@ -231,3 +234,9 @@ def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid) -> Side:
         features.iris, shapes, bounds, features.spans, np.flatnonzero(~gone), crs,
         int(broken.sum()), int(missing.sum()), features.unread,
     )  # fmt: skip
+
+
+def _valid(shapes: Any, threads: int) -> Any:
+    parts = np.array_split(shapes, threads)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(shapely.is_valid, parts)))

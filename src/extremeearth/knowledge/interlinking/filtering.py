@@ -1,7 +1,7 @@
 """Filtering: pairs whose bounding boxes meet, by an R-tree, a grid, or a plane sweep.
 
 Every filter gives the same pairs, in blocks of bounded size; they differ in what they cost. The grids are those of
-RADON (Sherif et al., AAAI 2017) and GIA.nt (Papadakis et al., WWW 2021), worked on whole arrays: features become
+RADON (AAAI 2017) and GIA.nt (WWW 2021), worked on whole arrays: features become
 (tile, feature) rows, equal tiles meet, and a pair counts in the one tile that holds the lower left corner of what its
 boxes share.
 """

@@ -138,7 +138,7 @@ class _State:
             "on_invalid": on_invalid, "self_join": right is None, "left_crs": left.crs.to_wkt(),
             "right_crs": (right or left).crs.to_wkt(),
         }  # fmt: skip
-        for how in ("filter", "rows_per_cell", "weighting", "measure"):
+        for how in ("filter", "rows_per_cell", "threads", "weighting", "measure"):
             del chosen[how]
         text = json.dumps(chosen, sort_keys=True, default=str)
         ours = (left.iris, _hashes(left))

@@ -76,6 +76,8 @@ class LinkOptions:
         ``"auto"``, or one of ``rtree``, ``giant``, ``radon``, ``sweep``.
     rows_per_cell
         Features of both sides in one cell of the plane: less is less memory.
+    threads
+        How many verify side by side in this process.
     within_m
         Also link features at most so many metres apart, on the ellipsoid.
     nearest
@@ -94,6 +96,7 @@ class LinkOptions:
     vocabulary: Vocabulary = "sf"
     filter: str = "auto"
     rows_per_cell: int = ROWS_PER_CELL
+    threads: int = 1
     within_m: float | None = None
     nearest: int | None = None
     within_property: str = f"{BASE}def/interlinking#withinDistance"
@@ -114,6 +117,8 @@ class LinkOptions:
             raise InputError(
                 "A cell holds at least 2 features.", hint="Give rows_per_cell of 2 or more."
             )
+        if self.threads < 1:
+            raise InputError(f"{self.threads} threads can do nothing.", hint="Give 1 or more.")
         if self.within_m is not None and not (math.isfinite(self.within_m) and self.within_m >= 0):
             raise InputError(
                 f"A distance of {self.within_m} m is not possible.", hint="Give 0 or more."

@@ -111,7 +111,9 @@ class LinkRun:
         self._engine = None if getattr(engine, "workers", 2) == 1 else engine
         self._began = time.monotonic()
         self.self_join = right is None
-        self.left, self.right = align(left, left if right is None else right, on_invalid=on_invalid)
+        self.left, self.right = align(
+            left, left if right is None else right, on_invalid=on_invalid, threads=options.threads
+        )
         self._fresh = fresh
         self._relations = tuple(r for r in options.chosen() if r.name not in ON_REQUEST)
         self._disjoint = tuple(r for r in options.chosen() if r.name in ON_REQUEST)
@@ -239,7 +241,7 @@ class LinkRun:
         pairs = pair_task(
             left, right, cell.left, cell.right, relations=self._relations,
             vocabulary=self.options.vocabulary, both_ways=self.self_join,
-            keep_meets=bool(self._disjoint), packed=packed,
+            keep_meets=bool(self._disjoint), packed=packed, threads=self.options.threads,
         )  # fmt: skip
         return cell_task(
             left, right, cell, pairs, filter_name=self.options.filter, self_join=self.self_join
@@ -297,6 +299,7 @@ class LinkRun:
         task = pair_task(
             left, right, ours, theirs, relations=self._relations,
             vocabulary=self.options.vocabulary, both_ways=self.self_join, keep_meets=False, packed=False,
+            threads=self.options.threads,
         )  # fmt: skip
         return verified(replace(task, first=first, second=second))
 

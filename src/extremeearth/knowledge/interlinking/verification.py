@@ -7,6 +7,7 @@ of nine base-4 digits, and each distinct number is decoded once.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,11 @@ _DIGIT[[ord(sign) for sign in _SIGNS]] = np.arange(4)
 _APART = 0
 """Number of a pair that does not meet; its true code is never needed."""
 _COLLECTION = 7
+FEW_PAIRS = 2_000
+"""Up to so many pairs one thread is enough."""
+SAMPLE = 100
+WORTH_ASKING = 0.5
+MOST_ASKED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,22 @@ class Verified:
     related: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    left: Any
+    right: Any
+    left_groups: Any
+    right_groups: Any
+
+
 def verify(
-    left: Any, right: Any, relations: tuple[Relation, ...], *, both_ways: bool = False
+    left: Any,
+    right: Any,
+    relations: tuple[Relation, ...],
+    *,
+    both_ways: bool = False,
+    threads: int = 1,
+    groups: tuple[Any, Any] | None = None,
 ) -> Verified:
     """Find which relations hold between pairs of shapes; a pair that does not meet has none.
 
@@ -63,6 +83,10 @@ def verify(
         What to look for.
     both_ways
         Also tell the relations from right to left, from the same codes.
+    threads
+        How many work side by side; more than one needs `groups`.
+    groups
+        For each pair, numbers of its left and its right shape: equal for the same shape.
 
     Examples
     --------
@@ -78,7 +102,12 @@ def verify(
     ([0], [0], [1])
     """
     closed_matters = any("rcc8" in relation.iri for relation in relations)
-    numbers, flipped, related = _codes(left, right, closed_matters=closed_matters)
+    alone = groups is None
+    numbers, flipped, related = _codes(
+        _Pairs(left, right, *(groups or (None, None))),
+        threads=1 if alone else threads,
+        closed_matters=closed_matters,
+    )
     meets = numbers != _APART
     dimensions = shapely.get_dimensions(left) * 3 + shapely.get_dimensions(right)
     keys = numbers.astype(np.int64) * 9 + dimensions
@@ -101,26 +130,73 @@ def verify(
     return Verified(pairs, kinds, back_pairs, back_kinds, meets, related)
 
 
-def _codes(left: Any, right: Any, *, closed_matters: bool) -> tuple[Any, bool, int]:
+def _codes(pairs: _Pairs, *, threads: int, closed_matters: bool) -> tuple[Any, bool, int]:
     """Give the code of each pair as a number, whether it is the one from right to left, and how many were related."""
+    left, right = pairs.left, pairs.right
     flipped = bool(
         shapely.get_num_coordinates(left).sum() > shapely.get_num_coordinates(right).sum()
     )
     inner, outer = (right, left) if flipped else (left, right)
+    if threads == 1 or len(left) < FEW_PAIRS:
+        numbers, related = _settled(inner, outer, closed_matters)
+        return numbers, flipped, related
+    # a shape is prepared at its first use, which must not happen in two threads: each has its own outer shapes
+    groups = pairs.left_groups if flipped else pairs.right_groups
+    order = np.argsort(groups, kind="stable")
+    steps = np.searchsorted(
+        groups[order], groups[order[np.arange(1, threads) * len(order) // threads]]
+    )
+    parts = [part for part in np.split(order, np.unique(steps)) if len(part)]
+    numbers = np.empty(len(left), dtype=np.int32)
+    related = 0
+    with ThreadPoolExecutor(len(parts)) as pool:
+        done = pool.map(lambda part: _settled(inner[part], outer[part], closed_matters), parts)
+        for part, (found, count) in zip(parts, done, strict=True):
+            numbers[part] = found
+            related += count
+    return numbers, flipped, related
+
+
+def _settled(inner: Any, outer: Any, closed_matters: bool) -> tuple[Any, int]:
+    """Give the codes from inner to outer, and how many pairs needed a full one."""
     shapely.prepare(outer)
-    numbers = np.full(len(left), _APART, dtype=np.int32)
+    numbers = np.full(len(inner), _APART, dtype=np.int32)
     meets = shapely.intersects(outer, inner)
     types = shapely.get_type_id(inner)
     settled = meets & np.isin(shapely.get_type_id(outer), (3, 6)) & (types != _COLLECTION)
     if closed_matters:  # a closed line has no boundary that could lie inside
         settled &= ~np.isin(types, (1, 2, 5))
-    inside = np.zeros(len(left), dtype=bool)
+    inside = np.zeros(len(inner), dtype=bool)
     inside[settled] = shapely.contains_properly(outer[settled], inner[settled])
     numbers[inside] = _INSIDE[shapely.get_dimensions(inner[inside])]
     rest = np.flatnonzero(meets & ~inside)
-    if len(rest):
-        numbers[rest] = _numbers(shapely.relate(inner[rest], outer[rest]))
-    return numbers, flipped, len(rest)
+    numbers[rest] = _related(inner[rest], outer[rest])
+    return numbers, len(rest)
+
+
+def _related(inner: Any, outer: Any) -> Any:
+    """Relate pairs in full.
+
+    Of many pairs nearly all have one of very few codes. Asking for one code by its pattern is cheaper than `relate`,
+    and lets other threads work, so the codes that a sample shows most often are asked for first.
+    """
+    numbers = np.full(len(inner), _APART, dtype=np.int32)
+    waiting = np.arange(len(inner))
+    if len(inner) > 8 * SAMPLE:
+        sample = waiting[:: len(waiting) // SAMPLE]
+        codes, counts = np.unique(
+            np.asarray(shapely.relate(inner[sample], outer[sample]), dtype="U9"), return_counts=True
+        )
+        for place in np.argsort(-counts)[:MOST_ASKED]:
+            if counts[place] < WORTH_ASKING * len(sample):
+                break
+            code = str(codes[place])
+            same = shapely.relate_pattern(inner[waiting], outer[waiting], code)
+            numbers[waiting[same]] = _numbers(codes[place : place + 1])[0]
+            waiting = waiting[~same]
+    if len(waiting):
+        numbers[waiting] = _numbers(shapely.relate(inner[waiting], outer[waiting]))
+    return numbers
 
 
 def _numbers(codes: Any) -> Any:

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from extremeearth.core.errors import InputError
 from extremeearth.infrastructure.engine import LocalEngine
-from extremeearth.knowledge.interlinking import LinkOptions, filtering, link_with_report
+from extremeearth.knowledge.interlinking import (
+    LinkOptions,
+    filtering,
+    link_with_report,
+    verification,
+)
 from extremeearth.knowledge.interlinking.filtering import FILTERS, choose_filter, filter_pairs
 from extremeearth.knowledge.interlinking.partitioning import cut, in_cell
 
@@ -116,6 +121,27 @@ def test_processes_find_the_same(clusters, oracle):
     one = oracle.linked(polygons, lines, options=options)
     assert oracle.linked(polygons, lines, options=options, engine=LocalEngine(workers=2)) == one
     assert one == oracle.linked(polygons, lines)
+
+
+@pytest.mark.parametrize("relations", ["all", ["eq", "po", "ec", "ntpp", "tpp"]])
+def test_threads_find_the_same(relations, clusters, oracle, monkeypatch):
+    monkeypatch.setattr(verification, "FEW_PAIRS", 10)
+    polygons, lines = clusters(200)
+    for left, right in ((polygons, lines), (lines, polygons), (polygons, None)):
+        chosen = {"relations": relations, "vocabulary": "sf" if relations == "all" else "rcc8"}
+        one = oracle.linked(left, right, options=LinkOptions(**chosen))
+        assert oracle.linked(left, right, options=LinkOptions(**chosen, threads=3)) == one
+    assert one
+
+
+def test_asking_for_the_usual_code_gives_the_same_codes(clusters, oracle, monkeypatch):
+    polygons, lines = clusters(200)
+    monkeypatch.setattr(verification, "SAMPLE", 3)
+    monkeypatch.setattr(verification, "MOST_ASKED", 3)
+    monkeypatch.setattr(verification, "WORTH_ASKING", 0.0)
+    found = oracle.linked(polygons, lines)
+    monkeypatch.setattr(verification, "SAMPLE", 10**9)
+    assert oracle.linked(polygons, lines) == found
 
 
 def test_the_statistics_choose():
