@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
 from extremeearth.core.errors import InputError, MappingError
 from extremeearth.core.progress import SILENT, Progress, Task
-from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.mapping import document as doc
 from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.databases import Database
@@ -37,6 +36,9 @@ from extremeearth.knowledge.rdf import (
     check_iri,
     write_lines,
 )
+
+if TYPE_CHECKING:
+    from extremeearth.infrastructure.engine import Engine
 
 __all__ = ["BATCH_ROWS", "MappingReport", "map_to_rdf"]
 

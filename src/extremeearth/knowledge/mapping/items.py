@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pystac
 import shapely
 
 from extremeearth.core.boxes import LONLAT
@@ -85,6 +84,8 @@ def open_items(request: SourceRequest) -> Source | None:
     """
     if request.path is not None:
         return _open_file(request.source.name, request.path, request.source.formulation)
+    import pystac
+
     given = request.given
     if isinstance(given, pystac.ItemCollection | pystac.Item):
         given = [given] if isinstance(given, pystac.Item) else list(given)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-import geopandas as gpd
-import pandas as pd
 import pyarrow as pa
 
 from extremeearth.core.errors import DataMissingError, MappingError
@@ -25,9 +23,13 @@ from extremeearth.knowledge.mapping.sql_source import open_sql
 from extremeearth.knowledge.mapping.tables import open_table
 from extremeearth.knowledge.mapping.xml_records import open_xml
 
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
 __all__ = ["KINDS", "Source", "SourceLike", "open_source"]
 
-SourceLike = pa.Table | pd.DataFrame | gpd.GeoDataFrame | Path | Database
+SourceLike: TypeAlias = Union[pa.Table, "pd.DataFrame", "gpd.GeoDataFrame", Path, Database]
 """What can stand behind a source's name."""
 
 KINDS: tuple[Opener, ...] = (

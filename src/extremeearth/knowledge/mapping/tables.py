@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
@@ -18,6 +16,9 @@ from extremeearth.core.errors import CrsError, DataBrokenError, MappingError
 from extremeearth.knowledge.mapping.contract import Source, SourceRequest, check_columns
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.rdf import crs_of_field
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["TableSource", "open_table"]
 
@@ -59,15 +60,22 @@ def open_table(request: SourceRequest) -> Source | None:
 
 
 def _table_source(name: str, given: Any, crs: CRS | None) -> TableSource:
+    if isinstance(given, pa.Table):
+        return _arrow_source(name, given, crs)
+    import geopandas as gpd
+    import pandas as pd
+
     if isinstance(given, gpd.GeoDataFrame | gpd.GeoSeries | pd.DataFrame):
         return _frame_source(
             name, pd.DataFrame(given) if not isinstance(given, pd.DataFrame) else given, crs
         )
-    if not isinstance(given, pa.Table):
-        raise MappingError(
-            f"The source '{name}' is a {type(given).__name__}.",
-            hint="Give an Arrow table or a data frame.",
-        )
+    raise MappingError(
+        f"The source '{name}' is a {type(given).__name__}.",
+        hint="Give an Arrow table or a data frame.",
+    )
+
+
+def _arrow_source(name: str, given: Any, crs: CRS | None) -> TableSource:
     systems: dict[str, CRS] = {}
     columns = {}
     for position, column_field in enumerate(given.schema):
@@ -100,6 +108,8 @@ def _required(crs: CRS | None, name: str, column: str) -> CRS:
 
 
 def _frame_source(name: str, frame: pd.DataFrame, given: CRS | None) -> TableSource:
+    import geopandas as gpd
+
     systems: dict[str, CRS] = {}
     plain = {}
     for column in frame.columns:
