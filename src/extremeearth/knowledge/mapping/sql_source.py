@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from extremeearth.core.errors import MappingError
@@ -136,7 +135,7 @@ def open_sql(request: SourceRequest) -> Source | None:
     source = request.source
     if source.formulation not in {SQL_TABLE, SQL_QUERY}:
         return None
-    if source.formulation == SQL_TABLE and isinstance(request.given, pa.Table | pd.DataFrame):
+    if source.formulation == SQL_TABLE and _is_table(request.given):
         return None  # a table in memory may stand for one of a database
     if not isinstance(request.given, Database):
         raise MappingError(
@@ -147,3 +146,11 @@ def open_sql(request: SourceRequest) -> Source | None:
         raise MappingError("The mapping names neither a table nor a query of the database.")
     reads = request.given.table if source.formulation == SQL_TABLE else request.given.query
     return SqlSource(request.given, reads(source.iterator))
+
+
+def _is_table(given: Any) -> bool:
+    if given is None or isinstance(given, pa.Table | Database):
+        return isinstance(given, pa.Table)
+    import pandas as pd
+
+    return isinstance(given, pd.DataFrame)
