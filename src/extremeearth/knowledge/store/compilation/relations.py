@@ -73,13 +73,13 @@ class Relation:
 
     def select(self, *columns: exp.Expr) -> exp.Select:
         """Select columns from it."""
-        return exp.select(*(columns or (_unit(),))).from_(self.aliased("t"))
+        return exp.select(*(columns or (_unit(),))).from_(self.aliased("t"), copy=False)
 
     def aliased(self, alias: str) -> exp.Expr:
         """Give it a name inside a statement."""
         if isinstance(self.source, exp.Table):
             return exp.alias_(self.source.copy(), alias, table=True)
-        return self.source.subquery(alias)
+        return self.source.subquery(alias, copy=False)
 
     def statement(self) -> exp.Expr:
         """Give it as a statement."""
@@ -150,8 +150,13 @@ class _Sides:
         wanted = exp.func("still_wanted", first, second)
         return (
             exp.select(*outputs)
-            .from_(self.left.aliased(self.one))
-            .join(self.right.aliased(self.two), on=exp.and_(*on, wanted), join_type=kind)
+            .from_(self.left.aliased(self.one), copy=False)
+            .join(
+                self.right.aliased(self.two),
+                on=exp.and_(*on, wanted, copy=False),
+                join_type=kind,
+                copy=False,
+            )
         )
 
 
