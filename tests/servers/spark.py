@@ -83,7 +83,8 @@ class SparkCluster:
         """Run a Spark Connect server inside one process of its own."""
         port = free_port()
         self._program(
-            "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]",
+            "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+            "--master", "local[2]",
             "--driver-memory", MEMORY, "--conf", f"spark.connect.grpc.binding.port={port}",
             "--conf", "spark.connect.grpc.binding.address=127.0.0.1", "--conf", "spark.ui.enabled=false",
             "--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1",
@@ -147,7 +148,8 @@ def _java_homes() -> list[Path]:
 def run_python(code: str, *arguments: str) -> str:
     """Run Python in a process of its own, for what can be in a process only once; gives its output."""
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=READY_S, check=False,
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=READY_S, check=False,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"it failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")

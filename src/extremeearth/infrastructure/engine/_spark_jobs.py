@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from extremeearth.core.progress import CancelToken
+from extremeearth.infrastructure.engine._spark_session import is_connect
 
 Answer = TypeVar("Answer")
 POLL_S = 0.1
@@ -20,6 +21,7 @@ class Jobs:
 
     def __init__(self, session: Any) -> None:
         self._session, self._tag = session, f"extremeearth-{uuid.uuid4().hex}"
+        self._connect = is_connect(session)
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="extremeearth-spark")
         self._futures: list[Future[Any]] = []
 
@@ -29,7 +31,7 @@ class Jobs:
     def __exit__(self, *_error: object) -> None:
         self._futures = [future for future in self._futures if not future.cancel()]
         while wait(self._futures, POLL_S if self._running() else 0).not_done:
-            self._session.interruptTag(self._tag)  # again: a job may just have been about to start
+            self._interrupt()  # again: a job may just have been about to start
         self._pool.shutdown()
 
     def start(self, job: Callable[[], Answer]) -> Future[Answer]:
@@ -43,11 +45,19 @@ class Jobs:
         return [future for future in self._futures if not future.done()]
 
     def _tagged(self, job: Callable[[], Answer]) -> Answer:
-        self._session.addTag(self._tag)
+        # a classic session's own tags do not reach the thread in which Java fetches Arrow results
+        owner = self._session if self._connect else self._session.sparkContext
+        (owner.addTag if self._connect else owner.addJobTag)(self._tag)
         try:
             return job()
         finally:
-            self._session.removeTag(self._tag)
+            (owner.removeTag if self._connect else owner.removeJobTag)(self._tag)
+
+    def _interrupt(self) -> None:
+        if self._connect:
+            self._session.interruptTag(self._tag)
+        else:
+            self._session.sparkContext.cancelJobsWithTag(self._tag)
 
 
 def watched(future: Future[Answer], token: CancelToken) -> Answer:

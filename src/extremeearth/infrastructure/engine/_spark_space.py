@@ -9,11 +9,13 @@ from extremeearth.core.errors import UnavailableError
 if TYPE_CHECKING:
     from sqlglot.expressions import Expression
 
-_OTHER_NAMES = {"st_coveredby": "covered_by", "st_symdifference": "symmetric_difference",
-                "st_convexhull": "convex_hull", "st_makevalid": "make_valid", "st_npoints": "get_num_coordinates", "st_isempty": "is_empty",
-                "st_isvalid": "is_valid", "st_issimple": "is_simple", "st_x": "get_x", "st_y": "get_y",
-                "st_astext": "to_wkt", "st_asbinary": "to_wkb", "st_aswkb": "to_wkb",
-                "st_geomfromwkb": "from_wkb", "st_geomfromtext": "from_wkt", "st_geomfromwkt": "from_wkt"}  # fmt: skip
+_OTHER_NAMES = {
+    "st_asbinary": "to_wkb", "st_astext": "to_wkt", "st_aswkb": "to_wkb", "st_convexhull": "convex_hull",
+    "st_coveredby": "covered_by", "st_geomfromtext": "from_wkt", "st_geomfromwkb": "from_wkb",
+    "st_geomfromwkt": "from_wkt", "st_isempty": "is_empty", "st_issimple": "is_simple", "st_isvalid": "is_valid",
+    "st_makevalid": "make_valid", "st_npoints": "get_num_coordinates", "st_symdifference": "symmetric_difference",
+    "st_x": "get_x", "st_y": "get_y",
+}  # fmt: skip
 _RESULTS = {
     "boolean": (
         "st_intersects", "st_contains", "st_within", "st_covers", "st_coveredby", "st_touches", "st_crosses",

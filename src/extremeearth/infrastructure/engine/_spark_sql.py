@@ -126,16 +126,19 @@ def _plain(table: pa.Table) -> pa.Table:
     """Give columns types that Spark has: no extensions, views, dictionaries or unsigned numbers."""
     import pyarrow as pa
 
-    fields, columns = [], []
-    for field, column in zip(table.schema, table.columns, strict=True):
-        if isinstance(column.type, pa.BaseExtensionType):
-            column = pa.chunked_array(
-                [chunk.storage for chunk in column.chunks], column.type.storage_type
-            )  # noqa: PLW2901 - replaced
-        kind = _plain_type(column.type)
-        fields.append(pa.field(field.name, kind))
-        columns.append(column if column.type == kind else column.cast(kind))
-    return pa.table(columns, schema=pa.schema(fields))
+    columns = [_stored(column) for column in table.columns]
+    kinds = [_plain_type(column.type) for column in columns]
+    return pa.table(
+        [column.cast(kind) for column, kind in zip(columns, kinds, strict=True)], names=table.column_names
+    )  # fmt: skip
+
+
+def _stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    if not isinstance(column.type, pa.BaseExtensionType):
+        return column
+    return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
