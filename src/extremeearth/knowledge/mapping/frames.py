@@ -16,7 +16,7 @@ from odc.geo.crs import CRS
 from extremeearth.core.errors import DataBrokenError, MappingError
 from extremeearth.knowledge.rdf import GEO, TEXT, XSD, as_text, wkt_literals
 
-__all__ = ["JSON_VALUE", "Frame", "Values", "lexical_forms", "read_wkb"]
+__all__ = ["INTEGERS", "JSON_VALUE", "Frame", "Values", "lexical_forms", "read_wkb"]
 
 JSON_VALUE = pa.struct([("text", TEXT), ("datatype", TEXT)])
 """Arrow type of a JSON value: its text, and the natural datatype of exactly this value."""
@@ -162,14 +162,15 @@ def lexical_forms(column: Any, *, wanted: str | None = None) -> Values:
     )
 
 
-_INTEGERS = frozenset(
+INTEGERS = frozenset(
     XSD[name]
     for name in ("integer", "int", "long", "short", "nonNegativeInteger", "positiveInteger")
 )
+"""Datatypes for which a number must be whole."""
 
 
 def _numbers(column: Any, wanted: str | None) -> Values:
-    if wanted in _INTEGERS:
+    if wanted in INTEGERS:
         try:
             return Values(as_text(pc.cast(column, pa.int64())), XSD.integer)
         except pa.ArrowInvalid as err:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extremeearth.core.errors import DataBrokenError, InputError, MappingError
+from extremeearth.core.errors import DataBrokenError, MappingError
 from extremeearth.knowledge.mapping.document import (
     Call,
     Constant,
@@ -20,11 +20,12 @@ from extremeearth.knowledge.mapping.document import (
     TermMap,
     TermType,
 )
-from extremeearth.knowledge.mapping.frames import Frame, Values, lexical_forms
+from extremeearth.knowledge.mapping.frames import INTEGERS, Frame, Values, lexical_forms
 from extremeearth.knowledge.mapping.functions import Argument, MapFunction, argument_of
 from extremeearth.knowledge.rdf import (
     ABSOLUTE_IRI,
     TEXT,
+    XSD,
     blank_terms,
     iri_terms,
     join_text,
@@ -32,6 +33,7 @@ from extremeearth.knowledge.rdf import (
     literal_terms,
     percent_encode,
 )
+from extremeearth.knowledge.rdf.ntriples import LANGUAGE_TAG
 
 __all__ = ["Issues", "OnError", "TermMaker"]
 
@@ -160,15 +162,43 @@ class TermMaker:
         if term_map.datatype is not None:
             datatype = self._bare_iris(term_map.datatype, frame)
         wanted = datatype if isinstance(datatype, str) else None
+        frame = self._fitting(term_map.expression, frame, wanted)
         values = self.texts(term_map.expression, frame, wanted=wanted)
         text = _column(values.text, frame)
         if term_map.language is not None:
-            tags = self.texts(term_map.language.expression, frame).text
-            try:
-                return language_terms(text, language=tags)
-            except InputError as err:
-                raise DataBrokenError(err.message, hint=err.hint) from err
+            tags = self._tags(self.texts(term_map.language.expression, frame).text)
+            return language_terms(text, language=tags)
         return literal_terms(text, datatype=values.datatype if datatype is None else datatype)
+
+    def _fitting(self, expression: Expression, frame: Frame, wanted: str | None) -> Frame:
+        """Leave out the numbers of a column that the wanted datatype has no form for."""
+        if not isinstance(expression, Reference) or wanted not in {*INTEGERS, XSD.decimal}:
+            return frame
+        column = frame.column(expression.name)
+        if not pa.types.is_floating(column.type):
+            return frame
+        finite = pc.is_finite(column)
+        reason, good = "is not finite, but is mapped to a decimal", finite
+        if wanted != XSD.decimal:
+            reason = "has a fraction, but is mapped to an integer"
+            good = pc.and_(finite, pc.equal(pc.floor(column), column))
+        bad = column.filter(pc.invert(good))
+        if not len(bad):
+            return frame
+        self.issues.broken(reason, example=str(bad[0].as_py()), rows=len(bad))
+        kept = pc.if_else(good, column, pa.scalar(None, column.type))
+        return replace(frame, columns={**frame.columns, expression.name: kept})
+
+    def _tags(self, tags: Any) -> Any:
+        """Leave out what is no language tag; a constant one was looked at with the mapping."""
+        if isinstance(tags, str):
+            return tags
+        good = pc.match_substring_regex(tags, pattern=LANGUAGE_TAG)
+        if pc.all(good, min_count=0).as_py():
+            return tags
+        bad = tags.filter(pc.invert(good))
+        self.issues.broken("is not a language tag", example=bad[0].as_py(), rows=len(bad))
+        return pc.if_else(good, tags, pa.scalar(None, TEXT))
 
     def _bare_iris(self, term_map: TermMap, frame: Frame) -> Any:
         terms = self.terms(term_map, frame)

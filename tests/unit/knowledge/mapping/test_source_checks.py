@@ -87,3 +87,23 @@ def test_a_broken_value_deep_in_a_source_is_told_or_counted(mapped, policy):
     found, report = mapped(text, sources={"t": table}, on_error="skip")
     assert len(found) == rows - 1
     assert report.skipped == {"is not an IRI": 1}
+
+
+@pytest.mark.parametrize(
+    ("object_map", "values", "reason"),
+    [
+        ("rml:datatype xsd:integer", [1.0, 2.5, None], "has a fraction, but is mapped to an integer"),
+        ("rml:datatype xsd:decimal", [1.5, float("inf"), None], "is not finite, but is mapped to a decimal"),
+        ('rml:languageMap [ rml:reference "tag" ]', ["a", "b", "c"], "is not a language tag"),
+    ],
+)  # fmt: skip
+def test_values_that_fit_no_datatype_are_told_or_counted(mapped, object_map, values, reason):
+    table = pa.table({"id": [1, 2, 3], "v": values, "tag": ["en", "no tag", None]})
+    text = (MAPPING.replace("t.%s", "t") % ("", "v")).replace(
+        'rml:reference "v"', f'rml:reference "v" ; {object_map}'
+    )
+    with pytest.raises(DataBrokenError, match=reason):
+        mapped(text, sources={"t": table})
+    found, report = mapped(text, sources={"t": table}, on_error="skip")
+    assert len(found) == 1
+    assert report.skipped == {reason: 1}

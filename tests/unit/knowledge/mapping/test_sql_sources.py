@@ -340,3 +340,17 @@ def test_names_are_resolved_by_the_rules_of_sql(reference, found):
         )
     labelled = resolve(Identifier("Name", False), known, what="column", where="t", labels=True)
     assert labelled == 1
+
+
+def test_queries_of_the_older_rml_and_no_credentials_of_a_mapping(farm, mapped):
+    found, _ = mapped(
+        """@prefix old: <http://semweb.mmlab.be/ns/rml#> . @prefix rr: <http://www.w3.org/ns/r2rml#> .
+        @prefix d2rq: <http://www.wiwiss.fu-berlin.de/suhl/bizer/D2RQ/0.1#> .
+        <urn:db> a d2rq:Database ; d2rq:jdbcDSN "jdbc:postgresql://127.0.0.1:1/x" ; d2rq:password "p" .
+        <urn:m> old:logicalSource [ old:source <urn:db> ; rr:sqlVersion rr:SQL2008 ;
+                old:query "SELECT id FROM field" ; old:referenceFormulation
+                <http://semweb.mmlab.be/ns/ql#CSV> ] ;
+            rr:subjectMap [ rr:template "urn:{id}" ; rr:class ex:X ] .""",
+        database=farm,
+    )
+    assert len(found) == 3

@@ -141,3 +141,15 @@ def test_iterators_that_lead_to_no_element_and_big_documents(farm, monkeypatch):
 def test_types_are_texts(farm):
     (frame,) = farm("/farm/field").frames(("@id",), batch_rows=9)
     assert frame.columns["@id"].type == pa.large_string()
+
+
+def test_the_older_vocabulary_of_xpath(mapped, tmp_path):
+    (tmp_path / "f.xml").write_text("<f><x n='1'>a</x></f>")
+    found, _ = mapped(
+        """@prefix old: <http://semweb.mmlab.be/ns/rml#> . @prefix ql: <http://semweb.mmlab.be/ns/ql#> .
+        @prefix rr: <http://www.w3.org/ns/r2rml#> .
+        <urn:m> old:logicalSource [ old:source "f.xml" ; old:iterator "/f/x" ; old:referenceFormulation ql:XPath ] ;
+            rr:subjectMap [ rr:template "urn:x:{@n}" ; rr:class ex:X ] .""",
+        folder=tmp_path,
+    )
+    assert len(found) == 1
