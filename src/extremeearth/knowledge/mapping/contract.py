@@ -65,7 +65,7 @@ def similar_to(name: str, known: list[str]) -> str:
 
     Examples
     --------
-    >>> similar_to("nmae", ["id", "name"])
+    >>> similar_to("names", ["id", "name"])
     "Did you mean 'name'? It has: id, name."
     """
     folded = {k.casefold(): k for k in known}

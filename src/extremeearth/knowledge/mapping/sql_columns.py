@@ -63,7 +63,7 @@ _DECLARED = (
     (r"INT|SERIAL", Kind.INTEGER),
     (r"CHAR|CLOB|TEXT", Kind.TEXT),
     (r"BLOB|BINARY|BYTEA", Kind.BINARY),
-    (r"REAL|FLOA|DOUB", Kind.DOUBLE),
+    (r"REAL|FLOA|DOUBLE", Kind.DOUBLE),
     (r"DEC|NUMERIC", Kind.DECIMAL),
     (r"TIMESTAMP|DATETIME", Kind.TIMESTAMP),
     (r"^DATE", Kind.DATE),

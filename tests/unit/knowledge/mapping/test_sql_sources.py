@@ -96,11 +96,11 @@ def test_names_with_and_without_quotes(farm, mapped):
     with pytest.raises(MappingError, match="'Area'") as caught:
         mapped(field_map(column("Area")), database=farm)
     assert "double quotes" in (caught.value.hint or "")
-    with pytest.raises(MappingError, match="'nmae'") as caught:
-        mapped(field_map(column("nmae")), database=farm)
+    with pytest.raises(MappingError, match="'names'") as caught:
+        mapped(field_map(column("names")), database=farm)
     assert "Did you mean 'name'" in (caught.value.hint or "")
-    with pytest.raises(MappingError, match="Feild"):
-        mapped(field_map(column("name"), 'rr:tableName "Feild"'), database=farm)
+    with pytest.raises(MappingError, match="Fields"):
+        mapped(field_map(column("name"), 'rr:tableName "Fields"'), database=farm)
 
 
 def test_queries_and_their_labels(farm, mapped):
