@@ -22,10 +22,11 @@ _WKT = r"^\s*(?i:POINT|LINESTRING|LINEARRING|POLYGON|MULTI|GEOMETRYCOLLECTION)"
 _LONGEST_LINE = 512 << 20
 
 
-def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[Any, Any, int]:
-    """Read a table: its columns but the geometry, its shapes, and how many of them could not be read."""
+def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[Any, Any, Any, int]:
+    """Read a table: its columns but the geometry, its shapes, which are valid, and how many could not be read."""
     others: list[Any] = []
     shapes: list[Any] = []
+    valid: list[Any] = []
     missing = 0
     names: tuple[str, ...] = ()
     try:
@@ -33,14 +34,16 @@ def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[A
             if not names:
                 names = _geometry_columns(batch, geometry, path.name)
             if len(names) == 1:
-                found = shapes_of_wkt(batch.column(names[0]))
+                found, good = shapes_of_wkt(batch.column(names[0]))
                 missing += batch.column(names[0]).null_count
                 others.append(batch.drop_columns(list(names)))
             else:
                 found, empty = _points(batch, names)
+                good = ~shapely.is_missing(found)
                 missing += empty
                 others.append(batch)
             shapes.append(found)
+            valid.append(good)
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as err:
         raise DataBrokenError(
             f"{path.name} cannot be read: {err}.",
@@ -50,7 +53,7 @@ def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[A
         raise DataBrokenError(f"{path.name} has no rows.", hint="Check the file.")
     every = np.concatenate(shapes)
     unread = int(shapely.is_missing(every).sum()) - missing
-    return pa.Table.from_batches(others), every, unread
+    return pa.Table.from_batches(others), every, np.concatenate(valid), unread
 
 
 def _batches(path: Path, delimiter: str) -> Any:
@@ -121,15 +124,16 @@ def _points(batch: Any, names: tuple[str, ...]) -> tuple[Any, int]:
     return points, int((~known).sum())
 
 
-def shapes_of_wkt(texts: Any) -> Any:
-    """Parse WKT in two dimensions; what cannot be parsed, and what is missing, is `None`.
+def shapes_of_wkt(texts: Any) -> tuple[Any, Any]:
+    """Parse WKT in two dimensions, and tell what is valid; what cannot be parsed, and what is missing, is `None`.
 
     SedonaDB's reader does it on all cores; where a text is broken, GEOS reads that block, text by text.
 
     Examples
     --------
-    >>> shapes_of_wkt(pa.array(["POINT (1 2)", "POINT (", None])).tolist()
-    [<POINT (1 2)>, None, None]
+    >>> shapes, valid = shapes_of_wkt(pa.array(["POINT (1 2)", "POINT (", None]))
+    >>> shapes.tolist(), valid.tolist()
+    ([<POINT (1 2)>, None, None], [True, False, False])
     """
     import sedonadb
 
@@ -138,17 +142,21 @@ def shapes_of_wkt(texts: Any) -> Any:
     session.create_data_frame(table).to_view("texts")
     try:
         found = session.sql(
-            "SELECT row, ST_AsBinary(ST_GeomFromWKT(wkt)) AS wkb FROM texts"
+            "SELECT row, ST_AsBinary(shape) AS wkb, ST_IsValid(shape) AS valid "
+            "FROM (SELECT row, ST_GeomFromWKT(wkt) AS shape FROM texts)"
         ).to_arrow_table()
     except (
         Exception
     ):  # SedonaDB raises one bare class for all causes; GEOS tells which text is broken
         values = texts.to_numpy(zero_copy_only=False)
-        return flat(shapely.from_wkt(values, on_invalid="ignore"))
+        read = flat(shapely.from_wkt(values, on_invalid="ignore"))
+        return read, shapely.is_valid(read)
     shapes = np.empty(len(texts), dtype=object)
+    valid = np.zeros(len(texts), dtype=bool)
     rows = found["row"].to_numpy()
     shapes[rows] = shapely.from_wkb(found["wkb"].to_numpy(zero_copy_only=False))
-    return flat(shapes)
+    valid[rows] = pc.fill_null(found["valid"], False).to_numpy()
+    return flat(shapes), valid
 
 
 def flat(shapes: Any) -> Any:

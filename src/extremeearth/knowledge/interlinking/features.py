@@ -44,6 +44,8 @@ class FeatureSet:
         nothing is known.
     unread
         How many features were left out since their geometry could not be read.
+    valid
+        Which shapes are valid, where the reader knows.
     """
 
     iris: Any
@@ -51,6 +53,7 @@ class FeatureSet:
     crs: CRS
     spans: Any = None
     unread: int = 0
+    valid: Any = None
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -64,6 +67,7 @@ class FeatureSet:
             iris=self.iris.take(pa.array(rows)),
             shapes=self.shapes[rows],
             spans=None if self.spans is None else self.spans[rows],
+            valid=None if self.valid is None else self.valid[rows],
         )
 
 
@@ -223,7 +227,8 @@ def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid, threads: int) -
             f"Some features cannot be brought from {features.crs} to {crs}: they lie outside of it.",
             hint="Give both sides in a system that covers them, e.g. EPSG:4326.",
         )
-    broken = ~missing & ~_valid(shapes, threads)
+    known = features.valid if features.crs == crs else None  # a projection can make a shape invalid
+    broken = ~missing & ~(_valid(shapes, threads) if known is None else known)
     gone = missing
     if broken.any() and on_invalid != "keep":
         shapes = shapes.copy()

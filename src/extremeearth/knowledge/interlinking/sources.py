@@ -53,6 +53,7 @@ class _Table:
     shapes: Any
     crs: CRS | None
     unread: int = 0
+    valid: Any = None
 
 
 def read_features(
@@ -185,7 +186,7 @@ def _features(
     spans = None if times is None else spans_of(table.columns.to_pandas(), times)
     return FeatureSet(
         iris_of(table.columns[column], prefix=prefix, name=column),
-        table.shapes, table.crs or as_crs(given), spans, table.unread,
+        table.shapes, table.crs or as_crs(given), spans, table.unread, table.valid,
     )  # fmt: skip
 
 
@@ -223,8 +224,8 @@ def _read_file(
     path: Path, ending: str, geometry: str | None, layer: str | None, *, fids: bool
 ) -> _Table:
     if ending in CSV_ENDINGS:
-        columns, shapes, unread = read_text_table(path, CSV_ENDINGS[ending], geometry)
-        return _Table(columns, shapes, None, unread)
+        columns, shapes, valid, unread = read_text_table(path, CSV_ENDINGS[ending], geometry)
+        return _Table(columns, shapes, None, unread, valid)
     return _of_parquet(path) if ending in PARQUET_ENDINGS else _of_gdal(path, layer, fids)
 
 

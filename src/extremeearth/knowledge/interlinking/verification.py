@@ -28,8 +28,10 @@ _COLLECTION = 7
 FEW_PAIRS = 2_000
 """Up to so many pairs one thread is enough."""
 SAMPLE = 100
-WORTH_ASKING = 0.5
-MOST_ASKED = 1
+MOST_ASKED = 3
+"""Codes asked for by their pattern, where threads work side by side."""
+WORTH_ASKING = 0.4
+"""Share of the pairs left that a code must have in the sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def _codes(pairs: _Pairs, *, threads: int, closed_matters: bool) -> tuple[Any, b
     )
     inner, outer = (right, left) if flipped else (left, right)
     if threads == 1 or len(left) < FEW_PAIRS:
-        numbers, related = _settled(inner, outer, closed_matters)
+        numbers, related = _settled(inner, outer, closed_matters, asked=0)
         return numbers, flipped, related
     # a shape is prepared at its first use, which must not happen in two threads: each has its own outer shapes
     groups = pairs.left_groups if flipped else pairs.right_groups
@@ -150,14 +152,16 @@ def _codes(pairs: _Pairs, *, threads: int, closed_matters: bool) -> tuple[Any, b
     numbers = np.empty(len(left), dtype=np.int32)
     related = 0
     with ThreadPoolExecutor(len(parts)) as pool:
-        done = pool.map(lambda part: _settled(inner[part], outer[part], closed_matters), parts)
+        done = pool.map(
+            lambda part: _settled(inner[part], outer[part], closed_matters, asked=MOST_ASKED), parts
+        )
         for part, (found, count) in zip(parts, done, strict=True):
             numbers[part] = found
             related += count
     return numbers, flipped, related
 
 
-def _settled(inner: Any, outer: Any, closed_matters: bool) -> tuple[Any, int]:
+def _settled(inner: Any, outer: Any, closed_matters: bool, *, asked: int) -> tuple[Any, int]:
     """Give the codes from inner to outer, and how many pairs needed a full one."""
     shapely.prepare(outer)
     numbers = np.full(len(inner), _APART, dtype=np.int32)
@@ -170,28 +174,29 @@ def _settled(inner: Any, outer: Any, closed_matters: bool) -> tuple[Any, int]:
     inside[settled] = shapely.contains_properly(outer[settled], inner[settled])
     numbers[inside] = _INSIDE[shapely.get_dimensions(inner[inside])]
     rest = np.flatnonzero(meets & ~inside)
-    numbers[rest] = _related(inner[rest], outer[rest])
+    numbers[rest] = _related(inner[rest], outer[rest], asked=asked)
     return numbers, len(rest)
 
 
-def _related(inner: Any, outer: Any) -> Any:
+def _related(inner: Any, outer: Any, *, asked: int) -> Any:
     """Relate pairs in full.
 
-    Of many pairs nearly all have one of very few codes. Asking for one code by its pattern is cheaper than `relate`,
-    and lets other threads work, so the codes that a sample shows most often are asked for first.
+    Of many pairs nearly all have one of very few codes. `relate` lets no other thread work, while asking for one code
+    by its pattern does: so the usual codes of a sample, at most `asked` of them, are asked for first.
     """
     numbers = np.full(len(inner), _APART, dtype=np.int32)
     waiting = np.arange(len(inner))
-    if len(inner) > 8 * SAMPLE:
+    if asked and len(inner) > 8 * SAMPLE:
         sample = waiting[:: len(waiting) // SAMPLE]
         codes, counts = np.unique(
             np.asarray(shapely.relate(inner[sample], outer[sample]), dtype="U9"), return_counts=True
         )
-        for place in np.argsort(-counts)[:MOST_ASKED]:
-            if counts[place] < WORTH_ASKING * len(sample):
+        left = len(sample)
+        for place in np.argsort(-counts)[:asked]:
+            if counts[place] < WORTH_ASKING * left:
                 break
-            code = str(codes[place])
-            same = shapely.relate_pattern(inner[waiting], outer[waiting], code)
+            left -= int(counts[place])
+            same = shapely.relate_pattern(inner[waiting], outer[waiting], str(codes[place]))
             numbers[waiting[same]] = _numbers(codes[place : place + 1])[0]
             waiting = waiting[~same]
     if len(waiting):

@@ -136,12 +136,10 @@ def test_threads_find_the_same(relations, clusters, oracle, monkeypatch):
 
 def test_asking_for_the_usual_code_gives_the_same_codes(clusters, oracle, monkeypatch):
     polygons, lines = clusters(200)
-    monkeypatch.setattr(verification, "SAMPLE", 3)
-    monkeypatch.setattr(verification, "MOST_ASKED", 3)
-    monkeypatch.setattr(verification, "WORTH_ASKING", 0.0)
-    found = oracle.linked(polygons, lines)
-    monkeypatch.setattr(verification, "SAMPLE", 10**9)
-    assert oracle.linked(polygons, lines) == found
+    plain = oracle.linked(polygons, lines)
+    for name, value in (("FEW_PAIRS", 10), ("SAMPLE", 3), ("WORTH_ASKING", 0.0)):
+        monkeypatch.setattr(verification, name, value)
+    assert oracle.linked(polygons, lines, options=LinkOptions(threads=2)) == plain
 
 
 def test_the_statistics_choose():
