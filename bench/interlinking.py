@@ -104,7 +104,7 @@ def cases(quick: bool) -> Iterator[Case]:
         write_csv(left, polygons)
         write_csv(right, lines)
         yield whole_process(left, right, folder, recipe)
-        yield two_processes(left, right, folder, recipe)
+        yield side_by_side(left, right, recipe)
     roads = f"{recipe}, lengths of lines log-normal (sigma 1.5)"
     yield progressive(
         *clustered(min(count, 20_000), length_spread=1.5),
@@ -141,22 +141,28 @@ def whole_process(left: Path, right: Path, folder: Path, recipe: str) -> Case:
     )  # fmt: skip
 
 
-def two_processes(left: Path, right: Path, folder: Path, recipe: str) -> Case:
-    """Verification alone, with the features in memory: what partitions share out."""
+def side_by_side(left: Path, right: Path, recipe: str) -> Case:
+    """Linking alone, with the features in memory: two threads, and two processes, against one thread."""
     from extremeearth.infrastructure.engine import LocalEngine
-    from extremeearth.knowledge.interlinking import link_with_report, read_features
+    from extremeearth.knowledge.interlinking import LinkOptions, link_with_report, read_features
 
     ours, theirs = (read_features(path, prefix="urn:", crs=32632) for path in (left, right))
 
-    def linked(workers: int) -> Outcome:
+    def linked(threads: int, workers: int) -> Outcome:
         engine = LocalEngine(workers=workers) if workers > 1 else None
-        return Outcome(answer=link_with_report(ours, theirs, engine=engine)[1].qualifying)
+        options = LinkOptions(threads=threads)
+        found = link_with_report(ours, theirs, engine=engine, options=options)[1]
+        return Outcome(answer=found.qualifying)
 
     return Case(
-        label="two processes against one",
+        label="two threads or processes against one",
         data=f"{recipe}; in memory",
-        rivals={"two processes": lambda: linked(2), "one process": lambda: linked(1)},
-        ours="two processes", check=same, rounds=3, warm_up=False,
+        rivals={
+            "two threads": partial(linked, 2, 1),
+            "two processes": partial(linked, 1, 2),
+            "one thread": partial(linked, 1, 1),
+        },
+        ours="two threads", check=same, rounds=3, warm_up=False,
     )  # fmt: skip
 
 
