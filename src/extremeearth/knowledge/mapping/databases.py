@@ -129,8 +129,18 @@ class Database:
         ------
         MappingError
             There is none of this name.
+        UnavailableError
+            The database does not show it to this user.
         """
-        text, columns = self.dialect.table(self.connection, read_identifiers(name))
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            text, columns = self.dialect.table(self.connection, read_identifiers(name))
+        except SQLAlchemyError as err:
+            raise UnavailableError(
+                f"The database {self.name} does not show {name}: {_first_line(err)}",
+                hint="Give the user the right to read it.",
+            ) from err
         return Relation(f"the table {name}", text, tuple(columns), labels=False)
 
     def query(self, text: str) -> Relation:

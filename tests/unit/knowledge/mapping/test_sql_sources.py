@@ -354,3 +354,25 @@ def test_queries_of_the_older_rml_and_no_credentials_of_a_mapping(farm, mapped):
         database=farm,
     )
     assert len(found) == 3
+
+
+def test_a_table_that_may_not_be_read_is_told(postgres_url):
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(FARM)
+        connection.execute("DROP ROLE IF EXISTS ee_reader")
+        connection.execute("CREATE ROLE ee_reader LOGIN")
+        connection.execute("GRANT SELECT (id, name) ON Field TO ee_reader")
+        url = postgres_url.replace("postgres@", "ee_reader@")
+        try:
+            with (
+                Database(url) as database,
+                pytest.raises(UnavailableError, match="permission denied"),
+            ):
+                database.table('"Farm"')
+            with Database(url) as database:
+                source = SqlSource(database, database.query("SELECT id, name FROM field"))
+                assert sum(frame.rows for frame in source.frames(("id",), batch_rows=2)) == 3
+        finally:
+            connection.execute("DROP OWNED BY ee_reader")
+            connection.execute("DROP ROLE ee_reader")
