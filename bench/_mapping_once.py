@@ -25,17 +25,15 @@ def measured(started: float, triples: int) -> str:
     )
 
 
-def ours(mapping: Path, target: Path, processes: int) -> int:
+def ours(mapping: Path, target: Path, threads: int) -> int:
     """Run the platform's mapping."""
-    from extremeearth.infrastructure.engine import LocalEngine
     from extremeearth.knowledge.mapping import map_to_rdf
 
-    engine = LocalEngine(workers=processes) if processes > 1 else None
-    return map_to_rdf(mapping, target=target, engine=engine).triples
+    return map_to_rdf(mapping, target=target, threads=threads).triples
 
 
 def main() -> None:
-    """Take mapping, target and number of processes from the command line."""
+    """Take mapping, target and number of threads from the command line."""
     started = time.perf_counter()
     triples = ours(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
     sys.stdout.write(measured(started, triples) + "\n")

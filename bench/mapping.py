@@ -1,4 +1,4 @@
-"""Lines with WKT and six columns to N-Triples: against Morph-KGC, other sources against CSV, two processes against one.
+"""Lines with WKT and six columns to N-Triples: against Morph-KGC, other sources against CSV, two threads against one.
 
 Morph-KGC 2.10.0 runs in an environment of its own, as it wants other versions of our libraries::
 
@@ -98,7 +98,7 @@ def write_sources(folder: Path, rows: int) -> None:
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Against Morph-KGC where it is there; then kinds of source; then processes."""
+    """Against Morph-KGC where it is there; then kinds of source; then threads."""
     rows = 5_000 if quick else int(os.environ.get(ROWS, "500000"))
     recipe = f"{rows:,} lines of 2 to 15 points with six columns, eight triples each, seed {SEED}; "
     recipe += "each run in a process of its own, CPU of all its processes"
@@ -129,10 +129,10 @@ def cases(quick: bool) -> Iterator[Case]:
             **rate,
         )
         yield Case(
-            label="two processes against one",
+            label="two threads against one",
             data=recipe.rpartition(";")[0],
             rivals={
-                "two": platform(folder, "roads.csv", rows, processes=2),
+                "two": platform(folder, "roads.csv", rows, threads=2),
                 "one": platform(folder, "roads.csv", rows),
             },
             ours="two",
@@ -141,11 +141,11 @@ def cases(quick: bool) -> Iterator[Case]:
         )
 
 
-def platform(folder: Path, source: str, rows: int, *, processes: int = 1) -> Callable[[], Outcome]:
+def platform(folder: Path, source: str, rows: int, *, threads: int = 1) -> Callable[[], Outcome]:
     """Run our mapping in a process of its own."""
 
     def run() -> Outcome:
-        target = folder / f"ours-{source}-{processes}.nt"
+        target = folder / f"ours-{source}-{threads}.nt"
         command = [
             sys.executable,
             "-m",
@@ -154,7 +154,7 @@ def platform(folder: Path, source: str, rows: int, *, processes: int = 1) -> Cal
             str(target),
         ]
         done = subprocess.run(
-            [*command, str(processes)], check=True, capture_output=True, text=True, timeout=3600
+            [*command, str(threads)], check=True, capture_output=True, text=True, timeout=3600
         )
         told = json.loads(done.stdout)
         return outcome(target, rows, told["cpu_s"], told["peak_mb"])

@@ -17,7 +17,7 @@ __all__ = ["GraphSink"]
 BYTES = 16 << 20
 
 
-class GraphSink(io.RawIOBase):
+class GraphSink:
     r"""Takes whole lines of N-Triples or N-Quads and inserts them; `finish` inserts the last.
 
     Examples
@@ -33,18 +33,13 @@ class GraphSink(io.RawIOBase):
     """
 
     def __init__(self, writing: Writing, *, graph: str | None = None) -> None:
-        super().__init__()
         self._writing, self._graph = writing, graph
         self._kept: list[bytes] = []
         self._size = self._count = 0
 
-    def writable(self) -> bool:
-        """Tell that it can be written to."""
-        return True
-
-    def write(self, data: object, /) -> int:
+    def write(self, data: bytes | memoryview, /) -> int:
         """Take some lines."""
-        kept = bytes(data)  # type: ignore[call-overload]  # any buffer, as RawIOBase says
+        kept = bytes(data)
         self._kept.append(kept)
         self._size += len(kept)
         if self._size >= BYTES:

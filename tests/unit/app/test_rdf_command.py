@@ -76,8 +76,8 @@ def test_straight_into_a_store(run, fields, tmp_path):
         f"store:{tmp_path / 'graph'}",
         "--graph",
         "urn:fields",
-        "--engine",
-        "local:1",
+        "--workers",
+        "2",
     )
     with open_graph(tmp_path / "graph") as graph:
         size = len(graph)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,6 @@ from extremeearth.app.command_line.options import AsJson, settings_for
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
-    from extremeearth.infrastructure.engine import Engine
     from extremeearth.knowledge.mapping import MappingReport, StatementTarget
 
 __all__ = ["register"]
@@ -45,7 +45,7 @@ Crs = Annotated[
 def register(application: typer.Typer) -> None:
     """Add the commands."""
     rdf = typer.Typer(help="Linked data from geospatial sources.", no_args_is_help=True)
-    examples = {
+    examples: dict[Callable[..., None], str] = {
         mapping: "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
         map_: "map parcels.rml.ttl -o parcels.nt.gz",
     }
@@ -70,9 +70,22 @@ def map_(
         list[str] | None,
         typer.Option("--source", help="NAME=FILE: where a source of the mapping is really."),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database", help="URL of the database that tables and queries are read from."
+        ),
+    ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="local, local:N for N processes, or spark://... .")
-    ] = "local",
+        str | None,
+        typer.Option(
+            "--engine", help="Where: local, or spark://host:port and others; default: this process."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Threads; with --engine local: processes."),
+    ] = None,
     crs: Crs = None,
     invalid: Annotated[
         Invalid, typer.Option("--invalid", help="What happens to invalid geometries.")
@@ -107,13 +120,14 @@ def map_(
         "geometry": GeometryOptions(crs=crs, invalid=invalid.value),
         "on_error": "skip" if skip_bad else "raise",
         "base_iri": base or f"{BASE}id/",
+        "database": database,
     }
     progress = progress_for()
     with (
-        _engine(engine) as runs,
+        _engine(engine, workers) as runs,
         progress if isinstance(progress, BarProgress) else nullcontext(),
     ):
-        options |= {"engine": runs, "progress": progress}
+        options |= {"engine": runs, "progress": progress, "threads": 1 if engine else workers or 1}
         if _STORE.match(out):
             report = _into_store(mapping, out.removeprefix("store:"), graph, options)
         else:
@@ -137,18 +151,13 @@ def _named_files(given: list[str]) -> dict[str, Path]:
     return files
 
 
-def _engine(text: str) -> Any:
+def _engine(url: str | None, workers: int | None) -> Any:
     """Give the engine as a context manager; none where the work stays in this process."""
-    from extremeearth.infrastructure import engine
+    from extremeearth.infrastructure.engine import open_engine
 
-    if text == "local":
+    if url is None:
         return nullcontext(None)
-    if match := re.fullmatch(r"local:(\d{1,3})", text):
-        return nullcontext(engine.LocalEngine(workers=int(match[1])))
-    spark = getattr(engine, "SparkEngine", None)
-    if spark is None or not re.match(r"(?:spark|k8s|sc)://|local\[", text):
-        raise InputError(f"'{text}' is no engine.", hint="Use local, local:2 or spark://host:7077.")
-    made: Engine = spark(text)
+    made: Any = open_engine(url, settings=settings_for(workers=workers))
     return made if hasattr(made, "__enter__") else nullcontext(made)
 
 

@@ -20,14 +20,20 @@ from extremeearth.knowledge.mapping.distinct import Distinct
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.functions import GEOMETRY_FUNCTIONS, MapFunction
 from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
-from extremeearth.knowledge.mapping.lines import Run, frame_lines, joint_lines, may_overlap
+from extremeearth.knowledge.mapping.lines import Lines, Run, frame_lines, joint_lines, may_overlap
 from extremeearth.knowledge.mapping.outputs import (
     Sink,
     StatementTarget,
     check_target,
     open_target,
 )
-from extremeearth.knowledge.mapping.parallel import Done, LineBlock, PackedFrame, needs_no_join
+from extremeearth.knowledge.mapping.parallel import (
+    Done,
+    LineBlock,
+    PackedFrame,
+    in_order,
+    needs_no_join,
+)
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike, open_source
 from extremeearth.knowledge.mapping.terms import Issues, OnError, TermMaker
@@ -83,6 +89,7 @@ def map_to_rdf(
     batch_rows: int = BATCH_ROWS,
     geometry: GeometryOptions | None = None,
     engine: Engine | None = None,
+    threads: int = 1,
     progress: Progress = SILENT,
 ) -> MappingReport:
     """Turn tables and files into RDF as an RML mapping says.
@@ -117,6 +124,9 @@ def map_to_rdf(
     engine
         Where batches are worked on, for example `LocalEngine(workers=2)`; in this process by default. Sources are read
         and the target is written here. Functions of your own must be importable by name then.
+    threads
+        How many batches are worked on at once in this process, where there is no engine; twice as many batches are in
+        memory.
     progress
         Where progress is told to, in rows; looked at for cancellation between batches.
 
@@ -161,6 +171,8 @@ def map_to_rdf(
         folder = mapping.parent
     if batch_rows < 1:
         raise InputError(f"A batch of {batch_rows} rows is empty.", hint="Give at least 1.")
+    if threads < 1:
+        raise InputError(f"{threads} threads can do nothing.", hint="Give at least 1.")
     known = {**GEOMETRY_FUNCTIONS, **(functions or {})}
     _check_functions(read, known)
     check_target(target, has_graphs=read.has_graphs)
@@ -177,7 +189,7 @@ def map_to_rdf(
             for source in read.sources()
         }
         _check_references(read, opened)
-        run = Run(read, opened, makers, batch_rows, base_iri, functions or {}, issues)
+        run = Run(read, opened, makers, batch_rows, base_iri, functions or {}, issues, threads)
         sink = stack.enter_context(open_target(target))
         with Task(progress, "rows to RDF") as task:
             rows, triples, repeated = _write(run, sink, engine, task)
@@ -216,13 +228,20 @@ def _here(
     task: Task,
 ) -> tuple[int, int]:
     rows = triples = 0
-    for frame in frames:
-        for triples_map, distinct in zip(maps, known, strict=True):
-            made = frame_lines(run, triples_map, frame)
+
+    def make(frame: Frame) -> tuple[int, list[Lines], Issues]:
+        issues = Issues(policy=run.issues.policy)
+        known = {**GEOMETRY_FUNCTIONS, **run.functions}
+        own = replace(run, makers=_makers(run.mapping, known, run.base_iri, issues))
+        return frame.rows, [frame_lines(own, m, frame) for m in maps], issues
+
+    for count, parts, issues in in_order(make, frames, threads=run.threads):
+        for made, distinct in zip(parts, known, strict=True):
             for lines in distinct.new(made.subjects, made.parts):
                 triples += write_lines(lines, cast(BinaryIO, sink))
-        rows += frame.rows * len(maps)
-        task.advance(frame.rows * len(maps))
+        run.issues.counts.update(issues.counts)
+        rows += count * len(maps)
+        task.advance(count * len(maps))
     for triples_map, distinct in zip(maps, known, strict=True):
         for made in joint_lines(run, triples_map):
             for lines in distinct.new(made.subjects, made.parts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -190,7 +190,7 @@ def cut_at_antimeridian(shape: Any) -> Any:
         window = shapely.box(shift - _HALF_TURN, south - 1, shift + _HALF_TURN, north + 1)
         piece = shapely.intersection(shape, window)
         if not piece.is_empty and piece.has_z == shape.has_z:
-            pieces.append(shapely.transform(piece, lambda xy, s=shift: xy - [s, 0.0]))
+            pieces.append(shapely.transform(piece, _shifted(shift)))
     highest = max((shapely.get_dimensions(piece) for piece in pieces), default=0)
     kept = [piece for piece in pieces if shapely.get_dimensions(piece) == highest]
     if len(kept) == 1:
@@ -200,3 +200,7 @@ def cut_at_antimeridian(shape: Any) -> Any:
     if len({int(kind) for kind in shapely.get_type_id(parts)}) > 1:
         return shapely.geometrycollections(parts)
     return makers[highest](parts)
+
+
+def _shifted(shift: float) -> Callable[[Any], Any]:
+    return lambda xy: xy - (shift, 0.0)

@@ -65,6 +65,7 @@ class Run:
     base_iri: str
     functions: Mapping[str, MapFunction]
     issues: Issues
+    threads: int = 1
     indexes: dict[doc.ReferencingMap, JoinIndex] = field(default_factory=dict)
 
     def frames(self, source: doc.LogicalSource, references: tuple[str, ...]) -> Iterator[Frame]:

@@ -54,7 +54,7 @@ class Parts:
         return f"part-{number:05d}{self.form}"
 
 
-StatementTarget = Path | Parts | BinaryIO
+StatementTarget = Path | Parts | BinaryIO | Sink
 """What statements can be written to."""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from odc.geo.crs import CRS
@@ -15,7 +17,10 @@ from extremeearth.knowledge.mapping.document import ReferencingMap, TriplesMap
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.lines import Lines
 
-__all__ = ["Done", "PackedFrame", "joined", "needs_no_join"]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+__all__ = ["Done", "PackedFrame", "joined", "in_order", "needs_no_join"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +145,32 @@ def needs_no_join(triples_map: TriplesMap) -> bool:
         for said in triples_map.properties
         for object_ in said.objects
     )
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int
+) -> Iterator[Result]:
+    """Do some work on each item, several at once, and give the results in the order of the items.
+
+    Arrow, Shapely and Polars work outside Python's lock, so threads share the cores without copies.
+
+    Examples
+    --------
+    >>> list(in_order(abs, [-1, 2, -3], threads=2))
+    [1, 2, 3]
+    """
+    if threads == 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="mapping") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -109,3 +109,14 @@ def test_workers_make_the_same_triples(table, expected, tmp_path):
         MAPPING, sources={"t": table}, target=here, engine=LocalEngine(workers=1), batch_rows=60
     )
     assert triples(here.getvalue()) == expected
+
+
+def test_threads_make_the_same_lines_in_the_same_order(table):
+    made = []
+    for threads in (1, 3):
+        out = io.BytesIO()
+        map_to_rdf(MAPPING, sources={"t": table}, target=out, threads=threads, batch_rows=30)
+        made.append(out.getvalue())
+    assert made[0] == made[1]
+    with pytest.raises(InputError, match="threads"):
+        map_to_rdf(MAPPING, sources={"t": table}, target=io.BytesIO(), threads=0)
