@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.infrastructure.engine import LocalEngine
@@ -24,6 +24,7 @@ MAPPING = """@prefix rml: <http://w3id.org/rml/> .
 rows = st.lists(st.tuples(*[st.integers(0, 2)] * 3), max_size=20)
 
 
+@settings(deadline=None)
 @given(rows, st.integers(1, 6), st.sampled_from(["p", "q"]), st.booleans())
 def test_no_line_comes_twice_and_none_is_lost(values, batch_rows, second, on_engine):
     table = pa.table({n: pa.array([v[i] for v in values], pa.int64()) for i, n in enumerate("sab")})
@@ -48,6 +49,7 @@ def test_no_line_comes_twice_and_none_is_lost(values, batch_rows, second, on_eng
     assert report.triples == len(expected)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 50), max_size=12), max_size=12), st.integers(1, 20))
 def test_a_set_of_hashes_is_a_set_whatever_is_on_disk(parts, spill):
     seen, known = HashSet(spill_hashes=spill), set()

@@ -6,7 +6,7 @@ import geopandas as gpd
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import DataMissingError, MappingError
@@ -36,6 +36,7 @@ def joined_by(conditions: str) -> str:
 keys = st.lists(st.none() | st.sampled_from(["a", "b", "c"]), max_size=8)
 
 
+@settings(deadline=None)
 @given(keys, keys, st.integers(1, 4))
 def test_joins_equal_nested_loops(child, parent, batch_rows):
     import io
@@ -194,6 +195,7 @@ def test_r2rml_words_for_named_tables(mapped):
     assert found == {'<urn:a> <urn:p> "a"'}
 
 
+@settings(deadline=None)
 @given(st.text("ab{}\\ ", max_size=12))
 def test_templates_read_or_say_why_not(text):
     try:

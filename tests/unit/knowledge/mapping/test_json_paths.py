@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import DataBrokenError, MappingError
@@ -54,6 +54,7 @@ steps = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(documents, steps)
 def test_the_fast_way_finds_what_the_whole_language_finds(document, path):
     text = "$" + "".join(path)

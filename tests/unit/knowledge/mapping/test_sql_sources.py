@@ -8,7 +8,7 @@ import sqlite3
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import (
@@ -285,6 +285,7 @@ def test_postgis_shapes_keep_their_system(postgres_url, mapped):
             mapped(text, database=postgres_url)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats() | st.none(), min_size=1, max_size=8))
 def test_canonical_doubles_read_back_and_have_one_form(values):
     written = double_values(pa.array(values, pa.float64())).array.to_pylist()

@@ -8,7 +8,7 @@ import decimal
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import DataBrokenError, MappingError
@@ -92,6 +92,7 @@ def test_a_type_without_a_form_in_rdf_is_named(objects):
         objects(VALUE, table([b"x"], pa.binary()))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False) | st.none(), min_size=1, max_size=9))
 def test_doubles_read_back_to_the_last_bit(values):
     texts = lexical_forms(pa.array(values, pa.float64())).text.to_pylist()
@@ -130,6 +131,7 @@ def test_rows_without_a_subject_are_counted(mapped):
     assert report.skipped == {"the subject has no value": 2}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.text("ab\\\"\n<>{} é%", max_size=4)), max_size=12),
        st.integers(1, 5))  # fmt: skip
 def test_batches_of_any_size_make_the_same_triples(rows, batch_rows):
