@@ -15,22 +15,35 @@ from extremeearth.core.errors import DataBrokenError, InputError
 
 __all__ = ["read_text_table", "shapes_of_wkt"]
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 4 << 20
+"""Read at a time; what a block leaves behind in the allocators counts as much as the shapes themselves."""
 WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "shape", "wkt_geometry")
 XY_NAMES = (("x", "y"), ("lon", "lat"), ("longitude", "latitude"), ("easting", "northing"))
 _WKT = r"^\s*(?i:POINT|LINESTRING|LINEARRING|POLYGON|MULTI|GEOMETRYCOLLECTION)"
-_LONGEST_LINE = 512 << 20
+LONGEST_LINE = 512 << 20
+"""Read at a time where one line is longer than a block."""
 
 
 def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[Any, Any, Any, int]:
     """Read a table: its columns but the geometry, its shapes, which are valid, and how many could not be read."""
+    try:
+        return _read(path, delimiter, geometry, block=BLOCK_BYTES)
+    except DataBrokenError as err:
+        if "straddling" not in err.message:
+            raise
+    return _read(path, delimiter, geometry, block=LONGEST_LINE)
+
+
+def _read(
+    path: Path, delimiter: str, geometry: str | None, *, block: int
+) -> tuple[Any, Any, Any, int]:
     others: list[Any] = []
     shapes: list[Any] = []
     valid: list[Any] = []
     missing = 0
     names: tuple[str, ...] = ()
     try:
-        for batch in _batches(path, delimiter):
+        for batch in _batches(path, delimiter, block):
             if not names:
                 names = _geometry_columns(batch, geometry, path.name)
             if len(names) == 1:
@@ -42,6 +55,7 @@ def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[A
                 good = ~shapely.is_missing(found)
                 missing += empty
                 others.append(batch)
+            pa.default_memory_pool().release_unused()
             shapes.append(found)
             valid.append(good)
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as err:
@@ -56,10 +70,10 @@ def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[A
     return pa.Table.from_batches(others), every, np.concatenate(valid), unread
 
 
-def _batches(path: Path, delimiter: str) -> Any:
+def _batches(path: Path, delimiter: str, block: int) -> Any:
     names = _header(path, delimiter)
     options = {
-        "read_options": pcsv.ReadOptions(block_size=BLOCK_BYTES),
+        "read_options": pcsv.ReadOptions(block_size=block),
         "parse_options": pcsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         # texts stay texts: a type found in the first block may not hold in the next
         "convert_options": pcsv.ConvertOptions(

@@ -26,6 +26,7 @@ from extremeearth.core.errors import (
 from extremeearth.knowledge.interlinking import (
     Budget,
     LinkOptions,
+    _text,
     feature_set,
     link,
     link_files,
@@ -193,6 +194,19 @@ def test_broken_features_are_counted(tmp_path):
     assert report.unread == (1, 1)
     assert report.empty == (2, 2)
     assert links.num_rows == 4
+
+
+def test_lines_longer_than_a_block_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(_text, "BLOCK_BYTES", 2000)
+    path = tmp_path / "f.csv"
+    long = shapely.Point(0, 0).buffer(1, quad_segs=500)
+    path.write_text(
+        "id,wkt\n" + "".join(f"{i},POINT ({i} 1)\n" for i in range(300)) + f'300,"{long.wkt}"\n'
+    )
+    read = read_features(path, prefix="urn:", crs=4326)
+    assert len(read) == 301
+    assert read.shapes[299] == shapely.Point(299, 1)
+    assert shapely.get_num_coordinates(read.shapes[300]) == 2001
 
 
 def test_x_and_y_columns(tmp_path):
