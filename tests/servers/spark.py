@@ -85,9 +85,10 @@ class SparkCluster:
         self._program(
             "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
             "--master", "local[2]",
-            "--driver-memory", MEMORY, "--conf", f"spark.connect.grpc.binding.port={port}",
+            "--conf", f"spark.connect.grpc.binding.port={port}",
             "--conf", "spark.connect.grpc.binding.address=127.0.0.1", "--conf", "spark.ui.enabled=false",
             "--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1",
+            memory="700m",
         )  # fmt: skip
         try:
             self._group.wait_until(
@@ -102,13 +103,13 @@ class SparkCluster:
     def _daemon(self, name: str, *arguments: str) -> None:
         self._program("spark-class", f"org.apache.spark.deploy.{name}", *arguments)
 
-    def _program(self, name: str, *arguments: str) -> None:
+    def _program(self, name: str, *arguments: str, memory: str = "256m") -> None:
         environment = {
             **os.environ,
             "SPARK_HOME": str(self._home),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_HOSTNAME": "localhost",
-            "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_DAEMON_MEMORY": memory,
             "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",  # a fixed port
             "SPARK_CONF_DIR": str(self._group.folder / "conf"),
             "PYSPARK_PYTHON": sys.executable,

@@ -76,6 +76,8 @@ class SparkRun:
         self._size = slots
         self._taken = self._given = 0
         self._ended = False
+        # the first window goes alone: of two jobs that start together, Spark may run the second one first
+        self._side_by_side = 1
 
     def results(self) -> Iterator[Any]:
         """Yield the results; whatever ends the iteration also ends the jobs."""
@@ -84,6 +86,7 @@ class SparkRun:
             while self._fill(windows, jobs):
                 window = windows.popleft()
                 values = self._values(window, jobs)
+                self._side_by_side = SIDE_BY_SIDE
                 self._fill(windows, jobs)
                 for value in values:
                     self._task.progress.token.check()
@@ -92,7 +95,7 @@ class SparkRun:
 
     def _fill(self, windows: deque[_Window], jobs: Jobs) -> bool:
         """Start jobs while there is room; tell whether anything is left."""
-        while not self._ended and len(windows) < SIDE_BY_SIDE:
+        while not self._ended and len(windows) < self._side_by_side:
             room = self._ahead - (self._taken - self._given)
             window = self._take(min(self._size, room))
             if window.items:
