@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
@@ -163,6 +164,8 @@ def _archive() -> Path:
     for path, name in files:
         digest.update(f"{name}\0".encode() + path.read_bytes())
     folder = Path(tempfile.mkdtemp(prefix="extremeearth-code-"))
+    # workers may fetch it as long as this process lives
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     archive = folder / f"extremeearth-{digest.hexdigest()[:16]}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
         for path, name in files:
