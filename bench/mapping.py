@@ -183,11 +183,10 @@ def morph_kgc(python: str, folder: Path, rows: int) -> Callable[[], Outcome]:
 
 
 _MORPH = """
-import resource, runpy, sys
+import runpy, sys
 sys.argv = ["morph_kgc", sys.argv[1]]
 runpy.run_module("morph_kgc", run_name="__main__")
-uses = [resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(max(uses) / 1024)
+print(int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024)
 """
 
 
