@@ -195,7 +195,11 @@ class LineProgress(_Base):
         if last is not None and not event.finished and now - last < LINE_INTERVAL_S:
             return
         self._last[event.label] = now
-        size = _size(event.done) if event.total is None else f"{_size(event.done)}/{_size(event.total)}"
+        size = (
+            _size(event.done)
+            if event.total is None
+            else f"{_size(event.done)}/{_size(event.total)}"
+        )
         state = "done" if event.finished else "..."
         self._stream.write(f"{event.label}: {size} {state}\n")
         self._stream.flush()

@@ -204,7 +204,9 @@ def joins_of(triples_map: TriplesMap) -> Iterator[ReferencingMap]:
     Examples
     --------
     >>> iri = TermMap(expression=Reference("id"), term_type=TermType.IRI)
-    >>> other = PredicateObjectMap(predicates=(iri,), objects=(ReferencingMap(parent="n", joins=()),))
+    >>> other = PredicateObjectMap(
+    ...     predicates=(iri,), objects=(ReferencingMap(parent="n", joins=()),)
+    ... )
     >>> list(
     ...     joins_of(
     ...         TriplesMap(
