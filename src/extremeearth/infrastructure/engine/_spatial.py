@@ -261,7 +261,19 @@ def _pairs(left: pa.Table, right: pa.Table, function: str, *, distinct: bool = F
         ).to_arrow_table()
     except Exception as err:  # SedonaDB raises one bare class for all causes
         raise _broken(err) from err
-    return pairs.sort_by([("left_index", "ascending"), ("right_index", "ascending")])
+    return _in_order(pairs)
+
+
+def _in_order(pairs: pa.Table) -> pa.Table:
+    """Sort pairs by both numbers, as one number each: several times quicker than by two columns."""
+    import pyarrow as pa
+
+    left, right = _indices(pairs)
+    wide = int(right.max(initial=0)) + 1
+    both = left * wide + right
+    both.sort()
+    left, right = np.divmod(both, wide)
+    return pa.table({"left_index": left, "right_index": right})
 
 
 def _indices(pairs: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
