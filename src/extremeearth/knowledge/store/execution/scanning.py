@@ -74,9 +74,18 @@ def _quads_among(scan: Scan, place: str, values: NDArray[np.int64], run: Run) ->
     """Look values up, or read everything where there are more of them than was expected."""
     assert not isinstance(scan.predicate, str)
     predicate, graphs = run.number(scan.predicate), _graphs(scan, run)
+    subject, object_ = (
+        None if isinstance(slot, str) else run.number(slot) for slot in (scan.subject, scan.object)
+    )
     if len(values) * WORTH_IT > run.snapshot.statistics.predicate(predicate).triples:
-        return run.snapshot.scan(predicate=predicate, graphs=graphs)
-    return run.snapshot.scan_among(predicate, place, values, graphs=graphs)
+        return run.snapshot.scan(
+            subject=subject, predicate=predicate, object=object_, graphs=graphs
+        )
+    found = run.snapshot.scan_among(predicate, place, values, graphs=graphs)
+    for name, number in (("s", subject), ("o", object_)):
+        if number is not None:
+            found = found.filter(found[name].to_numpy() == number)
+    return found
 
 
 def _joined(

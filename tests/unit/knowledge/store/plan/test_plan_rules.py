@@ -14,6 +14,7 @@ from extremeearth.knowledge.store.plan.facts import Facts
 from extremeearth.knowledge.store.plan.rules import (
     gather_joins,
     improve,
+    look_up_joins,
     match_geometries,
     nearest_first,
     order_joins,
@@ -277,3 +278,20 @@ def test_nearest_first_below_the_order() -> None:
 def test_rules_leave_a_plan_that_they_cannot_better() -> None:
     text = "SELECT ?a { ?a :some ?b }"
     assert planned(text, improve) == planned(text)
+
+
+def test_look_up_joins_where_one_side_is_small() -> None:
+    text = "ASK { ?a :rare ?b . ?b :many ?c OPTIONAL { ?c :some ?d } FILTER(?c > 5) }"
+    assert (
+        planned(text, push_filters, gather_joins, order_joins, look_up_joins)
+        == """
+LookUp ?c, optional
+  Filter ?c > 5
+    LookUp ?b
+      Scan ?a <urn:rare> ?b
+      Scan ?b <urn:many> ?c
+  Scan ?c <urn:some> ?d
+"""
+    )
+    large = planned("ASK { ?a :many ?b . ?b :many ?c }", gather_joins, order_joins, look_up_joins)
+    assert "LookUp" not in large

@@ -11,6 +11,8 @@ __all__ = ["look_up_joins"]
 
 FEWER = 8.0
 """A scan must have this many times the rows of the other side."""
+SMALL = 2_000.0
+"""Up to so many rows a look-up is quicker than SQL, whatever the scan."""
 
 
 def look_up_joins(plan: p.Plan, facts: Facts) -> p.Plan:
@@ -40,13 +42,11 @@ def _looked_up(
 ) -> p.Plan | None:
     if not isinstance(right, p.Scan) or isinstance(right.predicate, str):
         return None
-    both_open = isinstance(right.subject, str) and isinstance(right.object, str)
     shared = [name for name in right.variables if name in left.variables]
     ends = [name for name in shared if name in (right.subject, right.object)]
-    if not both_open or not ends or not left.certain.issuperset(shared):
+    if not ends or not left.certain.issuperset(shared):
         return None
-    if facts.rows(before) * FEWER > facts.rows(
-        right
-    ):  # the estimates are of plans that rules before this one know
+    few = facts.rows(before)  # the estimates are of plans that rules before this one know
+    if few > SMALL and few * FEWER > facts.rows(right):
         return None
     return p.LookUp(left, right, max(ends, key=facts.estimate(right).values), optional)
