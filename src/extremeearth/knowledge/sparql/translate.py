@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any
-
 from extremeearth.knowledge.sparql import algebra as a
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.rewrite import rewrite
 from extremeearth.knowledge.sparql.scope import aggregates_of, is_grouped, visible
 from extremeearth.knowledge.sparql.terms import Iri, Variable
+from extremeearth.knowledge.sparql.walk import mentioned
 
 __all__ = ["translate", "translate_pattern"]
 
@@ -240,17 +237,5 @@ def _projected(query: s.SelectQuery) -> tuple[Variable, ...]:
     shown = visible(query.where) | (
         visible(query.values) if query.values is not None else frozenset()
     )
-    written = _mentioned((query.where, query.values))
+    written = mentioned((query.where, query.values))
     return tuple(dict.fromkeys(v for v in written if v in shown))
-
-
-def _mentioned(node: Any) -> Iterator[Variable]:
-    """Give variables as they are written, from left to right: the order in which people expect the columns of ``*``."""
-    if isinstance(node, Variable):
-        yield node
-    elif isinstance(node, tuple):
-        for part in node:
-            yield from _mentioned(part)
-    elif is_dataclass(node):
-        for field in fields(node):
-            yield from _mentioned(getattr(node, field.name))

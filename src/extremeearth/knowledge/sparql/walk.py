@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.scope import operands
-from extremeearth.knowledge.sparql.terms import Iri
+from extremeearth.knowledge.sparql.terms import Iri, Variable
 
-__all__ = ["count_triple_patterns", "exists_in", "functions_of", "patterns_of", "services_of"]
+__all__ = [
+    "count_triple_patterns", "exists_in", "functions_of", "mentioned", "patterns_of", "services_of",
+]  # fmt: skip
 
 
 def exists_in(expression: s.Expression) -> Iterator[s.Exists]:
@@ -114,3 +117,22 @@ def functions_of(expression: s.Expression) -> set[Iri]:
     for inner in operands(expression):
         found |= functions_of(inner)
     return found
+
+
+def mentioned(node: object) -> Iterator[Variable]:
+    """Give every variable of syntax as it is written, from left to right, each time it is.
+
+    Examples
+    --------
+    >>> from extremeearth.knowledge.sparql import parse_query
+    >>> [v.name for v in mentioned(parse_query("ASK { ?b ?p ?a FILTER(?a > 1) }").where)]
+    ['b', 'p', 'a', 'a']
+    """
+    if isinstance(node, Variable):
+        yield node
+    elif isinstance(node, tuple):
+        for part in node:
+            yield from mentioned(part)
+    elif is_dataclass(node):
+        for field in fields(node):
+            yield from mentioned(getattr(node, field.name))

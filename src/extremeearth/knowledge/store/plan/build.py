@@ -7,18 +7,19 @@ keep them. So a pattern is evaluated once for all graphs and all rows, and still
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 from extremeearth.knowledge.sparql import algebra as a
 from extremeearth.knowledge.sparql import syntax as s
-from extremeearth.knowledge.sparql.scope import variables_of
+from extremeearth.knowledge.sparql.scope import visible
 from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal, Term, Variable
 from extremeearth.knowledge.sparql.translate import translate_pattern
-from extremeearth.knowledge.sparql.walk import exists_in
+from extremeearth.knowledge.sparql.walk import exists_in, mentioned
 from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.substitution import is_plain, looks_into
 
 __all__ = ["Shape", "build", "conjuncts"]
 
@@ -222,7 +223,7 @@ class _Builder:
             scope = p.GraphScope("named", self.slot(node.name))
             inner = self.node(node.pattern, _Context(scope, context.carriers))
             return (
-                inner if _looks_into(inner, scope) else p.Join(self._graph_exists(node.name), inner)
+                inner if looks_into(inner, scope) else p.Join(self._graph_exists(node.name), inner)
             )
         hidden = self.fresh("graph")
         carrier = _Carrier(hidden, p.GraphNames(hidden))
@@ -246,7 +247,7 @@ class _Builder:
         return p.Project(p.Filter(same, p.GraphNames(hidden)), ())
 
     def _serviceof(self, node: a.ServiceOf, context: _Context) -> p.Plan:
-        names = tuple(sorted(visible_names(node.pattern)))
+        names = tuple(sorted(v.name for v in visible(node.group)))
         if isinstance(node.name, Variable):
             return p.Service(node.name.name, node.group, names, node.silent)
         return self._leaf(p.Service(node.name, node.group, names, node.silent), context)
@@ -283,7 +284,7 @@ class _Builder:
 
     def _semi_join(self, plan: p.Plan, exists: s.Exists, context: _Context) -> p.Plan:
         inner = self._inner(exists, context)
-        if _is_plain(inner):
+        if is_plain(inner):
             return p.SemiJoin(plan, inner, exists.negated)
         kept = plan.variables
         flagged, flags = self._flagged(plan, (exists,), context)
@@ -295,8 +296,8 @@ class _Builder:
         """Add a column for every EXISTS in the expressions."""
         flags: list[tuple[s.Exists, str]] = []
         for exists in dict.fromkeys(e for expression in expressions for e in exists_in(expression)):
-            mentioned = {v.name for v in _variables_in(exists.pattern)}
-            names = tuple(v for v in plan.variables if v in mentioned or v in context.carried)
+            inside = {v.name for v in mentioned(exists.pattern)}
+            names = tuple(v for v in plan.variables if v in inside or v in context.carried)
             seed = p.Seed(self.fresh("row"), names, plan.certain & frozenset(names))
             inner = self._inner(exists, _Context(context.graph, (_Carrier(seed.key, seed),)))
             flag = self.fresh("exists")
@@ -372,84 +373,3 @@ class _Builder:
         )
         ends = (p.Scan(name, one, two, graph), p.Scan(two, one, name, graph))
         return p.Distinct(p.Union(tuple(p.Project(end, kept) for end in ends)))
-
-
-def _looks_into(plan: p.Plan, scope: p.GraphScope) -> bool:
-    """Tell whether a plan can have rows only where a graph has quads."""
-    if isinstance(plan, p.Scan):
-        return plan.graph == scope
-    if isinstance(plan, p.Join):
-        return any(_looks_into(side, scope) for side in (plan.left, plan.right))
-    if isinstance(plan, p.Filter | p.Extend | p.Project | p.Distinct):
-        return _looks_into(plan.pattern, scope)
-    return False
-
-
-def _is_plain(plan: p.Plan) -> bool:
-    """Tell whether joining with a pattern is the same as putting outer values into it."""
-    if isinstance(plan, p.Filter):
-        names = {v.name for v in variables_of(plan.condition)}
-        return not plan.flags and names <= plan.pattern.certain and _is_plain(plan.pattern)
-    if isinstance(plan, p.Join | p.Union):
-        return all(map(_is_plain, p.children(plan)))
-    if isinstance(plan, p.Project):  # of a path: nothing but its hidden stops is dropped
-        dropped = set(plan.pattern.variables) - set(plan.variables)
-        return all(name.startswith(".") for name in dropped) and _is_plain(plan.pattern)
-    if isinstance(plan, p.Rename):
-        return _is_plain(plan.pattern)
-    if isinstance(plan, p.Closure):
-        return plan.minimum > 0
-    return isinstance(plan, p.Scan | p.Values | p.GraphNames)
-
-
-def visible_names(node: Any) -> set[str]:
-    """Give the variables that algebra lets out; those made by the translator are left out."""
-    if isinstance(node, a.Project):
-        return {v.name for v in node.variables}
-    if isinstance(node, a.MinusOf):
-        return visible_names(node.left)
-    found: set[str] = set()
-    if isinstance(node, a.Bgp):
-        for triple in node.triples:
-            found |= {
-                n.name
-                for n in (triple.subject, triple.predicate, triple.object)
-                if isinstance(n, Variable)
-            }
-    elif isinstance(node, a.PathMatch):
-        found = {
-            n.name for n in (node.triple.subject, node.triple.object) if isinstance(n, Variable)
-        }
-    elif isinstance(node, a.Table):
-        found = {v.name for v in node.variables}
-    elif isinstance(node, a.GroupBy):
-        found = {v.name for v, _ in (*node.keys, *node.aggregates)}
-    else:
-        if isinstance(node, a.Extend):
-            found.add(node.variable.name)
-        if isinstance(node, a.GraphOf | a.ServiceOf) and isinstance(node.name, Variable):
-            found.add(node.name.name)
-        branches = (
-            node.branches
-            if isinstance(node, a.UnionOf)
-            else [
-                value
-                for field in fields(node)
-                if isinstance(value := getattr(node, field.name), a.Algebra)
-            ]
-        )
-        for branch in branches:
-            found |= visible_names(branch)
-    return {name for name in found if not name.startswith(".")}
-
-
-def _variables_in(node: Any) -> Iterator[Variable]:
-    """Give every variable that syntax mentions, in patterns and expressions."""
-    if isinstance(node, Variable):
-        yield node
-    elif isinstance(node, tuple):
-        for part in node:
-            yield from _variables_in(part)
-    elif is_dataclass(node):
-        for field in fields(node):
-            yield from _variables_in(getattr(node, field.name))
