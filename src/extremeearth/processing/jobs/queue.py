@@ -262,6 +262,12 @@ class JobQueue:
         with self.database.session() as session:
             return session.scalar(select(JobRow.claim).where(JobRow.id == job_id)) == claim
 
+    def has_ended(self, job_id: str) -> bool:
+        """Tell whether a job was successful or failed, and not dismissed or given back."""
+        with self.database.session() as session:
+            status = session.scalar(select(JobRow.status).where(JobRow.id == job_id))
+        return status in {JobStatus.SUCCESSFUL, JobStatus.FAILED}
+
     def succeed(self, claim: str, job_id: str, results: dict[str, Any]) -> bool:
         """End a job with its results; `False` if it is not this worker's any more."""
         return self._tell(

@@ -33,6 +33,7 @@ log = logging.getLogger("extremeearth.jobs")
 IDLE_S = 1.0
 BUSY_S = 0.2
 GRACE_S = 0.5
+LEAVE_S = 5.0
 MEMORY_EVERY_S = 1.0
 TAIL_BYTES = 16_384
 
@@ -45,6 +46,7 @@ class _Child:
     folder: Path
     deadline: float
     next_memory_check: float = 0.0
+    leaves_by: float | None = None
 
 
 class JobRunner:
@@ -178,7 +180,7 @@ class JobRunner:
         job_id, claim, limits = child.lease.job.id, child.lease.claim, self.queue.limits
         now = time.monotonic()
         if not self.queue.holds(claim, job_id):
-            return True
+            return not self._is_leaving(child, now)
         if now >= child.deadline:
             return self.queue.fail(claim, job_id, timeout_problem(limits.timeout_s)) or True
         if limits.memory_bytes is not None and now >= child.next_memory_check:
@@ -186,6 +188,13 @@ class JobRunner:
             if _processes.resident_bytes(claim) > limits.memory_bytes:
                 return self.queue.fail(claim, job_id, memory_problem()) or True
         return False
+
+    def _is_leaving(self, child: _Child, now: float) -> bool:
+        """Tell whether a process has told how its job ended and only has to exit: what it writes is still wanted."""
+        if child.leaves_by is None:
+            told = self.queue.has_ended(child.lease.job.id)
+            child.leaves_by = now + (LEAVE_S if told else 0.0)
+        return now < child.leaves_by
 
     def _ended(self, child: _Child, code: int) -> None:
         """See to a process that ended by itself; what it left running is ended too."""
@@ -211,9 +220,9 @@ class JobRunner:
     def _give_back(self) -> None:
         for child in [*self._children.values()]:
             try:
-                if not self.queue.release(child.lease.claim, child.lease.job.id):
-                    # it has told how it ended and is about to exit: what it wrote is still wanted
-                    self._ended(child, child.process.wait(GRACE_S))
+                released = self.queue.release(child.lease.claim, child.lease.job.id)
+                if not released and self._is_leaving(child, time.monotonic()):
+                    self._ended(child, child.process.wait(LEAVE_S))
             except subprocess.TimeoutExpired:
                 continue
             except ExtremeEarthError:  # its lease will expire instead

@@ -87,8 +87,7 @@ def run_job(
     heart = _Heart(queue, lease, supervised=supervised)
     context = _context(queue, lease, workspace, heart, accounts or Accounts(queue.database))
     try:
-        with heart:
-            return _work(queue, lease, execute, context)
+        return _work(queue, lease, execute, context, heart)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
 
@@ -105,10 +104,14 @@ def _lease(queue: JobQueue, job_id: str) -> Lease:
     return lease
 
 
-def _work(queue: JobQueue, lease: Lease, execute: Execute, context: JobContext) -> bool:
+def _work(
+    queue: JobQueue, lease: Lease, execute: Execute, context: JobContext, heart: _Heart
+) -> bool:
     job = lease.job
     try:
-        results = execute(job, context)
+        # no beat may come after the end was told: it would find the claim gone and kill this process
+        with heart:
+            results = execute(job, context)
         # a job that was dismissed in its last moment must not end as successful
         context.progress.token.check()
         return queue.succeed(lease.claim, job.id, results)
@@ -185,14 +188,14 @@ class _Heart(threading.Thread):
             if self._supervised and os.getppid() != self._parent:
                 log.warning("job %s lost its supervisor", self._lease.job.id)
                 self._queue.release(self._lease.claim, self._lease.job.id)
-                self._stop()
+                self._abandon()
                 return
             news, self._news = self._news, None
             if news is None and quiet_s < every_s:
                 continue
             quiet_s = 0.0
             if not self._beat(news):
-                self._stop()
+                self._abandon()
                 return
 
     def _beat(self, news: tuple[int, str] | None) -> bool:
@@ -205,7 +208,7 @@ class _Heart(threading.Thread):
             log.exception("a heartbeat of job %s was lost", self._lease.job.id)
             return True
 
-    def _stop(self) -> None:
+    def _abandon(self) -> None:
         self.token.cancel()
         if self._supervised:
             # own session, own group: everything this job started ends with it

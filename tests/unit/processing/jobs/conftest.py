@@ -18,7 +18,7 @@ from extremeearth.processing.accounts import Accounts
 from extremeearth.processing.jobs import Job, JobLimits, JobQueue
 
 WORKER = """
-import os, subprocess, sys, time
+import atexit, os, subprocess, sys, time
 from pathlib import Path
 from extremeearth.core.database import Database
 from extremeearth.core.errors import NoDataError
@@ -37,6 +37,9 @@ def work(job, context):
         Path(job.inputs["pids"]).write_text(f"{os.getpid()} {child.pid} {runaway.pid}")
         time.sleep(60)
     if what == "bug":
+        raise RuntimeError("a secret detail")
+    if what == "slow-bug":
+        atexit.register(lambda: (time.sleep(1.0), print("the last words", flush=True)))
         raise RuntimeError("a secret detail")
     if what == "no-data":
         raise NoDataError("No image lies in the box.", hint="Draw a larger box.")

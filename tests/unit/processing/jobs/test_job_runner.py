@@ -107,6 +107,18 @@ def test_a_failure_is_classified_and_tells_no_details(bench, process, cause, cod
         assert "a secret detail" in caplog.text, "the operator's log has the traceback"
 
 
+def test_what_a_failed_process_writes_last_is_logged(bench, caplog):
+    queue = bench.queue()
+    job = queue.submit("slow-bug", {}, principal=bench.people["ada"])
+    with _running(queue, bench):
+        assert bench.wait(queue, job, _ended).status is JobStatus.FAILED
+        deadline = time.monotonic() + 30.0
+        while "the last words" not in caplog.text:
+            assert time.monotonic() < deadline, caplog.text
+            time.sleep(0.02)
+    assert "a secret detail" in caplog.text
+
+
 def test_a_job_that_takes_too_long_is_ended(bench, tmp_path):
     queue = bench.queue(timeout_s=3.0)
     job = queue.submit("sleep", {"pids": str(tmp_path / "pids")}, principal=bench.people["ada"])
