@@ -43,9 +43,11 @@ def scan_relation(
         if typed is None:
             return None
     columns = [place for found in places.values() for place in found]
-    kinds = () if typed is None else typed.kinds
+    bounds = () if typed is None else typed.bounds
     name = add(
-        lambda name: t.ScanStep(name=name, scan=scan, columns=(*dict.fromkeys(columns), *kinds))
+        lambda name: t.ScanStep(
+            name=name, scan=scan, columns=tuple(dict.fromkeys(columns)), bounds=bounds
+        )
     )
     outputs: list[exp.Expr] = [
         exp.alias_(r.column(found[0], "t"), exp.to_identifier(variable, quoted=True))

@@ -15,6 +15,7 @@ from extremeearth.knowledge.store.plan import nodes as p
 
 __all__ = [
     "UNIT",
+    "Bound",
     "ClosureStep",
     "CountStep",
     "DistinctStep",
@@ -59,13 +60,36 @@ class _OnTable:
         return (self.input,)
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What objects are compared with.
+
+    Attributes
+    ----------
+    column
+        Name of the typed column.
+    kind
+        ``number`` (float64) or ``instant`` (microseconds since 1970 in UTC).
+    value
+        The bound as it stands in SQL.
+    literal
+        The bound as it stands in the query.
+    """
+
+    column: str
+    kind: str
+    value: float | int
+    literal: Literal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanStep:
-    """Quads that match a pattern: columns ``s p o g`` as asked, and ``number`` or ``instant`` of the object."""
+    """Quads that match a pattern: columns ``s p o g`` as asked, and one more for each bound of the object."""
 
     name: str
     scan: p.Scan
     columns: tuple[str, ...]
+    bounds: tuple[Bound, ...] = ()
     inputs: tuple[str, ...] = ()
 
     def __str__(self) -> str:

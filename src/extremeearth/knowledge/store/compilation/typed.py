@@ -1,7 +1,8 @@
-"""Comparisons with a number or an instant as SQL over the typed columns of the dictionary.
+"""Comparisons with a number or an instant as SQL over typed columns.
 
-Only what means the same in both languages is taken: an object that is not of the type has null there, and a
-comparison with null is no match, as an error is none in a FILTER.
+Each comparison has a column of its own, in which every object that compares has a value on the right side of the
+bound: that of the dictionary, but where that is rounded or missing and so may not tell (`execution.typed_columns`). An
+object that does not compare has null there, and a comparison with null is no match, as an error is none in a FILTER.
 """
 
 from __future__ import annotations
@@ -15,52 +16,47 @@ from sqlglot import exp
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import XSD, Literal, Variable
 from extremeearth.knowledge.store.compilation import relations as r
+from extremeearth.knowledge.store.compilation.steps import Bound
 
 __all__ = ["TypedCondition", "typed_condition"]
 
-LARGEST_EXACT = 2.0**53
-_NUMERIC = frozenset(
-    XSD + name for name in ("integer", "decimal", "double", "float", "int", "long")
-)
+_NUMERIC = frozenset(XSD + name for name in ("integer", "decimal", "double", "int", "long"))
+"""Not ``xsd:float``: what is compared with one is rounded to single precision first (section 17.3)."""
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "="}
 _OPERATORS = {"<": exp.LT, ">": exp.GT, "<=": exp.LTE, ">=": exp.GTE, "=": exp.EQ}
 
 
 @dataclass(frozen=True, slots=True)
 class TypedCondition:
-    """A condition on typed columns.
-
-    Attributes
-    ----------
-    sql
-        Over the columns ``number`` and ``instant`` of table ``t``.
-    kinds
-        Which of them it reads.
-    """
+    """A condition on typed columns of table ``t``, and the columns."""
 
     sql: exp.Expr
-    kinds: tuple[str, ...]
+    bounds: tuple[Bound, ...]
 
 
 def typed_condition(condition: s.Expression, variable: str) -> TypedCondition | None:
-    """Say a condition on one variable in SQL, or `None` where it may mean something else there.
+    """Say a condition on one variable in SQL, or `None` where it is more than comparisons with constants.
 
     Examples
     --------
     >>> from extremeearth.knowledge.sparql import parse_query
     >>> query = parse_query("SELECT * { ?s ?p ?o FILTER(?o > 5 && 7.5 >= ?o) }")
     >>> found = typed_condition(query.where.elements[1].expression, "o")
-    >>> found.sql.sql(), found.kinds
-    ('t."number" > 5.0 AND t."number" <= 7.5', ('number',))
+    >>> found.sql.sql(), [bound.column for bound in found.bounds]
+    ('t."number0" > 5.0 AND t."number1" <= 7.5', ['number0', 'number1'])
     """
+    bounds: list[Bound] = []
+    sql = _sql(condition, variable, bounds)
+    return None if sql is None else TypedCondition(sql, tuple(bounds))
+
+
+def _sql(condition: s.Expression, variable: str, bounds: list[Bound]) -> exp.Expr | None:
     if isinstance(condition, s.Logical):
-        parts = [typed_condition(part, variable) for part in condition.operands]
+        parts = [_sql(part, variable, bounds) for part in condition.operands]
         known = [part for part in parts if part is not None]
         if len(known) < len(parts):
             return None
-        combine = exp.and_ if condition.operator == "&&" else exp.or_
-        kinds = tuple(dict.fromkeys(kind for part in known for kind in part.kinds))
-        return TypedCondition(combine(*(part.sql for part in known)), kinds)
+        return (exp.and_ if condition.operator == "&&" else exp.or_)(*known)
     if not isinstance(condition, s.Comparison) or condition.operator not in _OPERATORS:
         return None
     left, right, operator = condition.left, condition.right, condition.operator
@@ -68,34 +64,31 @@ def typed_condition(condition: s.Expression, variable: str) -> TypedCondition | 
         left, right, operator = right, left, _MIRRORED[operator]
     if not (isinstance(left, Variable) and left.name == variable and isinstance(right, Literal)):
         return None
-    return _comparison(operator, right)
+    bound = _bound(right, len(bounds))
+    if bound is None:
+        return None
+    bounds.append(bound)
+    value = exp.Literal.number(repr(bound.value))
+    return _OPERATORS[operator](this=r.column(bound.column, "t"), expression=value)
 
 
-def _comparison(operator: str, literal: Literal) -> TypedCondition | None:
+def _bound(literal: Literal, number: int) -> Bound | None:
     datatype = literal.datatype.value
     if datatype in _NUMERIC:
-        kind, value = "number", _number(literal, operator)
+        kind, value = "number", _number(literal)
     elif datatype == XSD + "dateTime":
         kind, value = "instant", _instant(literal)
     else:
         return None
-    if value is None:
-        return None
-    bound = exp.Literal.number(repr(value))
-    compare = _OPERATORS[operator](this=r.column(kind, "t"), expression=bound)
-    return TypedCondition(compare, (kind,))
+    return None if value is None else Bound(f"{kind}{number}", kind, value, literal)
 
 
-def _number(literal: Literal, operator: str) -> float | None:
+def _number(literal: Literal) -> float | None:
     try:
         value = float(literal.lexical)
     except ValueError:
         return None
-    if not math.isfinite(value) or abs(value) >= LARGEST_EXACT:
-        return None
-    if operator == "=" and not value.is_integer():
-        return None  # a decimal and a double may differ where their nearest doubles do not
-    return value
+    return value + 0.0 if math.isfinite(value) else None  # 0.0 for -0.0, which SQL would tell apart
 
 
 def _instant(literal: Literal) -> int | None:

@@ -118,8 +118,6 @@ def _names_blank(expression: s.Expression) -> bool:
 def _is_volatile(expression: s.Expression) -> bool:
     if isinstance(expression, s.BuiltIn) and expression.name in _VOLATILE:
         return True
-    if isinstance(expression, s.FunctionCall):
-        return True  # an extension may answer differently each time; casts are quick anyway
     return any(map(_is_volatile, operands(expression)))
 
 

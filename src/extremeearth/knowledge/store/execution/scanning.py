@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.compilation.steps import (
     UNIT,
@@ -17,6 +16,7 @@ from extremeearth.knowledge.store.compilation.steps import (
     ValuesStep,
 )
 from extremeearth.knowledge.store.execution.run import Run, group_rows, ids_of, table_of
+from extremeearth.knowledge.store.execution.typed_columns import typed_column
 from extremeearth.knowledge.store.plan.nodes import Scan
 
 if TYPE_CHECKING:
@@ -44,11 +44,9 @@ def run_scan(step: ScanStep, run: Run) -> pa.Table:
         found = _merged(found)
     if not step.columns:
         return pa.table({UNIT: np.ones(found.num_rows, np.int64)})
-    stored = [name for name in step.columns if name in {"s", "p", "o", "g"}]
-    table = found.select(stored)
-    for kind in step.columns:
-        if kind not in stored:
-            table = table.append_column(kind, _typed(kind, found["o"].to_numpy(), run))
+    table = found.select(list(step.columns))
+    for bound in step.bounds:
+        table = table.append_column(bound.column, typed_column(found["o"].to_numpy(), bound, run))
     return table
 
 
@@ -137,19 +135,6 @@ def _merged(quads: pa.Table) -> pa.Table:
     columns = [quads[name].to_numpy() for name in _TRIPLE]
     first, _ = group_rows(columns, quads.num_rows)
     return quads if len(first) == quads.num_rows else quads.take(np.sort(first))
-
-
-def _typed(kind: str, ids: NDArray[np.int64], run: Run) -> pa.Array:
-    """Give the values of objects that SQL compares; null where there is none, and for what is not a number."""
-    import pyarrow as pa
-
-    stored = run.terms.stored
-    if kind == "number":
-        values = stored.numbers(ids) + 0.0  # -0.0 becomes 0.0: SQL would tell them apart
-        return pa.array(values, pa.float64(), mask=np.isnan(values))
-    moments = stored.instants(ids)
-    wanted = stored.types(ids) == types.DATE_TIME
-    return pa.array(moments, pa.int64(), mask=~wanted | (moments == np.iinfo(np.int64).min))
 
 
 def run_values(step: ValuesStep, run: Run) -> pa.Table:
