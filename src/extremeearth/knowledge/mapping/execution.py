@@ -14,13 +14,19 @@ import numpy as np
 from extremeearth.core.errors import InputError, MappingError
 from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.knowledge.mapping import document as doc
-from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.distinct import Distinct
 from extremeearth.knowledge.mapping.frames import Frame
-from extremeearth.knowledge.mapping.functions import GEOMETRY_FUNCTIONS, MapFunction
+from extremeearth.knowledge.mapping.functions import MapFunction
 from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
-from extremeearth.knowledge.mapping.lines import Lines, Run, frame_lines, joint_lines, may_overlap
+from extremeearth.knowledge.mapping.lines import (
+    Lines,
+    Run,
+    build_indexes,
+    frame_lines,
+    joint_lines,
+    may_overlap,
+)
 from extremeearth.knowledge.mapping.outputs import (
     Sink,
     StatementTarget,
@@ -36,10 +42,9 @@ from extremeearth.knowledge.mapping.parallel import (
 )
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike, open_source
-from extremeearth.knowledge.mapping.terms import Issues, OnError, TermMaker
+from extremeearth.knowledge.mapping.terms import Issues, OnError
 from extremeearth.knowledge.rdf import (
     BASE,
-    check_iri,
     write_lines,
 )
 
@@ -166,30 +171,23 @@ def map_to_rdf(
     (1, 1)
     """
     started = time.perf_counter()
+    _check_sizes(batch_rows, threads)
     read = read_mapping(mapping)
     if folder is None and isinstance(mapping, Path):
         folder = mapping.parent
-    if batch_rows < 1:
-        raise InputError(f"A batch of {batch_rows} rows is empty.", hint="Give at least 1.")
-    if threads < 1:
-        raise InputError(f"{threads} threads can do nothing.", hint="Give at least 1.")
-    known = {**GEOMETRY_FUNCTIONS, **(functions or {})}
-    _check_functions(read, known)
     check_target(target, has_graphs=read.has_graphs)
     options = replace(geometry or GeometryOptions(), on_error=on_error, counts={})
     issues = Issues(policy=on_error)
-    makers = _makers(read, known, base_iri, issues)
+    run = Run(read, base_iri, functions or {}, issues, batch_rows=batch_rows, threads=threads)
+    _check_functions(run)
     with ExitStack() as stack:
         if isinstance(database, str):
             database = stack.enter_context(Database(database))
-        opened = {
-            source: open_source(
+        for source in read.sources():
+            run.sources[source] = open_source(
                 source, sources=sources or {}, folder=folder, geometry=options, database=database
             )
-            for source in read.sources()
-        }
-        _check_references(read, opened)
-        run = Run(read, opened, makers, batch_rows, base_iri, functions or {}, issues, threads)
+        _check_references(run)
         sink = stack.enter_context(open_target(target))
         with Task(progress, "rows to RDF") as task:
             rows, triples, repeated = _write(run, sink, engine, task)
@@ -198,6 +196,13 @@ def map_to_rdf(
         rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds, geometries=options.totals(),
         repeated=repeated,
     )  # fmt: skip
+
+
+def _check_sizes(batch_rows: int, threads: int) -> None:
+    if batch_rows < 1:
+        raise InputError(f"A batch of {batch_rows} rows is empty.", hint="Give at least 1.")
+    if threads < 1:
+        raise InputError(f"{threads} threads can do nothing.", hint="Give at least 1.")
 
 
 def _write(run: Run, sink: Sink, engine: Engine | None, task: Task) -> tuple[int, int, int]:
@@ -230,11 +235,10 @@ def _here(
     rows = triples = 0
 
     def make(frame: Frame) -> tuple[int, list[Lines], Issues]:
-        issues = Issues(policy=run.issues.policy)
-        known = {**GEOMETRY_FUNCTIONS, **run.functions}
-        own = replace(run, makers=_makers(run.mapping, known, run.base_iri, issues))
-        return frame.rows, [frame_lines(own, m, frame) for m in maps], issues
+        own = run.with_own_issues()
+        return frame.rows, [frame_lines(own, m, frame) for m in maps], own.issues
 
+    build_indexes(run, maps)
     for count, parts, issues in in_order(make, frames, threads=run.threads):
         for made, distinct in zip(parts, known, strict=True):
             for lines in distinct.new(made.subjects, made.parts):
@@ -269,20 +273,14 @@ class _Work:
 
     run: Run
     names: tuple[str, ...]
-    base_iri: str
-    functions: Mapping[str, MapFunction]
-    on_error: OnError
 
     def __call__(self, packed: PackedFrame) -> Done:
         """Do the work on one frame."""
-        issues = Issues(policy=self.on_error)
-        known = {**GEOMETRY_FUNCTIONS, **self.functions}
-        makers = _makers(self.run.mapping, known, self.base_iri, issues)
-        run = replace(self.run, makers=makers)
+        run = self.run.with_own_issues()
         frame = packed.frame()
         maps = [run.mapping.triples_maps[name] for name in self.names]
         blocks = tuple(LineBlock.of(frame_lines(run, m, frame)) for m in maps)
-        return Done(blocks, frame.rows * len(maps), dict(issues.counts))
+        return Done(blocks, frame.rows * len(maps), dict(run.issues.counts))
 
 
 def _on_engine(
@@ -295,8 +293,7 @@ def _on_engine(
     sink: Sink,
     task: Task,
 ) -> tuple[int, int]:
-    bare = replace(run, sources={}, makers={}, indexes={})
-    work = _Work(bare, names, run.base_iri, run.functions, run.issues.policy)
+    work = _Work(run.to_travel(), names)
     rows = triples = 0
     for done in engine.map(work, map(PackedFrame.of, frames), label="mapping"):
         for distinct, block in zip(known, done.blocks, strict=True):
@@ -312,17 +309,9 @@ def _on_engine(
     return rows, triples
 
 
-def _makers(
-    mapping: doc.Mapping, known: Mapping[str, MapFunction], base_iri: str, issues: Issues
-) -> dict[str, TermMaker]:
-    return {
-        name: TermMaker(check_iri(m.base_iri or base_iri), known, issues, str(number))
-        for number, (name, m) in enumerate(mapping.triples_maps.items())
-    }
-
-
-def _check_references(mapping: doc.Mapping, opened: Mapping[doc.LogicalSource, Source]) -> None:
+def _check_references(run: Run) -> None:
     """Find the references that lead nowhere, before the first row, and say whose they are."""
+    mapping = run.mapping
     for name, triples_map in mapping.triples_maps.items():
         needed = {triples_map.source: mapping.reads(triples_map)}
         for joined in doc.joins_of(triples_map):
@@ -330,15 +319,16 @@ def _check_references(mapping: doc.Mapping, opened: Mapping[doc.LogicalSource, S
             needed[parent] = (*needed.get(parent, ()), *mapping.joined_on(joined))
         for source, references in needed.items():
             try:
-                opened[source].check(references)
+                run.sources[source].check(references)
             except MappingError as err:
                 raise MappingError(
                     f"The triples map {name} cannot run: {err.message}", hint=err.hint
                 ) from err
 
 
-def _check_functions(mapping: doc.Mapping, known: Mapping[str, MapFunction]) -> None:
-    for triples_map in mapping.triples_maps.values():
+def _check_functions(run: Run) -> None:
+    known = run.known_functions
+    for triples_map in run.mapping.triples_maps.values():
         for call in doc.calls_of(triples_map):
             if call.function not in known:
                 raise MappingError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,13 @@ from extremeearth.knowledge.mapping._vocabulary import RML
 from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.distinct import hashes_of
 from extremeearth.knowledge.mapping.frames import Frame
-from extremeearth.knowledge.mapping.functions import MapFunction
+from extremeearth.knowledge.mapping.functions import GEOMETRY_FUNCTIONS, MapFunction
 from extremeearth.knowledge.mapping.joins import JoinIndex
 from extremeearth.knowledge.mapping.sql_source import SqlSource, joint_sides
 from extremeearth.knowledge.mapping.terms import Issues, TermMaker
-from extremeearth.knowledge.rdf import RDF, TEXT, statement_lines
+from extremeearth.knowledge.rdf import RDF, TEXT, check_iri, statement_lines
 
-__all__ = ["Lines", "Run", "frame_lines", "joint_lines", "may_overlap"]
+__all__ = ["Lines", "Run", "build_indexes", "frame_lines", "joint_lines", "may_overlap"]
 
 _RDF_TYPE = f"<{RDF['type']}>"
 _DEFAULT_GRAPH = f"<{RML.defaultGraph}>"
@@ -56,17 +56,43 @@ class _Rows:
 
 @dataclass(slots=True)
 class Run:
-    """What a run needs; without its sources and makers it can travel."""
+    """What a run needs: the mapping, what the caller chose, and what was opened and looked up for it.
+
+    `functions` are those of the caller, beside ours; `issues` is told of the terms that cannot be made.
+    """
 
     mapping: doc.Mapping
-    sources: Mapping[doc.LogicalSource, Source]
-    makers: Mapping[str, TermMaker]
-    batch_rows: int
     base_iri: str
     functions: Mapping[str, MapFunction]
     issues: Issues
+    batch_rows: int
     threads: int = 1
+    sources: dict[doc.LogicalSource, Source] = field(default_factory=dict)
     indexes: dict[doc.ReferencingMap, JoinIndex] = field(default_factory=dict)
+    makers: dict[str, TermMaker] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give every triples map a maker of its terms."""
+        known = self.known_functions
+        self.makers = {
+            name: TermMaker(check_iri(m.base_iri or self.base_iri), known, self.issues, str(number))
+            for number, (name, m) in enumerate(self.mapping.triples_maps.items())
+        }
+
+    @property
+    def known_functions(self) -> Mapping[str, MapFunction]:
+        """Functions by IRI that the mapping can call."""
+        return {**GEOMETRY_FUNCTIONS, **self.functions}
+
+    def with_own_issues(self) -> Run:
+        """Give the same run that counts for itself what is wrong, for one frame among others at work."""
+        return replace(self, issues=Issues(policy=self.issues.policy))
+
+    def to_travel(self) -> Run:
+        """Give the run without what is open or made here, to be sent to a worker."""
+        bare = replace(self, sources={}, indexes={})
+        bare.makers = {}
+        return bare
 
     def frames(self, source: doc.LogicalSource, references: tuple[str, ...]) -> Iterator[Frame]:
         """Read a source once, only these of its columns."""
@@ -174,7 +200,7 @@ def _statement_lines(
         parent = run.mapping.triples_maps[statement.object.parent]
         object_ = run.makers[parent.name].terms(parent.subject, frame)
     else:
-        matched, object_ = _index(run, statement.object).match(maker, frame)
+        matched, object_ = run.indexes[statement.object].match(maker, frame)
         subject, predicate = (_taken(part, matched) for part in (subject, predicate))
         graphs = [_taken(part, matched) for part in graphs]
         distinct = False
@@ -232,10 +258,15 @@ def _taken(part: Any, rows: Any) -> Any:
     return part if part is None or isinstance(part, str) else part.take(rows)
 
 
-def _index(run: Run, joined: doc.ReferencingMap) -> JoinIndex:
-    """Give the parent's subjects by join value, read once."""
-    if joined not in run.indexes:
-        parent = run.mapping.triples_maps[joined.parent]
-        frames = run.frames(parent.source, run.mapping.joined_on(joined))
-        run.indexes[joined] = JoinIndex.build(joined, parent, run.makers[parent.name], frames)
-    return run.indexes[joined]
+def build_indexes(run: Run, maps: Iterable[doc.TriplesMap]) -> None:
+    """Read the parents of all joins that are made here, once and before the first frame."""
+    for triples_map in maps:
+        for statement in _statements(triples_map):
+            joined = statement.object
+            if isinstance(joined, doc.TermMap) or not joined.joins or joined in run.indexes:
+                continue
+            if _joint(run, triples_map, statement) is not None:
+                continue
+            parent = run.mapping.triples_maps[joined.parent]
+            frames = run.frames(parent.source, run.mapping.joined_on(joined))
+            run.indexes[joined] = JoinIndex.build(joined, parent, run.makers[parent.name], frames)
