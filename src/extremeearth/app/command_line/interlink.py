@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from extremeearth.app.command_line.options import settings_for
+from extremeearth.app.command_line.options import (
+    Crs,
+    EngineUrl,
+    Workers,
+    running_engine,
+    settings_for,
+    shown_progress,
+)
 
 if TYPE_CHECKING:
     from extremeearth.knowledge.interlinking import LinkOptions, LinkReport
@@ -65,12 +71,7 @@ def interlink(
     target_prefix: Annotated[
         str, typer.Option("--target-prefix", help="Put before the ids of TARGET to make IRIs.")
     ] = "",
-    crs: Annotated[
-        str | None,
-        typer.Option(
-            "--crs", help="Reference system of sources that do not say theirs: EPSG:4326."
-        ),
-    ] = None,
+    crs: Crs = None,
     source_crs: Annotated[
         str | None, typer.Option("--source-crs", help="The same for SOURCE alone.")
     ] = None,
@@ -115,16 +116,8 @@ def interlink(
         Literal["repair", "skip", "keep"],
         typer.Option("--on-invalid", help="What to do with invalid shapes."),
     ] = "repair",
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            "--engine", help="Where: local, or spark://host:port and others; default: this process."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Threads; with --engine local: processes."),
-    ] = None,
+    engine: EngineUrl = None,
+    workers: Workers = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -136,7 +129,6 @@ def interlink(
     ] = None,
 ) -> None:
     """Find every topological relation between the features of two sources."""
-    from extremeearth.core.progress import BarProgress, progress_for
     from extremeearth.knowledge.interlinking import Budget, LinkOptions, link_files, read_features
 
     if not str(out).endswith(_ENDINGS):
@@ -158,11 +150,10 @@ def interlink(
             target, id_column=target_id, prefix=target_prefix, crs=target_crs or crs,
             times=_columns(target_times), client=client,
         )  # fmt: skip
-    progress = progress_for()
-    with progress if isinstance(progress, BarProgress) else nullcontext():
+    with running_engine(engine, workers) as runs, shown_progress() as progress:
         done = link_files(
             ours, theirs, out, options=options, state=state, on_invalid=on_invalid, progress=progress,
-            engine=_engine(engine, workers),
+            engine=runs,
         )  # fmt: skip
     _tell(done, options, out, report)
 
@@ -175,14 +166,6 @@ def _client() -> Any:
 
 def _columns(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(name.strip() for name in text.split(","))
-
-
-def _engine(url: str | None, workers: int | None) -> Any:
-    from extremeearth.infrastructure.engine import open_engine
-
-    if url is None:
-        return None
-    return open_engine(url, settings=settings_for(workers=workers))
 
 
 def _tell(done: LinkReport, options: LinkOptions, out: Path, report: Path | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +13,43 @@ from extremeearth.core.settings import Settings
 
 if TYPE_CHECKING:
     from extremeearth.app.platform import Platform
+    from extremeearth.core.progress import Progress
+    from extremeearth.infrastructure.engine import Engine
 
-__all__ = ["AsJson", "Home", "open_platform", "settings_for"]
+__all__ = [
+    "AsJson",
+    "Crs",
+    "EngineUrl",
+    "Home",
+    "Workers",
+    "open_platform",
+    "running_engine",
+    "settings_for",
+    "shown_progress",
+]
 
 Home = Annotated[
     Path | None,
     typer.Option("--home", help="Folder of the platform; default: the setting EXTREMEEARTH_HOME."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
+Crs = Annotated[
+    str | None,
+    typer.Option(
+        "--crs",
+        help="Reference system of sources that name none, such as EPSG:4326; x comes first.",
+    ),
+]
+EngineUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", help="Where: local, or spark://host:port and others; default: this process."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Threads; with --engine local: processes."),
+]
 
 
 def settings_for(home: Path | None = None, **changes: object) -> Settings:
@@ -34,3 +65,26 @@ def open_platform(home: Path | None = None) -> Platform:
     from extremeearth.app.platform import Platform
 
     return Platform.open(settings_for(home))
+
+
+@contextmanager
+def running_engine(url: str | None, workers: int | None) -> Iterator[Engine | None]:
+    """Open an engine for a command and end it after that; none where the work stays in this process."""
+    from extremeearth.infrastructure.engine import open_engine
+
+    if url is None:
+        yield None
+        return
+    engine = open_engine(url, settings=settings_for(workers=workers))
+    with engine if isinstance(engine, AbstractContextManager) else nullcontext():
+        yield engine
+
+
+@contextmanager
+def shown_progress() -> Iterator[Progress]:
+    """Give what progress is told to: a bar on a terminal, which is taken away at the end."""
+    from extremeearth.core.progress import BarProgress, progress_for
+
+    progress = progress_for()
+    with progress if isinstance(progress, BarProgress) else nullcontext():
+        yield progress

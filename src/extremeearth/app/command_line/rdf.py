@@ -6,14 +6,21 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from extremeearth.app.command_line.options import AsJson, settings_for
+from extremeearth.app.command_line.options import (
+    AsJson,
+    Crs,
+    EngineUrl,
+    Workers,
+    running_engine,
+    settings_for,
+    shown_progress,
+)
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,15 +38,6 @@ class Invalid(StrEnum):
     KEEP = "keep"
     REPAIR = "repair"
     REJECT = "reject"
-
-
-Crs = Annotated[
-    str | None,
-    typer.Option(
-        "--crs",
-        help="Reference system of sources that name none, such as EPSG:4326; x comes first.",
-    ),
-]
 
 
 def register(application: typer.Typer) -> None:
@@ -76,16 +74,8 @@ def map_(
             "--database", help="URL of the database that tables and queries are read from."
         ),
     ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            "--engine", help="Where: local, or spark://host:port and others; default: this process."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Threads; with --engine local: processes."),
-    ] = None,
+    engine: EngineUrl = None,
+    workers: Workers = None,
     crs: Crs = None,
     invalid: Annotated[
         Invalid, typer.Option("--invalid", help="What happens to invalid geometries.")
@@ -111,7 +101,6 @@ def map_(
     as_json: AsJson = False,
 ) -> None:
     """Turn sources into RDF as a mapping says: all of it, or nothing."""
-    from extremeearth.core.progress import BarProgress, progress_for
     from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf
     from extremeearth.knowledge.rdf import BASE
 
@@ -122,11 +111,7 @@ def map_(
         "base_iri": base or f"{BASE}id/",
         "database": database,
     }
-    progress = progress_for()
-    with (
-        _engine(engine, workers) as runs,
-        progress if isinstance(progress, BarProgress) else nullcontext(),
-    ):
+    with running_engine(engine, workers) as runs, shown_progress() as progress:
         options |= {"engine": runs, "progress": progress, "threads": 1 if engine else workers or 1}
         if _STORE.match(out):
             report = _into_store(mapping, out.removeprefix("store:"), graph, options)
@@ -149,16 +134,6 @@ def _named_files(given: list[str]) -> dict[str, Path]:
             )
         files[name] = Path(path)
     return files
-
-
-def _engine(url: str | None, workers: int | None) -> Any:
-    """Give the engine as a context manager; none where the work stays in this process."""
-    from extremeearth.infrastructure.engine import open_engine
-
-    if url is None:
-        return nullcontext(None)
-    made: Any = open_engine(url, settings=settings_for(workers=workers))
-    return made if hasattr(made, "__enter__") else nullcontext(made)
 
 
 def _into_store(
