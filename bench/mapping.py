@@ -2,8 +2,8 @@
 
 Morph-KGC 2.10.0 runs in an environment of its own, as it wants other versions of our libraries::
 
-    python3.11 -m venv /tmp/morph-kgc && /tmp/morph-kgc/bin/pip install morph-kgc==2.10.0
-    EXTREMEEARTH_BENCH_MORPH_KGC=/tmp/morph-kgc/bin/python python -m bench mapping
+    python3.11 -m venv morph-kgc && morph-kgc/bin/pip install morph-kgc==2.10.0
+    EXTREMEEARTH_BENCH_MORPH_KGC=$PWD/morph-kgc/bin/python python -m bench mapping
 
 EXTREMEEARTH_BENCH_ROWS says how many lines there are, 500 000 by default.
 """

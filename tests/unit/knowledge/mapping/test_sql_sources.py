@@ -31,26 +31,26 @@ from extremeearth.knowledge.mapping.sql_text import (
 )
 from extremeearth.knowledge.rdf import XSD
 
-FARM = """
-CREATE TABLE Field (ID integer PRIMARY KEY, name text, "Area" double precision, farm integer, "note" char(5));
-CREATE TABLE "Farm" ("id" text, "opened" timestamp, "paid" numeric(10,2), "organic" boolean, "day" date);
+HOLDING = """
+CREATE TABLE Field (ID integer PRIMARY KEY, name text, "Area" double precision, holding integer, "note" char(5));
+CREATE TABLE "Holding" ("id" text, "opened" timestamp, "paid" numeric(10,2), "organic" boolean, "day" date);
 INSERT INTO Field VALUES (1, 'Wiese 100%', 2.5, 7, 'ab'), (2, 'Acker', NULL, 8, NULL), (3, 'Ecke', 0.125, 7, 'x');
-INSERT INTO "Farm" VALUES ('7', '2024-05-06 07:08:09', 12.50, true, '2024-05-06'), ('9', NULL, 3, false, NULL);
+INSERT INTO "Holding" VALUES ('7', '2024-05-06 07:08:09', 12.50, true, '2024-05-06'), ('9', NULL, 3, false, NULL);
 """
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def farm(request, tmp_path):
+def holding(request, tmp_path):
     if request.param == "sqlite":
-        file = tmp_path / "a farm%.db"
+        file = tmp_path / "a holding%.db"
         connection = sqlite3.connect(file)
-        connection.executescript(FARM)
+        connection.executescript(HOLDING)
         connection.close()
         return f"sqlite:///{file}"
     url = request.getfixturevalue("postgres_url")
     psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
-        connection.execute(FARM)
+        connection.execute(HOLDING)
     return url
 
 
@@ -66,17 +66,17 @@ def column(name, predicate="urn:p"):
     return f"rr:predicateObjectMap [ rr:predicate <{predicate}> ; rr:objectMap [ rr:column {json.dumps(name)} ] ]"
 
 
-JOINED = """rr:predicateObjectMap [ rr:predicate <urn:of> ; rr:objectMap [ rr:parentTriplesMap <urn:farm> ;
-    rr:joinCondition [ rr:child "farm" ; rr:parent "id" ] ] ] .
-<urn:farm> rr:logicalTable [ rr:tableName "\\"Farm\\"" ] ; rr:subjectMap [ rr:template "urn:farm:{id}" ]"""
+JOINED = """rr:predicateObjectMap [ rr:predicate <urn:of> ; rr:objectMap [ rr:parentTriplesMap <urn:holding> ;
+    rr:joinCondition [ rr:child "holding" ; rr:parent "id" ] ] ] .
+<urn:holding> rr:logicalTable [ rr:tableName "\\"Holding\\"" ] ; rr:subjectMap [ rr:template "urn:holding:{id}" ]"""
 
 
-def test_values_are_mapped_naturally(farm, mapped):
+def test_values_are_mapped_naturally(holding, mapped):
     names = ("opened", "paid", "organic", "day")
     body = " ; ".join(column(name, f"urn:{name}") for name in names)
-    text = f"""{R2RML}<urn:m> rr:logicalTable [ rr:tableName "\\"Farm\\"" ] ;
+    text = f"""{R2RML}<urn:m> rr:logicalTable [ rr:tableName "\\"Holding\\"" ] ;
         rr:subjectMap [ rr:template "urn:{{id}}" ] ; {body} ."""
-    found, report = mapped(text, database=farm)
+    found, report = mapped(text, database=holding)
     assert found == {
         f'<urn:7> <urn:opened> "2024-05-06T07:08:09"^^<{XSD.dateTime}>',
         f'<urn:7> <urn:paid> "12.5"^^<{XSD.decimal}>',
@@ -88,30 +88,32 @@ def test_values_are_mapped_naturally(farm, mapped):
     assert report.rows == 2
 
 
-def test_names_with_and_without_quotes(farm, mapped):
-    found, _ = mapped(field_map(column('"Area"')), database=farm)
+def test_names_with_and_without_quotes(holding, mapped):
+    found, _ = mapped(field_map(column('"Area"')), database=holding)
     assert found == {
         f'<urn:f:1> <urn:p> "2.5E0"^^<{XSD.double}>', f'<urn:f:3> <urn:p> "1.25E-1"^^<{XSD.double}>',
     }  # fmt: skip
     with pytest.raises(MappingError, match="'Area'") as caught:
-        mapped(field_map(column("Area")), database=farm)
+        mapped(field_map(column("Area")), database=holding)
     assert "double quotes" in (caught.value.hint or "")
     with pytest.raises(MappingError, match="'names'") as caught:
-        mapped(field_map(column("names")), database=farm)
+        mapped(field_map(column("names")), database=holding)
     assert "Did you mean 'name'" in (caught.value.hint or "")
     with pytest.raises(MappingError, match="Fields"):
-        mapped(field_map(column("name"), 'rr:tableName "Fields"'), database=farm)
+        mapped(field_map(column("name"), 'rr:tableName "Fields"'), database=holding)
 
 
-def test_queries_and_their_labels(farm, mapped):
+def test_queries_and_their_labels(holding, mapped):
     query = "SELECT ID AS id, name || ' %s' AS \\\"fullName\\\" FROM Field WHERE name LIKE '%100\\\\%' ESCAPE '\\\\';"
     table = f'rr:sqlQuery "{query}" ; rr:sqlVersion rr:SQL2008'
-    found, _ = mapped(field_map(column("fullName"), table), database=farm)
+    found, _ = mapped(field_map(column("fullName"), table), database=holding)
     assert found == {'<urn:f:1> <urn:p> "Wiese 100% %s"'}
 
 
 @pytest.mark.parametrize("on_database", [True, False])
-def test_joins_of_different_types_in_the_database_and_here(farm, mapped, on_database, monkeypatch):
+def test_joins_of_different_types_in_the_database_and_here(
+    holding, mapped, on_database, monkeypatch
+):
     if not on_database:
         from extremeearth.knowledge.mapping import lines
 
@@ -121,13 +123,13 @@ def test_joins_of_different_types_in_the_database_and_here(farm, mapped, on_data
     monkeypatch.setattr(
         SqlSource, "joined", lambda self, *a, **k: (calls.append(1), real(self, *a, **k))[1]
     )
-    found, _ = mapped(field_map(JOINED), database=farm, batch_rows=1)
-    assert found == {"<urn:f:1> <urn:of> <urn:farm:7>", "<urn:f:3> <urn:of> <urn:farm:7>"}
+    found, _ = mapped(field_map(JOINED), database=holding, batch_rows=1)
+    assert found == {"<urn:f:1> <urn:of> <urn:holding:7>", "<urn:f:3> <urn:of> <urn:holding:7>"}
     assert bool(calls) is on_database
 
 
-def test_rows_are_streamed_in_batches(farm):
-    with Database(farm) as database:
+def test_rows_are_streamed_in_batches(holding):
+    with Database(holding) as database:
         numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1050) SELECT i FROM n"
         source = SqlSource(database, database.query(numbers))
         frames = list(source.frames(("i",), batch_rows=100))
@@ -142,14 +144,14 @@ def test_rows_are_streamed_in_batches(farm):
         assert [child.rows for child, _ in pairs] == [400, 400, 250]
 
 
-def test_nothing_can_be_written_and_later_changes_are_not_seen(farm):
-    with Database(farm) as database:
+def test_nothing_can_be_written_and_later_changes_are_not_seen(holding):
+    with Database(holding) as database:
         source = SqlSource(database, database.table("Field"))
         first = sum(frame.rows for frame in source.frames((), batch_rows=10))
         with pytest.raises(DataBrokenError):
             list(database.rows("DELETE FROM Field", batch_rows=1))
         assert first == 3
-    with Database(farm) as database:
+    with Database(holding) as database:
         source = SqlSource(database, database.table("Field"))
         assert sum(frame.rows for frame in source.frames((), batch_rows=1)) == 3
 
@@ -157,7 +159,7 @@ def test_nothing_can_be_written_and_later_changes_are_not_seen(farm):
 def test_one_run_sees_one_state_of_postgres(postgres_url):
     psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as other:
-        other.execute(FARM)
+        other.execute(HOLDING)
         with Database(postgres_url) as database:
             source = SqlSource(database, database.table("Field"))
             assert sum(f.rows for f in source.frames((), batch_rows=10)) == 3
@@ -196,9 +198,9 @@ def test_what_is_no_plain_query_is_refused(text, dialect):
         safe_query(text, dialect=dialect)
 
 
-def test_two_columns_of_one_name_are_refused(farm):
+def test_two_columns_of_one_name_are_refused(holding):
     with (
-        Database(farm) as database,
+        Database(holding) as database,
         pytest.raises(MappingError, match="two columns 'a'"),
     ):
         database.query("SELECT 1 AS a, 2 AS a")
@@ -232,14 +234,15 @@ def test_a_mapping_of_tables_without_a_database_says_how_to_give_one(mapped):
     assert "database=" in (caught.value.hint or "")
 
 
-def test_rml_names_databases_by_source(farm, mapped):
-    text = """<urn:m> rml:logicalSource [ rml:source "farms" ; rml:referenceFormulation rml:%s ; rml:iterator "%s" ] ;
+def test_rml_names_databases_by_source(holding, mapped):
+    text = """<urn:m> rml:logicalSource [ rml:source "holdings" ;
+            rml:referenceFormulation rml:%s ; rml:iterator "%s" ] ;
         rml:subjectMap [ rml:template "urn:{name}" ; rml:class ex:C ] ."""
-    with Database(farm) as database:
+    with Database(holding) as database:
         for formulation, iterator in (
             ("SQL2008Table", "field"), ("SQL2008Query", "SELECT name FROM field WHERE ID > 1"),
         ):  # fmt: skip
-            found, _ = mapped(text % (formulation, iterator), sources={"farms": database})
+            found, _ = mapped(text % (formulation, iterator), sources={"holdings": database})
             assert len(found) == (3 if formulation == "SQL2008Table" else 2)
 
 
@@ -343,7 +346,7 @@ def test_names_are_resolved_by_the_rules_of_sql(reference, found):
     assert labelled == 1
 
 
-def test_queries_of_the_older_rml_and_no_credentials_of_a_mapping(farm, mapped):
+def test_queries_of_the_older_rml_and_no_credentials_of_a_mapping(holding, mapped):
     found, _ = mapped(
         """@prefix old: <http://semweb.mmlab.be/ns/rml#> . @prefix rr: <http://www.w3.org/ns/r2rml#> .
         @prefix d2rq: <http://www.wiwiss.fu-berlin.de/suhl/bizer/D2RQ/0.1#> .
@@ -352,7 +355,7 @@ def test_queries_of_the_older_rml_and_no_credentials_of_a_mapping(farm, mapped):
                 old:query "SELECT id FROM field" ; old:referenceFormulation
                 <http://semweb.mmlab.be/ns/ql#CSV> ] ;
             rr:subjectMap [ rr:template "urn:{id}" ; rr:class ex:X ] .""",
-        database=farm,
+        database=holding,
     )
     assert len(found) == 3
 
@@ -360,7 +363,7 @@ def test_queries_of_the_older_rml_and_no_credentials_of_a_mapping(farm, mapped):
 def test_a_table_that_may_not_be_read_is_told(postgres_url):
     psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(FARM)
+        connection.execute(HOLDING)
         connection.execute("DROP ROLE IF EXISTS ee_reader")
         connection.execute("CREATE ROLE ee_reader LOGIN")
         connection.execute("GRANT SELECT (id, name) ON Field TO ee_reader")
@@ -370,7 +373,7 @@ def test_a_table_that_may_not_be_read_is_told(postgres_url):
                 Database(url) as database,
                 pytest.raises(UnavailableError, match="permission denied"),
             ):
-                database.table('"Farm"')
+                database.table('"Holding"')
             with Database(url) as database:
                 source = SqlSource(database, database.query("SELECT id, name FROM field"))
                 assert sum(frame.rows for frame in source.frames(("id",), batch_rows=2)) == 3

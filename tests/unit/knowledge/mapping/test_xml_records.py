@@ -9,21 +9,21 @@ from extremeearth.core.errors import DataBrokenError, LimitError, MappingError
 from extremeearth.knowledge.mapping import xml_records
 from extremeearth.knowledge.mapping.xml_records import XmlSource
 
-FARM = """<?xml version="1.0"?>
-<farm xmlns:c="urn:crops" name="Dürnast">
+HOLDING = """<?xml version="1.0"?>
+<holding xmlns:c="urn:crops" name="Dürnast">
   <field id="1"><c:crop>wheat</c:crop><crop>oat</crop><crop>rye</crop><area>2.5</area></field>
   <field id="2"><crop/><area>-</area><note>wet <b>and</b> cold</note></field>
   <yard><field id="3"/></yard>
-</farm>"""
+</holding>"""
 
 
 @pytest.fixture
-def farm(tmp_path):
-    file = tmp_path / "farm.xml"
-    file.write_text(FARM, encoding="utf-8")
+def holding(tmp_path):
+    file = tmp_path / "holding.xml"
+    file.write_text(HOLDING, encoding="utf-8")
 
     def source(iterator, *, nulls=(), namespaces=None):
-        return XmlSource("farm.xml", file, iterator, namespaces or {}, frozenset(nulls))
+        return XmlSource("holding.xml", file, iterator, namespaces or {}, frozenset(nulls))
 
     return source
 
@@ -36,8 +36,10 @@ def columns(source, *references, batch_rows=100):
     }
 
 
-def test_values_of_elements_attributes_and_functions(farm):
-    found = columns(farm("/farm/field"), "@id", "c:crop", "note", "count(crop)", "crop[1]/text()")
+def test_values_of_elements_attributes_and_functions(holding):
+    found = columns(
+        holding("/holding/field"), "@id", "c:crop", "note", "count(crop)", "crop[1]/text()"
+    )
     assert found == {
         "@id": ["1", "2"],
         "c:crop": ["wheat", None],
@@ -47,8 +49,8 @@ def test_values_of_elements_attributes_and_functions(farm):
     }
 
 
-def test_several_values_make_a_list_and_nulls_none(farm):
-    source = farm("/farm/field", nulls=["", "-"])
+def test_several_values_make_a_list_and_nulls_none(holding):
+    source = holding("/holding/field", nulls=["", "-"])
     (frame,) = source.frames(("crop", "area"), batch_rows=9)
     assert frame.columns["crop"].to_pylist() == [["oat", "rye"], []]
     assert frame.columns["area"].to_pylist() == ["2.5", None]
@@ -56,13 +58,13 @@ def test_several_values_make_a_list_and_nulls_none(farm):
 
 @pytest.mark.parametrize(
     ("iterator", "ids"),
-    [("/farm/field", ["1", "2"]), ("//field", ["1", "2", "3"]), ("/*/yard/field", ["3"]), ("/field", []),
-     ("//yard/field", ["3"]), ("/farm/field[@id > 1]", ["2"])],
+    [("/holding/field", ["1", "2"]), ("//field", ["1", "2", "3"]), ("/*/yard/field", ["3"]), ("/field", []),
+     ("//yard/field", ["3"]), ("/holding/field[@id > 1]", ["2"])],
 )  # fmt: skip
 @pytest.mark.parametrize("reference", ["@id", "../*/@id | @id"])
-def test_streamed_and_whole_documents_give_the_same_records(farm, iterator, ids, reference):
+def test_streamed_and_whole_documents_give_the_same_records(holding, iterator, ids, reference):
     # the second reference looks outside of its element, so the document is parsed whole
-    (frames,) = (list(farm(iterator).frames(("@id", reference), batch_rows=1)),)
+    (frames,) = (list(holding(iterator).frames(("@id", reference), batch_rows=1)),)
     assert [frame.columns["@id"][0].as_py() for frame in frames] == ids
     assert [frame.first_row for frame in frames] == list(range(len(ids)))
 
@@ -75,10 +77,10 @@ def test_nested_records_keep_what_is_in_them(tmp_path):
 
 
 def test_namespaces_of_the_mapping(mapped, tmp_path):
-    (tmp_path / "f.xml").write_text('<f xmlns="urn:farm"><x n="1">a</x></f>')
+    (tmp_path / "f.xml").write_text('<f xmlns="urn:holding"><x n="1">a</x></f>')
     found, _ = mapped(
         """<urn:m> rml:logicalSource [ rml:source "f.xml" ; rml:iterator "/w:f/w:x" ; rml:referenceFormulation
-            [ rml:namespace [ rml:namespacePrefix "w" ; rml:namespaceURL <urn:farm> ] ] ] ;
+            [ rml:namespace [ rml:namespacePrefix "w" ; rml:namespaceURL <urn:holding> ] ] ] ;
         rml:subjectMap [ rml:template "urn:x:{@n}" ] ;
         rml:predicateObjectMap [ rml:predicate ex:p ; rml:objectMap [ rml:reference "." ] ] .""",
         folder=tmp_path,
@@ -105,9 +107,9 @@ def test_memory_holds_one_batch_of_a_long_document(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["field[", "nope:crop", "//"])
-def test_a_broken_xpath_is_named_before_the_first_row(farm, path):
+def test_a_broken_xpath_is_named_before_the_first_row(holding, path):
     with pytest.raises(MappingError, match="cannot be read"):
-        farm("/farm/field").check((path,))
+        holding("/holding/field").check((path,))
 
 
 @pytest.mark.parametrize(
@@ -129,17 +131,17 @@ def test_documents_with_a_dtd_or_broken_ones_are_refused(tmp_path, text, iterato
         list(source.frames((".",), batch_rows=9))
 
 
-def test_iterators_that_lead_to_no_element_and_big_documents(farm, monkeypatch):
+def test_iterators_that_lead_to_no_element_and_big_documents(holding, monkeypatch):
     with pytest.raises(MappingError, match="no elements"):
-        list(farm("/farm/@name").frames((".",), batch_rows=9))
+        list(holding("/holding/@name").frames((".",), batch_rows=9))
     monkeypatch.setattr(xml_records, "MAX_XML_BYTES", 10)
     with pytest.raises(LimitError):
-        list(farm("/farm/field[1]").frames((".",), batch_rows=9))
-    assert columns(farm("/farm/field"), "@id") == {"@id": ["1", "2"]}
+        list(holding("/holding/field[1]").frames((".",), batch_rows=9))
+    assert columns(holding("/holding/field"), "@id") == {"@id": ["1", "2"]}
 
 
-def test_types_are_texts(farm):
-    (frame,) = farm("/farm/field").frames(("@id",), batch_rows=9)
+def test_types_are_texts(holding):
+    (frame,) = holding("/holding/field").frames(("@id",), batch_rows=9)
     assert frame.columns["@id"].type == pa.large_string()
 
 
