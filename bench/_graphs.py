@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyoxigraph as ox
 
 from extremeearth.knowledge.sparql import Literal
-from extremeearth.knowledge.store import GraphStore, open_graph
+from extremeearth.knowledge.store import GraphStore, Solutions, open_graph
 
-__all__ = ["OURS", "OXIGRAPH", "ask", "ask_oxigraph", "filled", "same_answer"]
+__all__ = ["OURS", "OXIGRAPH", "ask", "ask_oxigraph", "filled", "same_answer", "solutions"]
 
 OURS, OXIGRAPH = "extremeearth", "pyoxigraph"
 GEOGRAPHY = "http://www.opengis.net/def/function/geosparql/"
@@ -42,9 +42,17 @@ def filled(file: Path) -> tuple[GraphStore, ox.Store]:
     return ours, theirs
 
 
+def solutions(graph: GraphStore, text: str) -> Solutions:
+    """Ask ours a SELECT query."""
+    answer = graph.query(text, timeout_s=TIMEOUT_S)
+    if not isinstance(answer, Solutions):
+        raise TypeError(f"not a SELECT query: {text}")
+    return answer
+
+
 def ask(graph: GraphStore, text: str) -> pa.Table:
     """Ask ours; the answer is an Arrow table with all terms written out."""
-    return graph.query(text, timeout_s=TIMEOUT_S).to_arrow()  # type: ignore[union-attr]
+    return solutions(graph, text).to_arrow()
 
 
 def ask_oxigraph(store: ox.Store, text: str) -> int:
@@ -54,11 +62,11 @@ def ask_oxigraph(store: ox.Store, text: str) -> int:
 
 def same_answer(graph: GraphStore, store: ox.Store, text: str) -> int:
     """Stop where the two answer differently; give the number of rows. Numbers are compared to nine digits."""
-    found = graph.query(text, timeout_s=TIMEOUT_S)
+    found = solutions(graph, text)
     theirs = store.query(text)
     names = [variable.value for variable in theirs.variables]
-    places = [found.variables.index(name) for name in names]  # type: ignore[union-attr]
-    left = Counter(tuple(_plain(row[place]) for place in places) for row in found)  # type: ignore[union-attr]
+    places = [found.variables.index(name) for name in names]
+    left = Counter(tuple(_plain(row[place]) for place in places) for row in found)
     right = Counter(tuple(_plain(row[name]) for name in names) for row in theirs)
     if left != right:
         only = list((left - right).items())[:3], list((right - left).items())[:3]

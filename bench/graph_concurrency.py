@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pyoxigraph as ox
 
-from bench._graphs import OURS, OXIGRAPH
+from bench._graphs import OURS, OXIGRAPH, solutions
 from bench.form import Benchmark, Case, Outcome
+from extremeearth.knowledge.sparql import Literal, Term
 from extremeearth.knowledge.store import GraphStore, open_graph
 
 E = "http://example.org/"
@@ -52,8 +53,7 @@ class Ours:
         self.graph.update(text)
 
     def rows(self, text: str) -> list[tuple[int, ...]]:
-        found = self.graph.query(text, timeout_s=120.0)
-        return [tuple(int(term.lexical) for term in row) for row in found]  # type: ignore[union-attr]
+        return [tuple(map(_number, row)) for row in solutions(self.graph, text)]
 
 
 class Oxigraph:
@@ -67,6 +67,12 @@ class Oxigraph:
 
     def rows(self, text: str) -> list[tuple[int, ...]]:
         return [tuple(int(term.value) for term in row) for row in self.store.query(text)]
+
+
+def _number(term: Term | None) -> int:
+    if not isinstance(term, Literal):
+        raise TypeError(f"not a number: {term}")
+    return int(term.lexical)
 
 
 def move(commit: int, generator: np.random.Generator) -> str:
