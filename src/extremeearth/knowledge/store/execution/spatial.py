@@ -111,6 +111,9 @@ def run_match(step: SpatialMatchStep, run: Run) -> pa.Table:
     match = step.match
     constant = _constant(match.geometry, run)
     candidates = _near(_in_lonlat(constant), match.relation, run)
+    sure = _surely(match, constant, run)
+    if len(sure):
+        candidates = np.setdiff1d(candidates, sure, assume_unique=True)
     prepared = _prepared(match, constant)
     keep = np.zeros(len(candidates), bool)
     for first in range(0, len(candidates), PAIRS_AT_ONCE):
@@ -123,7 +126,24 @@ def run_match(step: SpatialMatchStep, run: Run) -> pa.Table:
         keep[part] = _stands(
             match.relation, stored, _repeated(constant, len(stored)), flipped=match.flipped
         )
-    return table_of({match.variable: candidates[keep]}, int(keep.sum()))
+    found = np.concatenate([sure, candidates[keep]])
+    return table_of({match.variable: found}, len(found))
+
+
+def _surely(match: SpatialMatch, constant: GeometryColumn, run: Run) -> Ids:
+    """Give the geometries that need no look at their shapes: what a rectangle has inside, it meets and contains."""
+    known = RELATIONS.get(match.relation.function)
+    predicate = None if known is None else known.predicate
+    inside = {"contains", "covers"} if match.flipped else {"within", "coveredby"}
+    shape = constant.shapes[0]
+    if (
+        match.relation.distance_m is not None
+        or predicate not in {"intersects", *inside}
+        or constant.systems[0] != CRS84_CODE
+        or not shapely.equals(shape, shapely.envelope(shape))
+    ):
+        return np.zeros(0, np.int64)
+    return run.snapshot.geometries.inside_box(*shapely.bounds(shape).tolist())
 
 
 def _prepared(

@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from extremeearth.knowledge.rdf.geometry_column import (
+    CRS84_CODE,
     NO_CRS,
     GeometryColumn,
     crs_code,
@@ -77,13 +78,23 @@ class GeometryChunk:
 
     def in_box(self, box: tuple[float, float, float, float]) -> NDArray[np.int64]:
         """Give the numbers of the geometries whose boxes meet a box."""
-        near = np.flatnonzero(_meet(self.blocks, box))
-        if len(near) == 0:
-            return np.zeros(0, np.int64)
-        rows = (near[:, None] * BLOCK + np.arange(BLOCK)[None, :]).ravel()
-        rows = rows[rows < len(self)]
+        rows = self._near(box)
         found: NDArray[np.int64] = self.ids[rows[_meet(self.boxes[rows], box)]]
         return found
+
+    def inside_box(self, box: tuple[float, float, float, float]) -> NDArray[np.int64]:
+        """Give the numbers of the geometries in CRS84 whose boxes lie in a box and do not touch its border."""
+        rows = self._near(box)
+        boxes = self.boxes[rows]
+        inside = (boxes[:, :2] > box[:2]).all(axis=1) & (boxes[:, 2:] < box[2:]).all(axis=1)
+        found: NDArray[np.int64] = self.ids[rows[inside & (self.systems[rows] == CRS84_CODE)]]
+        return found
+
+    def _near(self, box: tuple[float, float, float, float]) -> NDArray[np.intp]:
+        """Give the rows of the blocks that meet a box."""
+        near = np.flatnonzero(_meet(self.blocks, box))
+        rows = (near[:, None] * BLOCK + np.arange(BLOCK)[None, :]).ravel()
+        return rows[rows < len(self)]
 
 
 def _meet(boxes: Boxes, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
@@ -236,6 +247,11 @@ class StoredGeometries:
     def in_box(self, xmin: float, ymin: float, xmax: float, ymax: float) -> NDArray[np.int64]:
         """Give the numbers of the geometries whose box meets a box; ``xmin > xmax`` crosses the antimeridian."""
         found = [chunk.in_box((xmin, ymin, xmax, ymax)) for chunk in self.chunks]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+    def inside_box(self, xmin: float, ymin: float, xmax: float, ymax: float) -> NDArray[np.int64]:
+        """Give the numbers of the geometries in CRS84 whose boxes lie inside a box, without touching its border."""
+        found = [chunk.inside_box((xmin, ymin, xmax, ymax)) for chunk in self.chunks]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
     def box_fraction(self, xmin: float, ymin: float, xmax: float, ymax: float) -> float:

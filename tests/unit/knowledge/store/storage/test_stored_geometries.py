@@ -57,6 +57,8 @@ def test_boxes_find_what_brute_force_finds() -> None:
             & (bounds[:, 3] >= box[1])
         )
         assert sorted(found.in_box(*box).tolist()) == sorted(ids[inside].tolist())
+        strictly = (bounds[:, :2] > box[:2]).all(axis=1) & (bounds[:, 2:] < box[2:]).all(axis=1)
+        assert sorted(found.inside_box(*box).tolist()) == sorted(ids[strictly].tolist())
     everywhere = found.in_box(-180, -90, 180, 90)
     assert len(everywhere) == (~np.isnan(bounds[:, 0])).sum()
     west, east = found.in_box(-180, -90, -160, 90), found.in_box(160, -90, 180, 90)
