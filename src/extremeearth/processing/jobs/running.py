@@ -156,32 +156,33 @@ def _context(
     )
 
 
-class _Heart(threading.Thread):
+class _Heart:
     """Sends heartbeats with the newest progress, and stops the work when it has to stop."""
 
     def __init__(self, queue: JobQueue, lease: Lease, *, supervised: bool) -> None:
-        super().__init__(name=f"heart of job {lease.job.id}", daemon=True)
         self.token = CancelToken()
         self._queue, self._lease, self._supervised = queue, lease, supervised
         self._parent = os.getppid()
         self._overall = OverallProgress()
         self._news: tuple[int, str] | None = None
         self._end = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name=f"heart of job {lease.job.id}", daemon=True
+        )
 
     def __enter__(self) -> _Heart:
-        self.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
-        self.join()
+        self._thread.join()
 
     def note(self, event: ProgressEvent) -> None:
         """Keep the newest progress for the next beat: working code never waits for the database."""
         self._news = (self._overall.note(event), event.label)
 
-    def run(self) -> None:
-        """Beat until the work ends."""
+    def _run(self) -> None:
         quiet_s, every_s = 0.0, self._queue.limits.lease_s / 3
         while not self._end.wait(min(WRITE_EVERY_S, every_s)):
             quiet_s += min(WRITE_EVERY_S, every_s)
