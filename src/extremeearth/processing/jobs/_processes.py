@@ -16,6 +16,7 @@ from pathlib import Path
 CLAIM_VARIABLE = "EXTREMEEARTH_JOB_CLAIM"
 WORKSPACE_VARIABLE = "EXTREMEEARTH_JOB_WORKSPACE"
 _PROC = Path("/proc")
+_KILL_LIMIT_S = 2.0
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -51,9 +52,13 @@ def end(
     _signal(processes, claims, signal.SIGTERM)
     deadline = time.monotonic() + grace_s
     while any(p.poll() is None for p in processes) or members(claims):
-        if time.monotonic() >= deadline:
-            _signal(processes, claims, signal.SIGKILL)
+        now = time.monotonic()
+        if now >= deadline + _KILL_LIMIT_S:
             break
+        if (
+            now >= deadline
+        ):  # again and again: one that was listed may have started another meanwhile
+            _signal(processes, claims, signal.SIGKILL)
         time.sleep(0.02)
 
 

@@ -47,6 +47,8 @@ class _Child:
     deadline: float
     next_memory_check: float = 0.0
     leaves_by: float | None = None
+    is_told: bool = False
+    """Whether its job has ended, so that what it wrote is wanted if it went wrong."""
 
 
 class JobRunner:
@@ -182,18 +184,20 @@ class JobRunner:
         if not self.queue.holds(claim, job_id):
             return not self._is_leaving(child, now)
         if now >= child.deadline:
-            return self.queue.fail(claim, job_id, timeout_problem(limits.timeout_s)) or True
+            child.is_told = self.queue.fail(claim, job_id, timeout_problem(limits.timeout_s))
+            return True
         if limits.memory_bytes is not None and now >= child.next_memory_check:
             child.next_memory_check = now + MEMORY_EVERY_S
             if _processes.resident_bytes(claim) > limits.memory_bytes:
-                return self.queue.fail(claim, job_id, memory_problem()) or True
+                child.is_told = self.queue.fail(claim, job_id, memory_problem())
+                return True
         return False
 
     def _is_leaving(self, child: _Child, now: float) -> bool:
         """Tell whether a process has told how its job ended and only has to exit: what it writes is still wanted."""
         if child.leaves_by is None:
-            told = self.queue.has_ended(child.lease.job.id)
-            child.leaves_by = now + (LEAVE_S if told else 0.0)
+            child.is_told = self.queue.has_ended(child.lease.job.id)
+            child.leaves_by = now + (LEAVE_S if child.is_told else 0.0)
         return now < child.leaves_by
 
     def _ended(self, child: _Child, code: int) -> None:
@@ -202,8 +206,7 @@ class JobRunner:
         if self.queue.holds(claim, job_id):
             log.error("the process of job %s ended with %d", job_id, code)
             self.queue.fail(claim, job_id, problem_of_exit(code))
-        if code != 0:
-            log.warning("output of job %s:\n%s", job_id, _tail(child.output))
+        child.is_told = True
         self._end([child], grace_s=0.0)
 
     def _end(self, children: list[_Child], *, grace_s: float = GRACE_S) -> None:
@@ -212,7 +215,8 @@ class JobRunner:
         claims = [child.lease.claim for child in children]
         _processes.end([child.process for child in children], claims, grace_s=grace_s)
         for child in children:
-            child.process.wait()
+            if child.process.wait() != 0 and child.is_told:
+                log.warning("output of job %s:\n%s", child.lease.job.id, _tail(child.output))
             child.output.close()
             shutil.rmtree(child.folder, ignore_errors=True)
             self._children.pop(child.lease.claim, None)
@@ -222,8 +226,8 @@ class JobRunner:
             try:
                 released = self.queue.release(child.lease.claim, child.lease.job.id)
                 if not released and self._is_leaving(child, time.monotonic()):
-                    self._ended(child, child.process.wait(LEAVE_S))
-            except subprocess.TimeoutExpired:
+                    child.process.wait(LEAVE_S)
+            except subprocess.TimeoutExpired:  # it is ended below, and its output logged
                 continue
             except ExtremeEarthError:  # its lease will expire instead
                 log.exception("job %s could not be given back", child.lease.job.id)

@@ -41,6 +41,9 @@ def work(job, context):
     if what == "slow-bug":
         atexit.register(lambda: (time.sleep(1.0), print("the last words", flush=True)))
         raise RuntimeError("a secret detail")
+    if what == "stuck-bug":
+        atexit.register(lambda: time.sleep(60))
+        raise RuntimeError("a secret detail")
     if what == "no-data":
         raise NoDataError("No image lies in the box.", hint="Draw a larger box.")
     if what == "kill-me":

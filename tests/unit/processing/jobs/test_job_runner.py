@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 
 from extremeearth.processing.accounts import Accounts
-from extremeearth.processing.jobs import JobQueue, JobRunner, JobStatus
+from extremeearth.processing.jobs import JobQueue, JobRunner, JobStatus, runner
 
 
 @contextmanager
 def _running(queue: JobQueue, bench, **options) -> Iterator[JobRunner]:
-    runner = JobRunner(queue, command=bench.command(), slots=2, **options)
-    runner.start()
+    running = JobRunner(queue, command=bench.command(), slots=2, **options)
+    running.start()
     try:
-        yield runner
+        yield running
     finally:
-        runner.stop()
+        running.stop()
 
 
 def _ended(job) -> bool:
@@ -107,13 +107,30 @@ def test_a_failure_is_classified_and_tells_no_details(bench, process, cause, cod
         assert "a secret detail" in caplog.text, "the operator's log has the traceback"
 
 
-def test_what_a_failed_process_writes_last_is_logged(bench, caplog):
+def test_what_a_failed_process_writes_last_is_logged(bench, caplog, monkeypatch):
+    monkeypatch.setattr(runner, "LEAVE_S", 30.0)
     queue = bench.queue()
     job = queue.submit("slow-bug", {}, principal=bench.people["ada"])
     with _running(queue, bench):
         assert bench.wait(queue, job, _ended).status is JobStatus.FAILED
         deadline = time.monotonic() + 30.0
         while "the last words" not in caplog.text:
+            assert time.monotonic() < deadline, caplog.text
+            time.sleep(0.02)
+    assert "a secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_failed_process_that_does_not_leave_is_ended_and_its_output_logged(
+    bench, caplog, monkeypatch, at_once
+):
+    monkeypatch.setattr(runner, "LEAVE_S", 0.5)
+    queue = bench.queue()
+    job = queue.submit("stuck-bug", {}, principal=bench.people["ada"])
+    with _running(queue, bench):
+        assert bench.wait(queue, job, _ended).status is JobStatus.FAILED
+        deadline = time.monotonic() + 30.0
+        while "a secret detail" not in caplog.text and not at_once:
             assert time.monotonic() < deadline, caplog.text
             time.sleep(0.02)
     assert "a secret detail" in caplog.text
@@ -195,10 +212,10 @@ def test_the_jobs_key_works_while_it_runs_and_is_revoked_after(bench, tmp_path):
 def test_a_command_that_cannot_start_fails_the_job(bench):
     queue = bench.queue()
     job = queue.submit("x", {}, principal=bench.people["ada"])
-    runner = JobRunner(queue, command=lambda job: ["/no/such/program"], slots=1)
-    runner.start()
+    running = JobRunner(queue, command=lambda job: ["/no/such/program"], slots=1)
+    running.start()
     try:
         failed = bench.wait(queue, job, _ended)
     finally:
-        runner.stop()
+        running.stop()
     assert failed.problem["cause"] == "unavailable"
