@@ -55,6 +55,17 @@ def failure(*arguments: str) -> str:
     return said
 
 
+@pytest.fixture
+def refused(home: Path, key: str) -> Callable[..., str]:
+    """Run a processor with inputs that it refuses, and give what it says."""
+
+    def run(processor: str, *inputs: str) -> str:
+        given = [part for text in inputs for part in ("-i", text)]
+        return failure("run", processor, "--home", str(home), "--key", key, *given)
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -70,65 +81,22 @@ def test_searches(home: Path, arguments: list[str], words: str) -> None:
     assert words in failure("search", "--home", str(home), *arguments)
 
 
-def test_a_time_frame_without_data_says_so(home: Path, key: str) -> None:
-    said = failure(
-        "run",
-        "leaf-area-index",
-        "--home",
-        str(home),
-        "--key",
-        key,
-        "-i",
-        BOX,
-        "-i",
-        "datetime=2031-01-01/2031-02-01",
-    )
-    assert "2031" in said
-
-
-def test_a_box_without_data_says_so(home: Path, key: str) -> None:
-    said = failure(
-        "run",
-        "leaf-area-index",
-        "--home",
-        str(home),
-        "--key",
-        key,
-        "-i",
-        "bbox=[1,1,2,2]",
-        "-i",
-        SEASON,
-    )
-    assert "field-series" in said
-
-
-def test_an_unknown_model_says_so(home: Path, key: str) -> None:
-    said = failure(
-        "run",
-        "crop-type",
-        "--home",
-        str(home),
-        "--key",
-        key,
-        "-i",
-        BOX,
-        "-i",
-        SEASON,
-        "-i",
-        "model=unheard-of",
-    )
-    assert "unheard-of" in said
-
-
-def test_an_input_of_the_wrong_kind_names_its_place(home: Path, key: str) -> None:
-    said = failure(
-        "run", "crop-type", "--home", str(home), "--key", key, "-i", "bbox=[1,2]", "-i", SEASON
-    )
-    assert "bbox" in said
-
-
-def test_an_unknown_processor_names_the_known_ones(home: Path, key: str) -> None:
-    assert "crop-type" in failure("run", "rain-dance", "--home", str(home), "--key", key)
+@pytest.mark.parametrize(
+    ("processor", "inputs", "words"),
+    [
+        ("leaf-area-index", [BOX, "datetime=2031-01-01/2031-02-01"], "2031"),
+        ("leaf-area-index", ["bbox=[1,1,2,2]", SEASON], "field-series"),
+        ("crop-type", [BOX, SEASON, "model=unheard-of"], "unheard-of"),
+        ("crop-type", ["bbox=[1,2]", SEASON], "bbox"),
+        ("rain-dance", [], "crop-type"),
+    ],
+    ids=["a time frame without data", "a box without data", "an unknown model", "an input of the wrong kind",
+         "an unknown processor names the known ones"],
+)  # fmt: skip
+def test_a_refused_run_says_why(
+    refused: Callable[..., str], processor: str, inputs: list[str], words: str
+) -> None:
+    assert words in refused(processor, *inputs)
 
 
 def test_a_wrong_key_is_told(home: Path) -> None:
