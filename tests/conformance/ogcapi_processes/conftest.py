@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +13,9 @@ from typing import Any
 import httpx
 import pystac
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
+from tests.servers.asgi import listening
 
 from extremeearth.core.database import Database
 from extremeearth.core.errors import NoDataError
@@ -164,19 +161,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     app.state.verifier = accounts
     install_problem_handlers(app)
     app.include_router(processes_router(processors, queue, catalogue, landing=True))
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        runner = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
-        thread = threading.Thread(target=runner.run, kwargs={"sockets": [bound]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 30
-        while not runner.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    with listening(app) as url:
         yield Server(url, app, queue, catalogue, _party(accounts, "ada"), _party(accounts, "bob"))
-        runner.should_exit = True
-        thread.join()
     database.close()
 
 

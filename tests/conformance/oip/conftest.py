@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pystac
 import pytest
-import uvicorn
 from fastapi import FastAPI
+from tests.servers.asgi import listening
+from tests.small_model import small_onnx
 
 from extremeearth.core.database import Database
 from extremeearth.core.errors import KeyInvalidError
@@ -29,34 +26,6 @@ from extremeearth.processing.models import ModelCard, ModelRegistry
 from extremeearth.processing.serving import serving_router
 
 DATES, CLASSES = 4, 3
-
-
-def linear_model(seed: int) -> bytes:
-    from onnx import TensorProto, helper, numpy_helper
-
-    weight = np.random.default_rng(seed).normal(size=(13, CLASSES)).astype(np.float32)
-    nodes = [
-        helper.make_node("ReduceMean", ["series"], ["mean"], axes=[1], keepdims=0),
-        helper.make_node("MatMul", ["mean", "weight"], ["product"]),
-        helper.make_node("Cast", ["valid"], ["count"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["count"], ["share"], axes=[1], keepdims=1),
-        helper.make_node("Mul", ["product", "share"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-    ]
-    graph = helper.make_graph(
-        nodes, "linear",
-        [
-            helper.make_tensor_value_info("series", TensorProto.FLOAT, ["n", DATES, 13]),
-            helper.make_tensor_value_info("valid", TensorProto.BOOL, ["n", DATES]),
-        ],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", CLASSES])],
-        [numpy_helper.from_array(weight, "weight")],
-    )  # fmt: skip
-    opset = helper.make_opsetid("", 17)
-    document: bytes = helper.make_model(
-        graph, opset_imports=[opset], ir_version=9
-    ).SerializeToString()
-    return document
 
 
 class Keys:
@@ -113,36 +82,17 @@ def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServ
         licence="CC0-1.0",
     )  # fmt: skip
     for name, seed, public in (("linear", 1, False), ("linear", 2, False), ("open", 3, True)):
+        onnx = small_onnx(dates=DATES, classes=CLASSES, seed=seed)
         registry.register(
-            name, onnx=linear_model(seed), card=card, project_id="p", derived_from=source, public=public
-        )  # fmt: skip
+            name, onnx=onnx, card=card, project_id="p", derived_from=source, public=public
+        )
     app = FastAPI()
     app.state.verifier = Keys()
     install_problem_handlers(app)
     app.include_router(serving_router(registry, max_body_bytes=1_000_000))
-    with listening(app) as host:
-        yield ModelServer(host=host, registry=registry, app=app)
+    with listening(app) as url:
+        yield ModelServer(host=url.removeprefix("http://"), registry=registry, app=app)
     database.close()
-
-
-@contextlib.contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        probe.listen()
-        config = uvicorn.Config(app, log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [probe]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        try:
-            yield f"127.0.0.1:{probe.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(10)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +11,8 @@ import httpx
 import pystac
 import pytest
 import shapely
-import uvicorn
 from fastapi import FastAPI
+from tests.servers.asgi import listening
 
 from extremeearth.core.database import Database
 from extremeearth.core.errors import KeyInvalidError
@@ -108,18 +106,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     app.state.verifier = Verifier()
     install_problem_handlers(app)
     app.include_router(hub_router(catalogue, store))
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", ws="none")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started:
-        assert thread.is_alive(), "the server ended while starting"
-        assert time.monotonic() < until, "the server did not start"
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Hub(f"http://127.0.0.1:{port}", catalogue, store)
-    server.should_exit = True
-    thread.join(timeout=10)
+    with listening(app) as url:
+        yield Hub(url, catalogue, store)
     database.close()

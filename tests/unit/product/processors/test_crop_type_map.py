@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-import uvicorn
 from fastapi import FastAPI
+from tests.servers.asgi import listening
 
 from extremeearth.core.errors import (
     InputError,
@@ -64,17 +61,7 @@ def platform(
     app = FastAPI()
     app.state.verifier = OneKey()
     app.include_router(serving_router(registry))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with listening(app) as url:
         services = dataclasses.replace(season.services, registry=registry, serving_url=url)
         yield SimpleNamespace(
             season=season,
@@ -82,8 +69,6 @@ def platform(
             dataset=dataset,
             workspace=tmp_path_factory.mktemp("work"),
         )
-        server.should_exit = True
-        thread.join(10)
 
 
 def run(
