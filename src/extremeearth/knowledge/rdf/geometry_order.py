@@ -43,37 +43,66 @@ def swapped_text(text: str) -> str:
     return _PAIR.sub(r"\1\3 \2", text)
 
 
-_FIRST_COLLECTION = 4
+_POLYGON, _FIRST_COLLECTION = 3, 4
 
 
 def without_empty_parts(shapes: NDArray[Any]) -> NDArray[Any]:
-    """Leave the empty parts out of collections: they add no point, and GEOS can crash on them.
+    """Leave the empty parts out of collections and the empty holes out of polygons.
 
-    ``relate`` of GEOS 3.14 ends the process at a collection with an empty line, which a literal from outside must not
-    be able to do.
+    They add no point, and GEOS can crash on them: ``relate`` of GEOS 3.14 ends the process at a collection with an
+    empty line, and so does nearly every operation at a polygon with an empty hole, which a literal from outside must
+    not be able to do.
 
     Examples
     --------
-    >>> shape = shapely.from_wkt("GEOMETRYCOLLECTION (LINESTRING EMPTY, POINT (1 2))")
-    >>> print(without_empty_parts(np.array([shape]))[0])
+    >>> texts = [
+    ...     "GEOMETRYCOLLECTION (LINESTRING EMPTY, POINT (1 2))",
+    ...     "POLYGON ((0 0, 1 0, 0 1, 0 0), EMPTY)",
+    ... ]
+    >>> for shape in without_empty_parts(shapely.from_wkt(texts)):
+    ...     print(shape)
     GEOMETRYCOLLECTION (POINT (1 2))
+    POLYGON ((0 0, 1 0, 0 1, 0 0))
     """
-    rows = np.flatnonzero(shapely.get_type_id(shapes) >= _FIRST_COLLECTION)
-    if not len(rows):
+    kinds = shapely.get_type_id(shapes)
+    polygons = np.flatnonzero(kinds == _POLYGON)
+    doubtful = [polygons[_with_empty_holes(shapes[polygons])]]
+    rows = np.flatnonzero(kinds >= _FIRST_COLLECTION)
+    if len(rows):
+        parts, owners = shapely.get_parts(shapes[rows], return_index=True)
+        odd = shapely.is_empty(parts) | (shapely.get_type_id(parts) >= _FIRST_COLLECTION)
+        doubtful.append(rows[np.unique(owners[odd | _with_empty_holes(parts)])])
+    found = np.concatenate(doubtful)
+    if not len(found):
         return shapes
-    parts, owners = shapely.get_parts(shapes[rows], return_index=True)
-    doubtful = shapely.is_empty(parts) | (shapely.get_type_id(parts) >= _FIRST_COLLECTION)
     out: NDArray[Any] = np.array(shapes, dtype=object)
-    for row in rows[np.unique(owners[doubtful])].tolist():
+    for row in found.tolist():
         out[row] = _pruned(out[row])
     return out
 
 
+def _with_empty_holes(shapes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which shapes are polygons with a hole of no point."""
+    found = np.zeros(len(shapes), bool)
+    pierced = np.flatnonzero(shapely.get_num_interior_rings(shapes) > 0)
+    if len(pierced):
+        rings, owners = shapely.get_rings(shapes[pierced], return_index=True)
+        found[pierced[np.unique(owners[shapely.is_empty(rings)])]] = True
+    return found
+
+
+_MADE: dict[str, Any] = {
+    "MultiPoint": shapely.multipoints, "MultiLineString": shapely.multilinestrings,
+    "MultiPolygon": shapely.multipolygons, "GeometryCollection": shapely.geometrycollections,
+}  # fmt: skip
+
+
 def _pruned(shape: Any) -> Any:
-    parts = shapely.get_parts(shape)
-    kept = [
-        _pruned(part) if part.geom_type.startswith(("Multi", "GeometryC")) else part
-        for part in parts
-        if not part.is_empty
-    ]
-    return type(shape)(kept)
+    make = _MADE.get(shape.geom_type)
+    if make is not None:
+        kept = [_pruned(part) for part in shapely.get_parts(shape) if not part.is_empty]
+        return make(np.array(kept, dtype=object)) if kept else type(shape)()
+    if shape.geom_type == "Polygon" and len(shape.interiors):
+        holes = [hole for hole in shape.interiors if not hole.is_empty]
+        return shapely.polygons(shape.exterior, holes=holes or None)
+    return shape
