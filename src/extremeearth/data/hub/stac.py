@@ -79,12 +79,15 @@ def stac_router(catalogue: Catalogue) -> APIRouter:
     """
     router = APIRouter(prefix="/stac", tags=["stac"])
     _browse(router, catalogue)
+    _describe(router, catalogue)
     _search(router, catalogue)
     _write(router, catalogue)
     return router
 
 
 def _browse(router: APIRouter, catalogue: Catalogue) -> None:
+    """Add what a visitor follows from link to link: landing page, collections, single items."""
+
     @router.get("")
     @router.get("/", include_in_schema=False)
     def landing(request: Request) -> dict[str, Any]:
@@ -98,11 +101,6 @@ def _browse(router: APIRouter, catalogue: Catalogue) -> None:
             "conformsTo": list(CONFORMANCE),
             "links": Links(request).landing(catalogue.collections()),
         }
-
-    @router.get("/conformance")
-    def conformance() -> dict[str, Any]:
-        """Conformance classes."""
-        return {"conformsTo": list(CONFORMANCE)}
 
     @router.get("/collections")
     def collections(request: Request) -> dict[str, Any]:
@@ -121,6 +119,21 @@ def _browse(router: APIRouter, catalogue: Catalogue) -> None:
     def collection(collection: str, request: Request) -> dict[str, Any]:
         """One collection."""
         return Links(request).collection(catalogue.collection(collection))
+
+    @router.get("/collections/{collection}/items/{item_id}")
+    def item(collection: str, item_id: str, request: Request, caller: Caller) -> Response:
+        """One item."""
+        body = _body(catalogue.get(collection, item_id, viewer=viewer_of(caller)))
+        return _geojson(Links(request).item(body))
+
+
+def _describe(router: APIRouter, catalogue: Catalogue) -> None:
+    """Add what a client asks before it searches: conformance classes and names that a filter may use."""
+
+    @router.get("/conformance")
+    def conformance() -> dict[str, Any]:
+        """Conformance classes."""
+        return {"conformsTo": list(CONFORMANCE)}
 
     @router.get("/queryables")
     @router.get("/collections/{collection}/queryables")
@@ -144,12 +157,6 @@ def _browse(router: APIRouter, catalogue: Catalogue) -> None:
             "additionalProperties": False,
         }
         return JSONResponse(schema, media_type=SCHEMA)
-
-    @router.get("/collections/{collection}/items/{item_id}")
-    def item(collection: str, item_id: str, request: Request, caller: Caller) -> Response:
-        """One item."""
-        body = _body(catalogue.get(collection, item_id, viewer=viewer_of(caller)))
-        return _geojson(Links(request).item(body))
 
 
 def _search(router: APIRouter, catalogue: Catalogue) -> None:

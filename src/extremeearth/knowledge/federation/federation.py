@@ -204,24 +204,7 @@ class Federation:
         partial: bool,
     ) -> Triples:
         """Find what to describe, then put together what each endpoint says of it."""
-        iris = {r: None for r in query.resources or () if isinstance(r, Iri)}
-        if query.where is not None:
-            names = (
-                None
-                if query.resources is None
-                else [r for r in query.resources if not isinstance(r, Iri)]
-            )
-            if names is None or names:
-                select = s.SelectQuery(
-                    projection=None if names is None else tuple(s.Projection(v) for v in names),
-                    where=query.where,
-                    modifier=query.modifier,
-                    values=query.values,
-                    base=query.base,
-                )
-                rows = graph.query(str(select), timeout_s=max(deadline.remaining_s, 0.001))
-                assert isinstance(rows, Solutions)
-                iris |= {t: None for row in rows for t in row if isinstance(t, Iri)}
+        iris = _described(query, graph, deadline)
         if not iris:
             return Triples([])
         text = str(s.DescribeQuery(resources=tuple(iris), where=None, dataset=query.dataset))
@@ -257,3 +240,23 @@ class Federation:
                 for q in quads
             }
         return Triples(list(found))  # type: ignore[arg-type]  # subject and predicate are what RDF allows there
+
+
+def _described(query: s.DescribeQuery, graph: Graph, deadline: DeadlineToken) -> dict[Iri, None]:
+    """List what a query describes, in its order: the IRIs it names, and those that its variables are bound to."""
+    iris = {r: None for r in query.resources or () if isinstance(r, Iri)}
+    names = (
+        None if query.resources is None else [r for r in query.resources if not isinstance(r, Iri)]
+    )
+    if query.where is None or names == []:
+        return iris
+    select = s.SelectQuery(
+        projection=None if names is None else tuple(s.Projection(v) for v in names),
+        where=query.where,
+        modifier=query.modifier,
+        values=query.values,
+        base=query.base,
+    )
+    rows = graph.query(str(select), timeout_s=max(deadline.remaining_s, 0.001))
+    assert isinstance(rows, Solutions)
+    return iris | {t: None for row in rows for t in row if isinstance(t, Iri)}

@@ -70,14 +70,11 @@ def model_item(
 ) -> pystac.Item:
     """Describe a version: place and season of its training data, MLM properties, the document and its card."""
     properties: dict[str, Any] = {
+        **_of_card(card),
         "title": f"{card.title}, version {version}",
-        "description": card.intended_use,
-        "license": card.licence,
         "created": format_instant(created),
         "version": str(version),
         "mlm:name": name,
-        "mlm:architecture": card.architecture,
-        "mlm:tasks": ["classification"],
         "mlm:framework": "ONNX",
         "mlm:framework_version": framework_version,
         "mlm:memory_size": size,
@@ -88,17 +85,7 @@ def model_item(
         "mlm:output": [_output(spec, card) for spec in outputs],
         "ee:version": version,
         "ee:sha256": sha256,
-        "ee:card": card.document(),
-        "ee:days": list(card.days),
-        "ee:classes": [
-            {"name": c.name, "hcat_code": c.hcat_code, "hcat_name": c.hcat_name, "colour": c.colour}
-            for c in card.classes
-        ],
     }
-    if card.parameters is not None:
-        properties["mlm:total_parameters"] = card.parameters
-    if card.hyperparameters:
-        properties["mlm:hyperparameters"] = dict(card.hyperparameters)
     seen = source.properties
     item = pystac.Item(
         id=item_id, geometry=source.geometry, bbox=source.bbox, collection=MODELS, properties=properties,
@@ -123,6 +110,27 @@ def model_item(
         ),
     )  # fmt: skip
     return item
+
+
+def _of_card(card: ModelCard) -> dict[str, Any]:
+    """Give the properties that the card alone decides."""
+    properties: dict[str, Any] = {
+        "description": card.intended_use,
+        "license": card.licence,
+        "mlm:architecture": card.architecture,
+        "mlm:tasks": ["classification"],
+        "ee:card": card.document(),
+        "ee:days": list(card.days),
+        "ee:classes": [
+            {"name": c.name, "hcat_code": c.hcat_code, "hcat_name": c.hcat_name, "colour": c.colour}
+            for c in card.classes
+        ],
+    }
+    if card.parameters is not None:
+        properties["mlm:total_parameters"] = card.parameters
+    if card.hyperparameters:
+        properties["mlm:hyperparameters"] = dict(card.hyperparameters)
+    return properties
 
 
 def _data_type(spec: TensorSpec) -> str:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,38 +66,18 @@ def train_lai_network(
     >>> [weights.shape for weights, bias in network.layers]
     [(11, 4), (4, 1)]
     """
-    try:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.neural_network import MLPRegressor
-    except ImportError as err:
-        raise MissingExtraError("learn") from err
-    import warnings
-
     sample = simulate_canopies(canopies, seed=seed)
     rows = _rows(sample)
     centre, spread = rows.mean(axis=0), rows.std(axis=0)
     scaled = (rows - centre) / spread
-    machine = MLPRegressor(
-        hidden_layer_sizes=hidden,
-        activation="tanh",
-        learning_rate_init=3e-3,
-        batch_size=max(1, min(512, canopies // 2)),
-        early_stopping=True,
-        n_iter_no_change=12,
-        max_iter=rounds,
-        random_state=seed,
-    )
-    with warnings.catch_warnings():
-        # `rounds` is a bound the caller chose; reaching it is no fault.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        machine.fit(scaled, sample.lai)
+    layers = _fitted(scaled, sample.lai, seed=seed, hidden=hidden, rounds=rounds)
     bands = len(INPUT_BANDS)
     precision = np.linalg.pinv(np.cov(scaled[:, :bands].T))
     distance = np.einsum("ij,jk,ik->i", scaled[:, :bands], precision, scaled[:, :bands])
     network = LaiNetwork(
         centre=centre,
         spread=spread,
-        layers=tuple(zip(machine.coefs_, machine.intercepts_, strict=True)),
+        layers=layers,
         low=np.quantile(sample.reflectance, 0.0005, axis=0),
         high=np.quantile(sample.reflectance, 0.9995, axis=0),
         precision=precision,
@@ -121,14 +102,35 @@ def train_lai_network(
             "Weiss and Baret 2016, S2ToolBox Level 2 products: LAI, FAPAR, FCOVER (ranges and noise)",
         ],
     }
-    return LaiNetwork(
-        **{
-            name: getattr(network, name)
-            for name in LaiNetwork.__dataclass_fields__
-            if name != "provenance"
-        },
-        provenance=provenance,
+    return replace(network, provenance=provenance)
+
+
+def _fitted(
+    rows: Floats, lai: Floats, *, seed: int, hidden: tuple[int, ...], rounds: int
+) -> tuple[tuple[Floats, Floats], ...]:
+    """Fit the layers, each its weights and its bias."""
+    try:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPRegressor
+    except ImportError as err:
+        raise MissingExtraError("learn") from err
+    import warnings
+
+    machine = MLPRegressor(
+        hidden_layer_sizes=hidden,
+        activation="tanh",
+        learning_rate_init=3e-3,
+        batch_size=max(1, min(512, len(rows) // 2)),
+        early_stopping=True,
+        n_iter_no_change=12,
+        max_iter=rounds,
+        random_state=seed,
     )
+    with warnings.catch_warnings():
+        # `rounds` is a bound the caller chose; reaching it is no fault.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        machine.fit(rows, lai)
+    return tuple(zip(machine.coefs_, machine.intercepts_, strict=True))
 
 
 def lai_scores(network: LaiNetwork, sample: CanopySample) -> dict[str, object]:

@@ -84,6 +84,7 @@ def processes_router(
     _add_common(router, landing=landing)
     _add_processes(router, processors, queue)
     _add_jobs(router, queue)
+    _add_logs(router, queue)
     _add_results(router, processors, queue, Results(catalogue))
     return router
 
@@ -195,6 +196,8 @@ def _add_jobs(router: APIRouter, queue: JobQueue) -> None:
         """Stop a job that waits or runs; remove one that has ended."""
         return status_info(queue.dismiss(job_id, viewer=caller), _base(request))
 
+
+def _add_logs(router: APIRouter, queue: JobQueue) -> None:
     @router.get("/jobs/{job_id}/logs")
     def read_log(
         job_id: str,
