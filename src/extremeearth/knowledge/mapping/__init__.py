@@ -17,7 +17,7 @@ from extremeearth.knowledge.mapping.functions import (
     geometry_column,
 )
 from extremeearth.knowledge.mapping.generation import DraftMapping, draft_mapping
-from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions, InvalidPolicy
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, InvalidPolicy
 from extremeearth.knowledge.mapping.outputs import Parts, StatementTarget
 from extremeearth.knowledge.mapping.rasters import ClassifiedRaster, class_polygons
 from extremeearth.knowledge.mapping.reader import read_mapping

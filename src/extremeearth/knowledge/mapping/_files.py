@@ -1,15 +1,18 @@
-"""Parquet, GeoParquet, and every vector format that GDAL reads, as streams of Arrow batches."""
+"""Parquet and GeoParquet as streams of Arrow batches, and what all files in columns share."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from odc.geo.crs import CRS
 from pyproj import CRS as ProjCrs
 
@@ -22,12 +25,10 @@ from extremeearth.knowledge.mapping.contract import (
     frames_of,
 )
 from extremeearth.knowledge.mapping.frames import Frame
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 
 GEOMETRY = "geometry"
 """Name under which a vector file's shapes are always found, whatever the format calls them."""
-
-_FORMULATIONS = frozenset({None, "SHP", "GeoJSON", "KML", "GML"})
-"""Reference formulations for vector files: none is needed; GeoTriples names some."""
 
 Stream = tuple[Iterator[Any], dict[str, CRS]]
 
@@ -57,7 +58,9 @@ class ParquetTable:
             ) from err
 
     @contextmanager
-    def read(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Stream]:
+    def read(
+        self, references: tuple[str, ...], *, batch_rows: int, found: Counter[str]
+    ) -> Iterator[Stream]:
         """Stream the columns asked for, with the reference system of each geometry among them."""
         with self._open() as file:
             described = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
@@ -71,62 +74,13 @@ class ParquetTable:
                         hint="Write it as WKB.",
                     )
                 # GeoParquet: no "crs" means CRS84, an explicit null means that nobody knows
-                systems[name] = _crs(column.get("crs", "OGC:CRS84"), self.path.name, self.crs)
+                systems[name] = declared_crs(
+                    column.get("crs", "OGC:CRS84"), self.path.name, self.crs
+                )
             yield file.iter_batches(batch_size=batch_rows, columns=list(references)), systems
 
 
-@dataclass(frozen=True)
-class GeoFile:
-    """Shapefile, GeoPackage, GeoJSON, FlatGeobuf, KML and others; `layer` where a file has several."""
-
-    path: Path
-    layer: str | None = None
-    crs: CRS | None = None
-
-    def columns(self) -> list[str]:
-        """List the attributes, and the geometry under its one name."""
-        import pyogrio
-        from pyogrio.errors import DataLayerError, DataSourceError
-
-        try:
-            info = pyogrio.read_info(self.path, layer=self.layer)
-        except (DataSourceError, DataLayerError) as err:
-            raise DataBrokenError(
-                f"{self.path.name} cannot be read: {err}.",
-                hint="Check the file's format and layer.",
-            ) from err
-        return [*info["fields"], GEOMETRY] if info["geometry_type"] else list(info["fields"])
-
-    @contextmanager
-    def read(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Stream]:
-        """Stream the columns asked for, with the reference system of the shapes."""
-        import pyogrio
-        from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
-
-        wanted = GEOMETRY in references
-        # a mapping of constants alone still needs the number of rows
-        columns = [r for r in references if r != GEOMETRY] or ([] if wanted else self.columns()[:1])
-        try:
-            with pyogrio.open_arrow(
-                self.path, layer=self.layer, columns=columns, read_geometry=wanted,
-                batch_size=batch_rows, use_pyarrow=True,
-            ) as (meta, reader):  # fmt: skip
-                own_name = meta["geometry_name"] or "wkb_geometry"
-                systems = {GEOMETRY: _crs(meta["crs"], self.path.name, self.crs)} if wanted else {}
-                yield (_renamed(batch, own_name) for batch in reader), systems
-        except (DataSourceError, DataLayerError, FeatureError) as err:
-            raise DataBrokenError(
-                f"{self.path.name} cannot be read: {err}.", hint="Check the file."
-            ) from err
-
-
-def _renamed(batch: Any, geometry: str) -> Any:
-    names = [GEOMETRY if name == geometry else name for name in batch.schema.names]
-    columns = [c.storage if isinstance(c.type, pa.BaseExtensionType) else c for c in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, names=names)
-
-
-def _crs(described: Any, name: str, given: CRS | None) -> CRS:
+def declared_crs(described: Any, name: str, given: CRS | None) -> CRS:
     if described is None and given is not None:
         return given
     if described is None:
@@ -137,12 +91,25 @@ def _crs(described: Any, name: str, given: CRS | None) -> CRS:
     return CRS(ProjCrs.from_user_input(described))
 
 
+class ColumnFile(Protocol):
+    """A file in columns."""
+
+    def columns(self) -> list[str]:
+        """List the columns."""
+
+    def read(
+        self, references: tuple[str, ...], *, batch_rows: int, found: Counter[str]
+    ) -> AbstractContextManager[Stream]:
+        """Stream the columns asked for; what is left out is counted in `found`."""
+
+
 @dataclass(frozen=True)
 class FileSource:
     """A Parquet file, or anything that GDAL reads."""
 
     name: str
-    file: GeoFile | ParquetTable
+    file: ColumnFile
+    options: GeometryOptions
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a column is missing."""
@@ -150,8 +117,49 @@ class FileSource:
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
         """Stream the file."""
-        with self.file.read(references, batch_rows=batch_rows) as (batches, systems):
-            yield from frames_of(batches, references, systems, batch_rows)
+        found: Counter[str] = Counter()
+        reading = self.file.read(references, batch_rows=batch_rows, found=found)
+        with reading as (batches, systems):
+            for frame in frames_of(batches, references, systems, batch_rows):
+                yield self._readable(frame, found)
+        self.options.note(self.name, found)
+
+    def _readable(self, frame: Frame, found: Counter[str]) -> Frame:
+        """Leave out texts that are no UTF-8: they would be no RDF."""
+        columns = dict(frame.columns)
+        for name, column in frame.columns.items():
+            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+                continue
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid:
+                broken = _not_utf8(column)
+                place = f"{name} of row {frame.first_row + broken[0]} of {self.name}"
+                self.options.broken(found, "is not UTF-8", place, len(broken))
+                good = np.ones(len(column), bool)
+                good[broken] = False
+                columns[name] = _where(good, column)
+        return replace(frame, columns=columns)
+
+
+def _bytes(column: Any) -> Any:
+    wide = pa.types.is_large_string(column.type)
+    return column.view(pa.large_binary() if wide else pa.binary())
+
+
+def _not_utf8(column: Any) -> list[int]:
+    broken = []
+    for row, value in enumerate(_bytes(column).to_pylist()):
+        try:
+            (value or b"").decode()
+        except UnicodeDecodeError:
+            broken.append(row)
+    return broken
+
+
+def _where(good: Any, column: Any) -> Any:
+    kept = pc.if_else(pa.array(good), _bytes(column), pa.scalar(None, _bytes(column).type))
+    return kept.cast(column.type)
 
 
 def open_parquet(request: SourceRequest) -> Source | None:
@@ -160,12 +168,5 @@ def open_parquet(request: SourceRequest) -> Source | None:
         return None
     if request.suffix not in {".parquet", ".geoparquet"}:
         return None
-    return FileSource(request.source.name, ParquetTable(request.path, request.crs))
-
-
-def open_vector(request: SourceRequest) -> Source | None:
-    """Open any other file: GDAL says whether it can read it."""
-    if request.path is None or request.source.formulation not in _FORMULATIONS:
-        return None
-    file = GeoFile(request.path, request.source.iterator, request.crs)
-    return FileSource(request.source.name, file)
+    table = ParquetTable(request.path, request.crs)
+    return FileSource(request.source.name, table, request.geometry)

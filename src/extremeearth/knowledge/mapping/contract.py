@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from odc.geo.crs import CRS
 from extremeearth.core.errors import DataBrokenError, MappingError
 from extremeearth.knowledge.mapping.document import LogicalSource
 from extremeearth.knowledge.mapping.frames import Frame
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 
 __all__ = [
     "HOW_TO_GIVE_A_CRS", "Opener", "Source", "SourceRequest", "UnchangedSource", "check_columns", "frames_of",
@@ -42,13 +43,14 @@ class SourceRequest:
 
     `given` is what the caller put under the source's name, `None` if nothing; `path` is the file, where `given` is
     a path or the name leads to one below the mapping's folder; `crs` is the reference system of a source that names
-    none itself.
+    none itself, and `geometry` how geometries are read.
     """
 
     source: LogicalSource
     given: Any = None
     path: Path | None = None
     crs: CRS | None = None
+    geometry: GeometryOptions = field(default_factory=GeometryOptions)
 
     @property
     def suffix(self) -> str:

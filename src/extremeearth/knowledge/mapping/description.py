@@ -16,7 +16,7 @@ from extremeearth.knowledge.mapping._files import GEOMETRY
 from extremeearth.knowledge.mapping.contract import Source, check_columns
 from extremeearth.knowledge.mapping.delimited import CsvSource
 from extremeearth.knowledge.mapping.document import LogicalSource
-from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.sources import open_source
 from extremeearth.knowledge.mapping.text_geometries import TextGeometry, TextGeometrySource
 from extremeearth.knowledge.rdf import XSD

@@ -4,81 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import shapely
 from odc.geo.crs import CRS
 
-from extremeearth.core.boxes import CrsLike, as_crs
-from extremeearth.core.errors import DataBrokenError, InputError
 from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.frames import Frame
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, InvalidPolicy
 
 __all__ = ["CheckedSource", "GeometryOptions", "InvalidPolicy", "cut_at_antimeridian"]
 
-InvalidPolicy = Literal["keep", "repair", "reject"]
-"""What happens to a geometry that breaks the rules of its type, such as a ring that crosses itself."""
-
 _POLE, _HALF_TURN, _TURN = 90.0, 180.0, 360.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeometryOptions:
-    """How geometries of sources are read.
-
-    Attributes
-    ----------
-    crs
-        Reference system of sources that name none; one that is named in a source always wins.
-    invalid
-        ``keep`` leaves geometries as they are, ``repair`` makes them valid (structure method of GEOS), ``reject``
-        leaves those out that are not. Beyond longitude 180, ``repair`` cuts and shifts as RFC 7946 (3.1.9) says.
-    on_error
-        Whether a geometry that cannot be read stops everything, or is counted and left out.
-    counts
-        What was found, by source and reason; filled while sources are read.
-
-    Examples
-    --------
-    >>> GeometryOptions(crs="EPSG:32632").invalid
-    'keep'
-    """
-
-    crs: CrsLike | None = None
-    invalid: InvalidPolicy = "keep"
-    on_error: Literal["raise", "skip"] = "raise"
-    counts: dict[str, Counter[str]] = field(default_factory=dict, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.invalid not in get_args(InvalidPolicy):
-            raise InputError(
-                f"'{self.invalid}' is no policy for invalid geometries.",
-                hint=f"Use {', '.join(get_args(InvalidPolicy))}.",
-            )
-
-    def system(self) -> CRS | None:
-        """Give the reference system of sources that name none."""
-        return None if self.crs is None else as_crs(self.crs)
-
-    def broken(self, found: Counter[str], reason: str, example: str, rows: int) -> None:
-        """Count values that are no geometry, or raise `DataBrokenError` if the options say so."""
-        if self.on_error == "raise":
-            raise DataBrokenError(
-                f"'{example}' {reason}.",
-                hint="Mend the source, or skip such rows with on_error='skip'.",
-            )
-        found[reason] += rows
-
-    def note(self, name: str, found: Counter[str]) -> None:
-        """Keep what one reading of a source found; a second reading finds the same and is not added."""
-        self.counts[name] = self.counts.get(name, Counter()) | found
-
-    def totals(self) -> dict[str, int]:
-        """Add up what was found in all sources, by reason."""
-        return dict(sum(self.counts.values(), Counter()))
+_WITH_RINGS = (
+    3,
+    6,
+    7,
+)  # polygon, multipolygon, collection: lines and points have no rings to be invalid
 
 
 @dataclass(frozen=True)
@@ -97,39 +42,43 @@ class CheckedSource:
         """Read the rows; shapes stay with each frame, so that functions need not read them again."""
         found: Counter[str] = Counter()
         for frame in self.inner.frames(references, batch_rows=batch_rows):
-            yield _checked(frame, self.options, found) if frame.systems else frame
+            yield self._checked(frame, found) if frame.systems else frame
         self.options.note(self.name, found)
 
-
-def _checked(frame: Frame, options: GeometryOptions, found: Counter[str]) -> Frame:
-    columns = dict(frame.columns)
-    memory = dict(frame.memory)
-    for name, crs in frame.systems.items():
-        column = columns.get(name)
-        if column is None:
-            continue
-        given = column.to_numpy(zero_copy_only=False)
-        shapes = np.asarray(shapely.from_wkb(given, on_invalid="ignore"), dtype=object)
-        broken = shapely.is_missing(shapes) & column.is_valid().to_numpy(zero_copy_only=False)
-        if broken.any():
-            place = f"{name} of row {frame.first_row + int(np.flatnonzero(broken)[0])}"
-            options.broken(found, "is a geometry that cannot be read", place, int(broken.sum()))
-        changed = broken | _mend(shapes, options.invalid, found)
-        changed |= _on_the_globe(shapes, crs, options.invalid, found)
-        if changed.any():
-            columns[name] = pa.array(shapely.to_wkb(shapes), pa.large_binary())
-        memory[name] = {"shapes": shapes}
-    found += Counter()  # drops the zeros
-    return Frame(
-        columns=columns, rows=frame.rows, systems=frame.systems, first_row=frame.first_row,
-        row_numbers=frame.row_numbers, memory=memory,
-    )  # fmt: skip
+    def _checked(self, frame: Frame, found: Counter[str]) -> Frame:
+        options = self.options
+        columns = dict(frame.columns)
+        memory = dict(frame.memory)
+        for name, crs in frame.systems.items():
+            column = columns.get(name)
+            if column is None:
+                continue
+            given = column.to_numpy(zero_copy_only=False)
+            with np.errstate(invalid="ignore"):
+                shapes = np.asarray(shapely.from_wkb(given, on_invalid="ignore"), dtype=object)
+            broken = shapely.is_missing(shapes) & column.is_valid().to_numpy(zero_copy_only=False)
+            if broken.any():
+                row = frame.first_row + int(np.flatnonzero(broken)[0])
+                place = f"{name} of row {row} of {self.name}"
+                options.broken(found, "is a geometry that cannot be read", place, int(broken.sum()))
+            changed = broken | _mend(shapes, options.invalid, found)
+            changed |= _on_the_globe(shapes, crs, options.invalid, found)
+            if changed.any():
+                columns[name] = pa.array(shapely.to_wkb(shapes), pa.large_binary())
+            memory[name] = {"shapes": shapes}
+        found += Counter()  # drops the zeros
+        return Frame(
+            columns=columns, rows=frame.rows, systems=frame.systems, first_row=frame.first_row,
+            row_numbers=frame.row_numbers, memory=memory,
+        )  # fmt: skip
 
 
 def _mend(shapes: Any, policy: InvalidPolicy, found: Counter[str]) -> Any:
     """Repair or leave out invalid shapes in place; tell which rows changed."""
     changed = np.zeros(len(shapes), bool)
     if policy == "keep":
+        areal = shapes[np.isin(shapely.get_type_id(shapes), _WITH_RINGS)]
+        found["invalid geometries kept"] += int((~shapely.is_valid(areal)).sum())
         return changed
     rows = np.flatnonzero(~shapely.is_valid(shapes) & ~shapely.is_missing(shapes))
     changed[rows] = True

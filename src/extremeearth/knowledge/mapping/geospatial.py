@@ -11,7 +11,8 @@ from extremeearth.knowledge.mapping._files import GEOMETRY
 from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.delimited import CsvSource
 from extremeearth.knowledge.mapping.document import LogicalSource
-from extremeearth.knowledge.mapping.geometry_sources import CheckedSource, GeometryOptions
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.geometry_sources import CheckedSource
 from extremeearth.knowledge.mapping.text_geometries import (
     TextGeometry,
     TextGeometrySource,

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import pyarrow as pa
 
 from extremeearth.core.errors import DataMissingError, MappingError
-from extremeearth.knowledge.mapping._files import open_parquet, open_vector
+from extremeearth.knowledge.mapping._files import open_parquet
 from extremeearth.knowledge.mapping.contract import Opener, Source, SourceRequest, UnchangedSource
 from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.delimited import open_delimited
 from extremeearth.knowledge.mapping.document import SQL_QUERY, SQL_TABLE, LogicalSource
-from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.geospatial import options_for, with_geometries
 from extremeearth.knowledge.mapping.items import open_items
 from extremeearth.knowledge.mapping.json_records import open_json
 from extremeearth.knowledge.mapping.rasters import open_raster
 from extremeearth.knowledge.mapping.sql_source import open_sql
 from extremeearth.knowledge.mapping.tables import open_table
+from extremeearth.knowledge.mapping.vector_files import open_vector
 from extremeearth.knowledge.mapping.xml_records import open_xml
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def open_source(
                 hint=f"Given are: {', '.join(sources) or 'none'}.",
             )
     options = options_for(source, geometry)
-    request = SourceRequest(source=source, given=given, path=path, crs=options.system())
+    request = SourceRequest(
+        source=source, given=given, path=path, crs=options.system(), geometry=options
+    )
     for opens in KINDS:
         opened = opens(request)
         if opened is not None:

@@ -1,0 +1,239 @@
+"""Damaged files of every kind: a clear error that names file and place, or counted and left out; never less in silence."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from extremeearth.core.errors import DataBrokenError, ExtremeEarthError
+from extremeearth.knowledge.mapping import GeometryOptions, map_to_rdf
+
+ROWS = 300
+BROKEN = 150
+FEATURE = "is a feature that cannot be read"
+GEOMETRY = "is a geometry that cannot be read"
+MAPPING = """@prefix rml: <http://w3id.org/rml/> . @prefix geo: <http://www.opengis.net/ont/geosparql#> .
+<urn:m> rml:logicalSource [ rml:source [ rml:path "%s" ] ] ; rml:subjectMap [ rml:template "urn:{id}" ] ;
+    rml:predicateObjectMap [ rml:predicate <urn:name> ; rml:objectMap [ rml:reference "name" ] ],
+        [ rml:predicate geo:asWKT ; rml:objectMap [ rml:reference "geometry" ] ] ."""
+
+
+@pytest.fixture(scope="module")
+def frame():
+    at = np.arange(ROWS) / 100
+    shapes = shapely.box(at, at, at + 0.005, at + 0.005)
+    return gpd.GeoDataFrame(
+        {"id": range(ROWS), "name": [f"field é {n}" for n in range(ROWS)]}, geometry=shapes, crs=4326
+    )  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Map a file; a run that fails leaves no output."""
+
+    def call(name, **options):
+        target = tmp_path / "out.nt"
+        target.unlink(missing_ok=True)
+        try:
+            return map_to_rdf(
+                MAPPING % name, target=target, folder=tmp_path, batch_rows=40, **options
+            )
+        except ExtremeEarthError:
+            assert not target.exists()
+            assert [p for p in tmp_path.iterdir() if p.name.startswith("out")] == []
+            raise
+
+    return call
+
+
+def halve(path):
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def change_line(path, number, text):
+    lines = path.read_text().splitlines()
+    lines[number] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+def change_table(path, statement, *values):
+    with sqlite3.connect(path) as connection:
+        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (name,) in triggers.fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute(statement, values)
+    connection.close()
+
+
+def write(frame, path):
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    elif path.suffix == ".csv":
+        frame.assign(wkt=frame.to_wkt().geometry).drop(columns="geometry").to_csv(path, index=False)
+    elif path.suffix == ".geojsonl":
+        frame.to_file(path, driver="GeoJSONSeq")
+    else:
+        frame.to_file(path)
+
+
+@pytest.mark.parametrize("policy", ["raise", "skip"])
+@pytest.mark.parametrize("name", ["t.gpkg", "t.geojson", "t.parquet", "t.gml"])
+def test_what_cannot_be_read_at_all_is_an_error_that_names_the_file(
+    frame, run, tmp_path, name, policy
+):
+    write(frame, tmp_path / name)
+    halve(tmp_path / name)
+    with pytest.raises(DataBrokenError, match=name):
+        run(name, on_error=policy)
+
+
+@pytest.mark.parametrize("name", ["t.gpkg", "t.geojson", "t.fgb", "t.shp", "t.parquet", "t.gml"])
+def test_an_empty_file_is_an_error_that_names_it(run, tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(DataBrokenError, match=name):
+        run(name, on_error="skip")
+
+
+@pytest.mark.parametrize(("name", "cut"), [("t.shp", ".shp"), ("t.shp", ".dbf"), ("t.fgb", ".fgb")])
+def test_what_lies_beyond_the_end_of_a_file_is_missed(frame, run, tmp_path, name, cut):
+    write(frame, tmp_path / name)
+    whole = run(name)
+    assert (whole.rows, whole.geometries) == (ROWS, {})
+    halve(tmp_path / f"t{cut}")
+    with pytest.raises(DataBrokenError, match=rf"feature \d+ of {name}' {FEATURE}"):
+        run(name)
+    report = run(name, on_error="skip")
+    lost = report.geometries[FEATURE]
+    assert 0 < lost < ROWS
+    assert report.triples == 2 * ROWS - lost * (1 if cut == ".shp" else 2)
+
+
+def test_a_feature_that_breaks_a_stream_is_found_and_those_before_it_are_kept(frame, run, tmp_path):
+    path = tmp_path / "t.fgb"
+    frame.to_file(path, SPATIAL_INDEX="NO")
+    data = bytearray(path.read_bytes())
+    at = data.index(f"field é {BROKEN}".encode())
+    data[at - 250 : at] = b"\xff" * 250
+    path.write_bytes(data)
+    with pytest.raises(DataBrokenError, match=r"of t\.fgb"):
+        run("t.fgb")
+    report = run("t.fgb", on_error="skip")
+    assert report.rows + report.geometries[FEATURE] == ROWS
+    assert BROKEN - 5 < report.rows <= BROKEN + 1
+
+
+@pytest.mark.parametrize("line", ['{"type": "Feature", "properti', "\udcff\udcfe"])
+def test_a_broken_line_is_counted_and_the_others_are_read(frame, run, tmp_path, line):
+    path = tmp_path / "t.geojsonl"
+    write(frame, path)
+    lines = path.read_bytes().splitlines()
+    lines[BROKEN] = line.encode(errors="surrogateescape")
+    path.write_bytes(b"\n".join(lines))
+    with pytest.raises(DataBrokenError, match=f"line {BROKEN + 1} of t.geojsonl' {FEATURE}"):
+        run("t.geojsonl")
+    report = run("t.geojsonl", on_error="skip")
+    assert report.rows == ROWS - 1
+    assert report.geometries == {FEATURE: 1}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        '{"type": "Polygonn", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 0]]]}',
+        '{"type": "Point", "coordinates": ["a", 3]}',
+        '{"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}',
+        '{"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1]]]}',
+    ],
+)
+@pytest.mark.parametrize("name", ["t.geojson", "t.geojsonl"])
+def test_a_shape_that_is_none_is_told_or_counted(frame, run, tmp_path, name, shape):
+    nothing = frame.copy()
+    nothing.loc[3, "geometry"] = None  # no geometry is no mistake
+    write(nothing, tmp_path / name)
+    assert run(name).geometries == {}
+    head = 5 if name == "t.geojson" else 0
+    text = (
+        f'{{"type": "Feature", "properties": {{"id": {BROKEN}, "name": "n"}}, "geometry": {shape}}}'
+    )
+    change_line(tmp_path / name, head + BROKEN, text + ("," if head else ""))
+    with pytest.raises(DataBrokenError, match=f"{BROKEN} of {name}' {GEOMETRY}"):
+        run(name)
+    report = run(name, on_error="skip")
+    assert report.geometries == {GEOMETRY: 1}
+    assert report.triples == 2 * ROWS - 2
+
+
+@pytest.mark.parametrize("value", [b"\x00\xff", "a text", b""])
+def test_a_blob_that_is_no_geometry_is_told_or_counted(frame, run, tmp_path, value):
+    write(frame, tmp_path / "t.gpkg")
+    change_table(tmp_path / "t.gpkg", f"UPDATE t SET geom = ? WHERE fid = {BROKEN + 1}", value)
+    with pytest.raises(DataBrokenError, match=f"geometry of .* {BROKEN} of t.gpkg' {GEOMETRY}"):
+        run("t.gpkg")
+    report = run("t.gpkg", on_error="skip")
+    assert report.geometries == {GEOMETRY: 1}
+    assert report.triples == 2 * ROWS - 1
+
+
+def test_a_text_that_is_no_utf8_never_gets_into_the_output(frame, run, tmp_path):
+    write(frame, tmp_path / "t.gpkg")
+    change = f"UPDATE t SET name = CAST(x'FFFE41' AS TEXT) WHERE fid = {BROKEN + 1}"
+    change_table(tmp_path / "t.gpkg", change)
+    with pytest.raises(DataBrokenError, match=f"name of row {BROKEN} of t.gpkg' is not UTF-8"):
+        run("t.gpkg")
+    report = run("t.gpkg", on_error="skip")
+    assert report.geometries == {"is not UTF-8": 1}
+    assert (tmp_path / "out.nt").read_text(encoding="utf-8").count("\n") == 2 * ROWS - 1
+
+
+def test_a_shapefile_without_its_parts_says_which_is_missing(frame, run, tmp_path):
+    write(frame, tmp_path / "t.shp")
+    (tmp_path / "t.prj").unlink()
+    with pytest.raises(ExtremeEarthError, match="no reference system") as caught:
+        run("t.shp")
+    assert "--crs" in (caught.value.hint or "")
+    assert run("t.shp", geometry=GeometryOptions(crs=4326)).rows == ROWS
+    (tmp_path / "t.shx").unlink()
+    with pytest.raises(DataBrokenError, match="its .shx file is missing"):
+        run("t.shp")
+
+
+def test_types_of_geometry_may_be_mixed(run, tmp_path):
+    shapes = [
+        shapely.Point(1, 2),
+        shapely.box(0, 0, 1, 1),
+        shapely.LineString([(0, 0), (1, 1)]),
+        None,
+        shapely.GeometryCollection([shapely.Point(1, 1), shapely.box(2, 2, 3, 3)]),
+    ]
+    frame = gpd.GeoDataFrame({"id": range(5), "name": list("abcde")}, geometry=shapes, crs=4326)
+    for name in ("t.gpkg", "t.geojson", "t.parquet", "t.csv"):
+        write(frame, tmp_path / name)
+        assert run(name, geometry=GeometryOptions(crs=4326)).triples == 9
+
+
+def test_invalid_rings_that_are_kept_are_counted(run, tmp_path):
+    bow = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    frame = gpd.GeoDataFrame({"id": [1, 2], "name": ["a", "b"]}, geometry=[bow, shapely.box(0, 0, 1, 1)], crs=4326)  # fmt: skip
+    write(frame, tmp_path / "t.gpkg")
+    report = run("t.gpkg")
+    assert report.triples == 4
+    assert report.geometries == {"invalid geometries kept": 1}
+
+
+def test_a_csv_file_that_is_no_utf8_or_has_a_line_of_more_columns(frame, run, tmp_path):
+    path, options = tmp_path / "t.csv", {"geometry": GeometryOptions(crs=4326)}
+    write(frame, path)
+    good = path.read_text()
+    path.write_bytes(good.encode("latin-1"))
+    with pytest.raises(DataBrokenError, match="t.csv") as caught:
+        run("t.csv", **options)
+    assert "UTF-8" in (caught.value.hint or "")
+    path.write_text(good)
+    change_line(path, BROKEN, "1,a,POINT (1 2),too,many")
+    with pytest.raises(DataBrokenError, match="Expected 3 columns, got 5"):
+        run("t.csv", **options)
