@@ -26,6 +26,12 @@ def commands(command: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...
     return [p for name, child in children.items() for p in commands(child, (*path, name))]
 
 
+def test_commands_are_added_once() -> None:
+    names = [added.name or added.callback.__name__ for added in gather().registered_commands]
+    groups = [added.name for added in gather().registered_groups]
+    assert len(names + groups) == len({*names, *groups})
+
+
 def test_every_command_has_help_with_an_example(application) -> None:
     root = get_command(application)
     for path in commands(root):

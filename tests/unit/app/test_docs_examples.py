@@ -54,10 +54,16 @@ def commands() -> list[Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def program() -> Any:
+    """Make the whole command line, once: this takes a fifth of a second."""
+    return get_command(gather())
+
+
 @pytest.mark.parametrize("line", commands())
-def test_commands_and_their_options_exist(line: str) -> None:
+def test_commands_and_their_options_exist(program: Any, line: str) -> None:
     words = shlex.split(line.replace("...", " "), comments=True)[1:]
-    command: Any = get_command(gather())
+    command = program
     while words and hasattr(command, "commands"):
         if words[0].isupper() or "|" in words[0]:
             return  # a place-holder, or several commands named at once

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from functools import cache
 from typing import Any
 
 import typer
@@ -84,8 +85,9 @@ def _root(
     del debug, version
 
 
+@cache
 def gather() -> typer.Typer:
-    """Give the root command with every command added."""
+    """Give the root command with every command added, once however often it is asked for."""
     from extremeearth.app.command_line import (
         accounts,
         catalogue,
