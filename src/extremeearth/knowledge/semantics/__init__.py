@@ -1,6 +1,10 @@
 """Meaning: crop hierarchy, boundaries, the food-security ontology, its ready mapping, shapes and queries."""
 
-from extremeearth.knowledge.semantics.catalogue import catalogue_mapping, catalogue_sources
+from extremeearth.knowledge.semantics.catalogue import (
+    catalogue_mapping,
+    catalogue_ontology,
+    catalogue_sources,
+)
 from extremeearth.knowledge.semantics.food_security import (
     IRI_PREFIXES,
     expected_columns,
@@ -28,6 +32,7 @@ from extremeearth.knowledge.semantics.sea_ice import (
     ice_chart_sources,
     ice_map_sources,
     sea_ice_mapping,
+    sea_ice_ontology,
 )
 
 __all__ = [
@@ -39,6 +44,7 @@ __all__ = [
     "bind_query",
     "boundaries_to_rdf",
     "catalogue_mapping",
+    "catalogue_ontology",
     "catalogue_sources",
     "crop_hierarchy",
     "disagreement_query",
@@ -52,5 +58,6 @@ __all__ = [
     "query_text",
     "reference_to_rdf",
     "sea_ice_mapping",
+    "sea_ice_ontology",
     "taxonomy_to_rdf",
 ]

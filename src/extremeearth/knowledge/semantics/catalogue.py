@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ import shapely
 from extremeearth.knowledge.rdf import is_absolute_iri
 from extremeearth.knowledge.semantics._resources import read_resource
 
-__all__ = ["catalogue_mapping", "catalogue_sources"]
+__all__ = ["catalogue_mapping", "catalogue_ontology", "catalogue_sources"]
 
 _ITEMS = ("id", "collection", "title", "description", "created", "start", "end", "derived_from")
 _ASSETS = ("collection", "id", "key", "href", "type")
@@ -21,6 +22,8 @@ _EXTRA = {
     "models": ("models", ("mlm:name", "mlm:architecture", "ee:version", "ee:sha256")),
     "training-datasets": ("datasets", ("ee:rows", "ee:folds")),
 }
+_MEDIA_TYPES = "https://www.iana.org/assignments/media-types/"
+_MEDIA = re.compile(r"[a-z0-9][a-z0-9.+_-]*/[a-z0-9][a-z0-9.+_-]*")
 _MAPS = ("ee:model", "ee:mean_confidence")
 
 
@@ -33,6 +36,17 @@ def catalogue_mapping() -> str:
     True
     """
     return read_resource("catalogue.rml.ttl")
+
+
+def catalogue_ontology() -> str:
+    """Give the ontology (OWL, Turtle) of the mapping's own words.
+
+    Examples
+    --------
+    >>> "ds:TrainingDataset a owl:Class" in catalogue_ontology()
+    True
+    """
+    return read_resource("catalogue.ttl")
 
 
 def catalogue_sources(items: Iterable[pystac.Item]) -> dict[str, Any]:
@@ -77,7 +91,7 @@ def catalogue_sources(items: Iterable[pystac.Item]) -> dict[str, Any]:
         )
         for key, asset in item.assets.items():
             href = asset.href if is_absolute_iri(asset.href) else None
-            assets.append({**named, "key": key, "href": href, "type": asset.media_type})
+            assets.append({**named, "key": key, "href": href, "type": _media(asset)})
         if named["collection"] in _EXTRA:
             table, columns = _EXTRA[named["collection"]]
             extra[table].append({**named, **{column: said.get(column) for column in columns}})
@@ -94,6 +108,12 @@ def catalogue_sources(items: Iterable[pystac.Item]) -> dict[str, Any]:
     for table, columns in _EXTRA.values():
         made[table] = pd.DataFrame(extra[table], columns=["id", "collection", *columns])
     return made
+
+
+def _media(asset: pystac.Asset) -> str | None:
+    """Give the IRI of an asset's media type, without its parameters: DCAT wants a resource."""
+    name = (asset.media_type or "").partition(";")[0].strip().lower()
+    return f"{_MEDIA_TYPES}{name}" if _MEDIA.fullmatch(name) else None
 
 
 def _text(item: pystac.Item) -> str | None:

@@ -16,17 +16,21 @@ from extremeearth.core.geodesy import area_m2
 from extremeearth.knowledge.mapping import ClassifiedRaster, class_polygons
 from extremeearth.knowledge.semantics._resources import read_resource
 
-__all__ = ["ICE_STAGES", "ice_chart_sources", "ice_map_sources", "sea_ice_mapping"]
+__all__ = [
+    "ICE_STAGES", "ice_chart_sources", "ice_map_sources", "sea_ice_mapping", "sea_ice_ontology",
+]  # fmt: skip
 
 ICE_STAGES: Mapping[str, str] = MappingProxyType(
     {
+        "74": "new lake ice", "75": "thin lake ice", "76": "medium lake ice", "77": "thick lake ice",
+        "78": "very thick lake ice",
         "81": "new ice", "82": "nilas, ice rind", "83": "young ice", "84": "grey ice", "85": "grey-white ice",
         "86": "first-year ice", "87": "thin first-year ice", "88": "thin first-year ice, first stage",
         "89": "thin first-year ice, second stage", "91": "medium first-year ice", "93": "thick first-year ice",
         "95": "old ice", "96": "second-year ice", "97": "multi-year ice", "98": "glacier ice",
     }
 )  # fmt: skip
-"""Stages of development by their SIGRID-3 code (JCOMM technical report 23, table of codes)."""
+"""Stages of development by their SIGRID-3 code (version 3.0: JCOMM Technical Report 23, WMO/TD-No. 1214, 2014)."""
 
 _KINDS = {"I": "IceArea", "W": "WaterArea", "L": "LandArea", "S": "IceShelf", "N": "UnknownArea"}
 _PARTS = ("A", "B", "C")
@@ -50,21 +54,40 @@ def sea_ice_mapping() -> str:
     return read_resource("sea_ice.rml.ttl")
 
 
+def sea_ice_ontology() -> str:
+    """Give the ontology (OWL, Turtle) that the mapping uses.
+
+    Examples
+    --------
+    >>> "ice:stageOfDevelopment a owl:ObjectProperty" in sea_ice_ontology()
+    True
+    """
+    return read_resource("sea_ice.ttl")
+
+
 def _tenths(code: str | None) -> tuple[int | None, int | None]:
     """Give the lowest and highest concentration that a code means, in tenths.
 
-    00 is ice free, 01 less than one tenth, 02 bergy water, 10 to 90 whole tenths, 91 more than nine, 92 ten; two other
-    digits are an interval, such as 46 for four to six.
+    00 (98 since version 3) is ice free, 01 less than one tenth, 02 bergy water, 10 to 90 whole tenths, 91 more than
+    nine, 92 ten; two other digits are an interval, such as 46 for four to six, where a second 1 stands for ten: 81.
     """
     if code is None or code in _UNKNOWN or not _TENTHS.match(code):
         return None, None
-    special = {"00": (0, 0), "01": (0, 1), "02": (0, 1), "91": (9, 10), "92": (10, 10)}
+    special = {
+        "00": (0, 0),
+        "98": (0, 0),
+        "01": (0, 1),
+        "02": (0, 1),
+        "81": (8, 10),
+        "91": (9, 10),
+        "92": (10, 10),
+    }
     if code in special:
         return special[code]
     low, high = int(code[0]), int(code[1])
     if high == 0:
         return low, low
-    return (low, 10 if code == "91" else high) if high > low else (None, None)
+    return (low, high) if high > low > 0 else (None, None)
 
 
 def ice_chart_sources(

@@ -1,4 +1,4 @@
-"""Damaged files of every kind: a clear error that names file and place, or counted and left out; never less in silence."""
+"""Damaged files: a clear error that names file and place, or counted and left out; never less in silence."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_broken_line_is_counted_and_the_others_are_read(frame, run, tmp_path, 
     lines = path.read_bytes().splitlines()
     lines[BROKEN] = line.encode(errors="surrogateescape")
     path.write_bytes(b"\n".join(lines))
-    with pytest.raises(DataBrokenError, match=f"line {BROKEN + 1} of t.geojsonl' {FEATURE}"):
+    with pytest.raises(DataBrokenError, match=rf"line {BROKEN + 1} of t\.geojsonl' {FEATURE}"):
         run("t.geojsonl")
     report = run("t.geojsonl", on_error="skip")
     assert report.rows == ROWS - 1
@@ -172,7 +172,7 @@ def test_a_shape_that_is_none_is_told_or_counted(frame, run, tmp_path, name, sha
 def test_a_blob_that_is_no_geometry_is_told_or_counted(frame, run, tmp_path, value):
     write(frame, tmp_path / "t.gpkg")
     change_table(tmp_path / "t.gpkg", f"UPDATE t SET geom = ? WHERE fid = {BROKEN + 1}", value)
-    with pytest.raises(DataBrokenError, match=f"geometry of .* {BROKEN} of t.gpkg' {GEOMETRY}"):
+    with pytest.raises(DataBrokenError, match=rf"geometry of .* {BROKEN} of t\.gpkg' {GEOMETRY}"):
         run("t.gpkg")
     report = run("t.gpkg", on_error="skip")
     assert report.geometries == {GEOMETRY: 1}
@@ -183,7 +183,7 @@ def test_a_text_that_is_no_utf8_never_gets_into_the_output(frame, run, tmp_path)
     write(frame, tmp_path / "t.gpkg")
     change = f"UPDATE t SET name = CAST(x'FFFE41' AS TEXT) WHERE fid = {BROKEN + 1}"
     change_table(tmp_path / "t.gpkg", change)
-    with pytest.raises(DataBrokenError, match=f"name of row {BROKEN} of t.gpkg' is not UTF-8"):
+    with pytest.raises(DataBrokenError, match=rf"name of row {BROKEN} of t\.gpkg' is not UTF-8"):
         run("t.gpkg")
     report = run("t.gpkg", on_error="skip")
     assert report.geometries == {"is not UTF-8": 1}
@@ -198,7 +198,7 @@ def test_a_shapefile_without_its_parts_says_which_is_missing(frame, run, tmp_pat
     assert "--crs" in (caught.value.hint or "")
     assert run("t.shp", geometry=GeometryOptions(crs=4326)).rows == ROWS
     (tmp_path / "t.shx").unlink()
-    with pytest.raises(DataBrokenError, match="its .shx file is missing"):
+    with pytest.raises(DataBrokenError, match=r"its \.shx file is missing"):
         run("t.shp")
 
 
@@ -218,7 +218,8 @@ def test_types_of_geometry_may_be_mixed(run, tmp_path):
 
 def test_invalid_rings_that_are_kept_are_counted(run, tmp_path):
     bow = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
-    frame = gpd.GeoDataFrame({"id": [1, 2], "name": ["a", "b"]}, geometry=[bow, shapely.box(0, 0, 1, 1)], crs=4326)  # fmt: skip
+    shapes = [bow, shapely.box(0, 0, 1, 1)]
+    frame = gpd.GeoDataFrame({"id": [1, 2], "name": ["a", "b"]}, geometry=shapes, crs=4326)
     write(frame, tmp_path / "t.gpkg")
     report = run("t.gpkg")
     assert report.triples == 4
@@ -230,7 +231,7 @@ def test_a_csv_file_that_is_no_utf8_or_has_a_line_of_more_columns(frame, run, tm
     write(frame, path)
     good = path.read_text()
     path.write_bytes(good.encode("latin-1"))
-    with pytest.raises(DataBrokenError, match="t.csv") as caught:
+    with pytest.raises(DataBrokenError, match=r"t\.csv") as caught:
         run("t.csv", **options)
     assert "UTF-8" in (caught.value.hint or "")
     path.write_text(good)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pystac
 import pytest
 import rasterio
@@ -75,6 +76,21 @@ def test_a_real_ice_chart(data_folder):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "tenths"),
+    [
+        ("98", (0, 0)), ("02", (0, 1)), ("50", (5, 5)), ("12", (1, 2)), ("81", (8, 10)), ("89", (8, 9)),
+        ("92", (10, 10)), ("64", (None, None)), ("05", (None, None)), ("-9", (None, None)),
+    ],
+)  # fmt: skip
+def test_codes_of_concentrations(code, tenths):
+    names = ("CA", "SA", "FA", "CB", "SB", "FB", "CC", "SC", "FC")
+    codes = {name: ["-9"] for name in names} | {"CT": [code], "POLY_TYPE": ["I"]}
+    chart = gpd.GeoDataFrame(codes, geometry=[shapely.box(0, 70, 1, 71)], crs=4326)
+    area = ice_chart_sources(chart, chart_id="c", time=TIME)["ice_areas"].iloc[0]
+    assert tuple(None if pd.isna(v) else v for v in (area["ct_low"], area["ct_high"])) == tenths
+
+
 def test_concentrations_in_tenths():
     codes = {name: ["-9"] * 5 for name in ("CA", "CB", "SA", "SB", "FA", "FB", "CC", "SC", "FC")}
     codes |= {"CT": ["46", "91", "00", "99", None], "POLY_TYPE": ["I", "I", "W", "X", None]}
@@ -122,7 +138,10 @@ def item(name, collection, **properties):
         name, {"type": "Polygon", "coordinates": [[[11, 48], [12, 48], [12, 49], [11, 48]]]}, [11, 48, 12, 49],
         datetime(2018, 5, 1, tzinfo=UTC), properties, collection=collection,
     )  # fmt: skip
-    made.add_asset("data", pystac.Asset("https://example.org/data.tif", media_type="image/tiff"))
+    made.add_asset(
+        "data",
+        pystac.Asset("https://example.org/data.tif", media_type="image/tiff; application=geotiff"),
+    )
     made.add_asset("inside", pystac.Asset("data/inside.tif"))
     return made
 
@@ -149,6 +168,9 @@ def test_items_of_every_kind():
     assert len(asked(graph, "SELECT ?s { ?m a ds:Model ; prov:wasDerivedFrom ?s }")) == 1
     assert len(asked(graph, "SELECT ?u { ?d dcat:distribution ?a . ?a dcat:downloadURL ?u }")) == 4
     inside = '"POINT (11.6 48.2)"^^geo:wktLiteral'
+    assert asked(graph, "SELECT DISTINCT ?t { ?a dcat:mediaType ?t }") == [
+        ("<https://www.iana.org/assignments/media-types/image/tiff>",)
+    ]
     assert (
         len(
             asked(
