@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from extremeearth.knowledge.mapping.contract import (
     frames_of,
 )
 from extremeearth.knowledge.mapping.frames import Frame
+from extremeearth.knowledge.rdf.ntriples import TEXT, bytes_of
 
 __all__ = ["CsvSource", "open_delimited"]
 
@@ -57,7 +59,8 @@ class CsvSource:
 
         header = self._header()
         options = arrow_csv.ConvertOptions(
-            column_types={name: pa.string() for name in header}, include_columns=list(references) or header[:1],
+            column_types={name: TEXT for name in header}, check_utf8=False,
+            include_columns=list(references) or header[:1],
             strings_can_be_null=True, quoted_strings_can_be_null=bool(self.nulls), null_values=["", *self.nulls],
         )  # fmt: skip
         parsing = arrow_csv.ParseOptions(delimiter=self._delimiter(), newlines_in_values=True)
@@ -66,11 +69,24 @@ class CsvSource:
                 self.path, convert_options=options, parse_options=parsing,
                 read_options=arrow_csv.ReadOptions(block_size=8 << 20),
             ) as reader:  # fmt: skip
-                yield from frames_of(reader, references, {}, batch_rows)
+                yield from frames_of(map(self._checked, reader), references, {}, batch_rows)
         except pa.ArrowInvalid as err:
             raise DataBrokenError(
                 f"{self.name} is not a CSV file: {err}.", hint="Check the row."
             ) from err
+
+    def _checked(self, batch: Any) -> Any:
+        """Raise `DataBrokenError` if a text is not UTF-8; texts of ASCII alone, most of all, are told at once."""
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if not bytes_of(column).isascii():
+                try:
+                    column.validate(full=True)
+                except pa.ArrowInvalid as err:
+                    raise DataBrokenError(
+                        f"{self.name} is not a CSV file in UTF-8: column '{name}': {err}.",
+                        hint="Save it as UTF-8.",
+                    ) from err
+        return batch
 
 
 def open_delimited(request: SourceRequest) -> Source | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["Distinct", "HashSet", "hashes_of"]
+__all__ = ["Distinct", "HashSet", "each_once", "hashes_of"]
 
 SPILL_HASHES = 1 << 23
 """A sorted run of this many hashes (64 MiB) goes to disk, and grows no more."""
@@ -31,11 +31,18 @@ def hashes_of(texts: Any) -> Any:
 
     if isinstance(texts, str):
         texts = pa.array([texts], pa.large_string())
-    return pl.Series(pl.from_arrow(texts)).hash(seed=0).to_numpy()
+    # rows of a frame: the hash of a series would go through the planner of queries each time
+    return pl.DataFrame({"": pl.from_arrow(texts)}).hash_rows(seed=0).to_numpy()
 
 
-def _in_order(hashes: Any) -> Any:
-    """Sort and leave repeats out; `numpy.unique` would build a table of them first, at ten times the cost."""
+def each_once(hashes: Any) -> Any:
+    """Sort and leave repeats out; `numpy.unique` would build a table of them first, at ten times the cost.
+
+    Examples
+    --------
+    >>> each_once(np.array([3, 1, 3], np.uint64)).tolist()
+    [1, 3]
+    """
     ordered = np.sort(hashes)
     kept = np.ones(len(ordered), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=kept[1:])
@@ -98,10 +105,10 @@ class HashSet:
         """Sort what came, and merge runs so that each is at least twice as long as the next."""
         if not self._count:
             return
-        run = _in_order(np.concatenate(self._pending))
+        run = each_once(np.concatenate(self._pending))
         self._pending, self._count = [], 0
         while self._runs and len(self._runs[-1]) < 2 * len(run):
-            run = _in_order(np.concatenate([self._runs.pop(), run]))
+            run = each_once(np.concatenate([self._runs.pop(), run]))
         if len(run) < self._spill:
             self._runs.append(run)
             return
@@ -129,7 +136,8 @@ class Distinct:
     >>> lines = pa.array(["<a> <p> 1 .", "<b> <p> 1 ."], pa.large_string())
     >>> with Distinct() as distinct:
     ...     subjects = hashes_of(pa.array(["a", "b"], pa.large_string()))
-    ...     [len(part) for _ in range(2) for part in distinct.new(subjects, [lines])]
+    ...     parts = [(lines, hashes_of(lines))]
+    ...     [len(part) for _ in range(2) for part in distinct.new(subjects, parts)]
     [2, 0]
     """
 
@@ -150,12 +158,12 @@ class Distinct:
         self._subjects.close()
         self._lines.close()
 
-    def new(self, subjects: Any, lines: Iterable[Any]) -> Iterator[Any]:
-        """Give the lines of a batch that are new; `subjects` are the hashes of the batch's subjects."""
+    def new(self, subjects: Any, parts: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
+        """Give the lines of a batch that are new; `subjects` are hashes of subjects, `parts` lines with theirs."""
         look = self._must_look(subjects)
-        for part in lines:
-            fresh = self._fresh(hashes_of(part), look=look)
-            yield part if fresh is None else part.filter(pa.array(fresh))
+        for lines, hashes in parts:
+            fresh = self._fresh(hashes, look=look)
+            yield lines if fresh is None else lines.filter(pa.array(fresh))
 
     def new_bytes(self, subjects: Any, hashes: Any, lines: bytes) -> tuple[bytes, int]:
         """Give the lines of a batch that are new, and how many; `hashes` are those of the lines."""
@@ -166,7 +174,6 @@ class Distinct:
         return b"".join(kept), int(fresh.sum())
 
     def _must_look(self, subjects: Any) -> bool:
-        subjects = _in_order(subjects)
         look = self._overlapping or bool(self._subjects.contains(subjects).any())
         self._subjects.add(subjects)
         return look

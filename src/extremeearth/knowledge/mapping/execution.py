@@ -236,7 +236,8 @@ def _here(
 
     def make(frame: Frame) -> tuple[int, list[Lines], Issues]:
         own = run.with_own_issues()
-        return frame.rows, [frame_lines(own, m, frame) for m in maps], own.issues
+        made = [frame_lines(own, m, frame) for m in maps]
+        return frame.rows, made if run.threads == 1 else [m.ready() for m in made], own.issues
 
     build_indexes(run, maps)
     for count, parts, issues in in_order(make, frames, threads=run.threads):

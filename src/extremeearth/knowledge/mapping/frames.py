@@ -36,6 +36,7 @@ class Frame:
 
     `columns` are Arrow arrays of equal length; a list column holds several values per row. `systems` has the
     reference system of each geometry column (WKB); `first_row` is the position of the first row in the source.
+    `memory` keeps what functions made of a column, `made` the terms that several maps have.
     """
 
     columns: Mapping[str, Any]
@@ -44,6 +45,7 @@ class Frame:
     first_row: int = 0
     row_numbers: Any = None
     memory: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    made: dict[Any, Any] = field(default_factory=dict)
 
     def numbers(self) -> Any:
         """Give the position of each row in the source, also where rows were repeated."""

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from extremeearth.knowledge.mapping import document as doc
 from extremeearth.knowledge.mapping._vocabulary import RML
 from extremeearth.knowledge.mapping.contract import Source
-from extremeearth.knowledge.mapping.distinct import hashes_of
+from extremeearth.knowledge.mapping.distinct import each_once, hashes_of
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.functions import GEOMETRY_FUNCTIONS, MapFunction
 from extremeearth.knowledge.mapping.joins import JoinIndex
@@ -38,10 +38,11 @@ class _Statement:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows with one value in each column, and their subjects."""
+    """Rows with one value in each column, their subjects, and the hashes of these in order, each once."""
 
     frame: Frame
     subject: Any
+    hashes: Any
     distinct: bool
     missing: int
 
@@ -49,9 +50,9 @@ class _Rows:
     def of(cls, frame: Frame, subject: Any) -> _Rows:
         """Look at the subjects once: where all differ, no line can come twice."""
         if isinstance(subject, str):
-            return cls(frame, subject, False, 0)
-        distinct = pc.count_distinct(subject).as_py() == frame.rows
-        return cls(frame, subject, distinct, subject.null_count)
+            return cls(frame, subject, hashes_of(subject), False, 0)
+        hashes = each_once(hashes_of(subject.drop_null() if subject.null_count else subject))
+        return cls(frame, subject, hashes, len(hashes) == frame.rows, subject.null_count)
 
 
 @dataclass(slots=True)
@@ -114,10 +115,17 @@ def _statements(triples_map: doc.TriplesMap) -> Iterator[_Statement]:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What a triples map says of one frame: arrays of lines, and the hashes of their subjects."""
+    """What a triples map says of one frame: arrays of lines with their hashes, and the hashes of their subjects.
+
+    The parts are made when they are asked for, so that one is written before the next takes up memory.
+    """
 
     subjects: Any
-    parts: list[Any]
+    parts: Iterable[tuple[Any, Any]]
+
+    def ready(self) -> Lines:
+        """Give the same with all parts made."""
+        return replace(self, parts=list(self.parts))
 
 
 def may_overlap(triples_map: doc.TriplesMap) -> bool:
@@ -156,7 +164,7 @@ def frame_lines(run: Run, triples_map: doc.TriplesMap, frame: Frame) -> Lines:
     """Make the lines of every row of a frame, but those whose join the database makes."""
     maker = run.makers[triples_map.name]
     known: dict[tuple[str, ...], _Rows] = {}
-    parts: list[Any] = []
+    said: list[tuple[_Statement, _Rows]] = []
     own = list(doc.references_of(triples_map.subject))
     for statement in _statements(triples_map):
         if _joint(run, triples_map, statement) is not None:
@@ -169,8 +177,13 @@ def frame_lines(run: Run, triples_map: doc.TriplesMap, frame: Frame) -> Lines:
                 maker.issues.counts["the subject has no value"] += rows.missing
             known[lists] = rows
         if known[lists].frame.rows:
-            parts += _statement_lines(run, maker, statement, known[lists])
-    subjects = [hashes_of(_present(rows.subject)) for rows in known.values()]
+            said.append((statement, known[lists]))
+    subjects = [rows.hashes for rows in known.values()]
+    parts = (
+        (lines, hashes_of(lines))
+        for statement, rows in said
+        for lines in _statement_lines(run, maker, statement, rows)
+    )
     return Lines(np.concatenate(subjects) if subjects else np.zeros(0, np.uint64), parts)
 
 
@@ -195,7 +208,7 @@ def _statement_lines(
     predicate = maker.terms(statement.predicate, frame)
     graphs = [maker.terms(g, frame) for g in statement.graphs] or [None]
     if isinstance(statement.object, doc.TermMap):
-        object_ = maker.terms(statement.object, frame)
+        object_ = maker.pieces(statement.object, frame)
     elif not statement.object.joins:
         parent = run.mapping.triples_maps[statement.object.parent]
         object_ = run.makers[parent.name].terms(parent.subject, frame)
@@ -244,7 +257,8 @@ def joint_lines(run: Run, triples_map: doc.TriplesMap) -> Iterator[Lines]:
                 statement_lines(subject, predicate, object_, _named(graph)).unique()
                 for graph in graphs
             ]
-            yield Lines(hashes_of(_present(subject)), parts)
+            hashed = [(lines, hashes_of(lines)) for lines in parts]
+            yield Lines(each_once(hashes_of(_present(subject))), hashed)
 
 
 def _named(graph: Any) -> Any:

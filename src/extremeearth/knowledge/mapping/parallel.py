@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from odc.geo.crs import CRS
 
-from extremeearth.knowledge.mapping.distinct import hashes_of
 from extremeearth.knowledge.mapping.document import ReferencingMap, TriplesMap
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.lines import Lines
@@ -86,12 +85,14 @@ class LineBlock:
 
         Examples
         --------
+        >>> from extremeearth.knowledge.mapping.distinct import hashes_of
         >>> lines = pa.array(["<a> <b> <c> .\n"], pa.large_string())
-        >>> len(LineBlock.of(Lines(hashes_of("<a>"), [lines])).hashes)
+        >>> len(LineBlock.of(Lines(hashes_of("<a>"), [(lines, hashes_of(lines))])).hashes)
         8
         """
-        hashes = [hashes_of(part).tobytes() for part in made.parts]
-        return cls(made.subjects.tobytes(), b"".join(hashes), joined(made.parts)[0])
+        parts = list(made.parts)
+        hashes = b"".join(hashed.tobytes() for _, hashed in parts)
+        return cls(made.subjects.tobytes(), hashes, joined(lines for lines, _ in parts)[0])
 
 
 @dataclass(frozen=True, slots=True)

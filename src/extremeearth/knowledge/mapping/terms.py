@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from extremeearth.knowledge.mapping.document import (
     Expression,
     Nothing,
     Reference,
+    Template,
     TermMap,
     TermType,
 )
@@ -28,9 +30,10 @@ from extremeearth.knowledge.rdf import (
     XSD,
     blank_terms,
     iri_terms,
+    is_absolute_iri,
     join_text,
     language_terms,
-    literal_terms,
+    literal_parts,
     percent_encode,
 )
 from extremeearth.knowledge.rdf.ntriples import LANGUAGE_TAG
@@ -72,6 +75,13 @@ class TermMaker:
     issues: Issues
     label: str
 
+    def pieces(self, term_map: TermMap, frame: Frame) -> Any:
+        """Make terms as `terms` does, but give literals as a tuple of pieces, to be put together with the line."""
+        constant = isinstance(term_map.expression, Constant)
+        if term_map.term_type is TermType.LITERAL and term_map.language is None and not constant:
+            return self._literals(term_map, frame)
+        return self.terms(term_map, frame)
+
     def terms(self, term_map: TermMap, frame: Frame) -> Any:
         """Make the terms of every row: a term column, or one text where all are the same."""
         expression = term_map.expression
@@ -82,11 +92,22 @@ class TermMaker:
         if isinstance(expression, Nothing):
             return join_text(f"_:r{self.label}x", pc.cast(frame.numbers(), TEXT))
         if term_map.term_type.is_iri:
-            encode = {TermType.IRI: "iri", TermType.URI: "uri"}.get(term_map.term_type)
-            return self._iris(self.texts(expression, frame, encode=encode).text, term_map.term_type)
+            return self._iris_of(expression, term_map.term_type, frame)
         if term_map.term_type is TermType.BLANK:
             return blank_terms(_column(self.texts(expression, frame).text, frame))
-        return self._literals(term_map, frame)
+        made = self._literals(term_map, frame)
+        return join_text(*made) if isinstance(made, tuple) else made
+
+    def _iris_of(self, expression: Expression, kind: TermType, frame: Frame) -> Any:
+        """Make IRIs; a template that makes them whatever the values are is filled once for all maps that have it."""
+        encode = {TermType.IRI: "iri", TermType.URI: "uri"}.get(kind)
+        if encode is None or not isinstance(expression, Template) or not _is_absolute(expression):
+            return self._iris(self.texts(expression, frame, encode=encode).text, kind)
+        key = (expression, encode)
+        if key not in frame.made:
+            parts = self._template_parts(expression, frame, encode)
+            frame.made[key] = join_text("<", *parts, ">")
+        return frame.made[key]
 
     def texts(
         self,
@@ -105,17 +126,24 @@ class TermMaker:
             return self._called(expression, frame, wanted=wanted)
         if isinstance(expression, Nothing):
             raise MappingError("A term map without an expression has no text.")
+        parts = self._template_parts(expression, frame, encode)
+        return Values(join_text(*parts) if len(parts) > 1 else parts[0])
+
+    def _template_parts(self, template: Template, frame: Frame, encode: str | None) -> list[Any]:
+        """Give the texts of a template and the values of its references, safe for an IRI if they must be."""
         parts: list[Any] = []
-        for part in expression.parts:
+        for part in template.parts:
             if isinstance(part, str):
                 parts.append(part)
                 continue
-            values = frame.values(part.name).text
-            parts.append(
-                values if encode is None else percent_encode(values, ascii_only=encode == "uri")
-            )
-        joined = join_text(*parts) if len(parts) > 1 else parts[0]
-        return Values(joined)
+            key = (part.name, encode)
+            if key not in frame.made:
+                values = frame.values(part.name).text
+                frame.made[key] = (
+                    values if encode is None else percent_encode(values, ascii_only=encode == "uri")
+                )
+            parts.append(frame.made[key])
+        return parts
 
     def _called(self, call: Call, frame: Frame, *, wanted: str | None) -> Values:
         function = self.functions[call.function]
@@ -158,6 +186,7 @@ class TermMaker:
         return join_text("<", texts, ">")
 
     def _literals(self, term_map: TermMap, frame: Frame) -> Any:
+        """Make literals: their pieces, or a term column where they have a language."""
         datatype: Any = None
         if term_map.datatype is not None:
             datatype = self._bare_iris(term_map.datatype, frame)
@@ -168,7 +197,7 @@ class TermMaker:
         if term_map.language is not None:
             tags = self._tags(self.texts(term_map.language.expression, frame).text)
             return language_terms(text, language=tags)
-        return literal_terms(text, datatype=values.datatype if datatype is None else datatype)
+        return literal_parts(text, datatype=values.datatype if datatype is None else datatype)
 
     def _fitting(self, expression: Expression, frame: Frame, wanted: str | None) -> Frame:
         """Leave out the numbers of a column that the wanted datatype has no form for."""
@@ -187,7 +216,7 @@ class TermMaker:
             return frame
         self.issues.broken(reason, example=str(bad[0].as_py()), rows=len(bad))
         kept = pc.if_else(good, column, pa.scalar(None, column.type))
-        return replace(frame, columns={**frame.columns, expression.name: kept})
+        return replace(frame, columns={**frame.columns, expression.name: kept}, made={})
 
     def _tags(self, tags: Any) -> Any:
         """Leave out what is no language tag; a constant one was looked at with the mapping."""
@@ -207,6 +236,14 @@ class TermMaker:
             if isinstance(terms, str)
             else pc.utf8_slice_codeunits(terms, start=1, stop=-1)
         )
+
+
+@lru_cache(maxsize=256)
+def _is_absolute(template: Template) -> bool:
+    """Tell whether a template makes absolute IRIs of all values that were made safe: its own texts say it all."""
+    first = next(iter(template.parts), None)
+    texts = "".join(part for part in template.parts if isinstance(part, str))
+    return isinstance(first, str) and ":" in first and is_absolute_iri(texts)
 
 
 def _column(texts: Any, frame: Frame) -> Any:

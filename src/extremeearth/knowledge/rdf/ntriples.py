@@ -20,8 +20,9 @@ from extremeearth.core.errors import InputError
 from extremeearth.core.files import atomic_path
 
 __all__ = [
-    "ABSOLUTE_IRI", "TEXT", "as_text", "blank_terms", "check_iri", "iri_terms", "is_absolute_iri", "join_text",
-    "language_terms", "literal_terms", "open_statements", "percent_encode", "statement_lines", "write_lines",
+    "ABSOLUTE_IRI", "TEXT", "as_text", "blank_terms", "bytes_of", "check_iri", "iri_terms", "is_absolute_iri",
+    "join_text", "language_terms", "literal_parts", "literal_terms", "open_statements", "percent_encode",
+    "statement_lines", "write_lines",
 ]  # fmt: skip
 
 TEXT = pa.large_string()
@@ -103,8 +104,14 @@ def check_iri(text: str) -> str:
     return text
 
 
-def _bytes_of(array: Any) -> bytes:
-    """Give the characters of a ``large_string`` array in one piece (also those under nulls)."""
+def bytes_of(array: Any) -> bytes:
+    """Give the characters of a ``large_string`` array in one piece (also those under nulls).
+
+    Examples
+    --------
+    >>> bytes_of(pa.array(["a", "bc"], TEXT))
+    b'abc'
+    """
     data = array.buffers()[2]
     if data is None or len(array) == 0:
         return b""
@@ -131,11 +138,9 @@ def percent_encode(values: Any, *, ascii_only: bool = False) -> Any:
     ['Zo%C3%AB%20K%2F1']
     """
     text = as_text(values)
-    present = set(_bytes_of(text))
+    present = set(bytes_of(text).translate(None, bytes(_UNRESERVED)))
     # '%' goes first: the codes that follow bring new ones.
-    ascii_unsafe = sorted(
-        (b for b in present if b < 0x80 and b not in _UNRESERVED), key=lambda b: b != 0x25
-    )
+    ascii_unsafe = sorted((b for b in present if b < 0x80), key=lambda b: b != 0x25)
     for byte in ascii_unsafe:
         text = pc.replace_substring(text, pattern=chr(byte), replacement=f"%{byte:02X}")
     if any(b >= 0x80 for b in present):
@@ -192,7 +197,7 @@ def iri_terms(values: Any, *, base: str | None = None, checked: bool = True) -> 
 
 
 def _escaped(text: Any) -> Any:
-    raw = _bytes_of(text)
+    raw = bytes_of(text)
     for character, replacement in _ESCAPES:
         if character.encode() in raw:
             text = pc.replace_substring(text, pattern=character, replacement=replacement)
@@ -218,13 +223,25 @@ def literal_terms(values: Any, *, datatype: Any = None) -> Any:
     ... ).to_pylist()
     ['"1"^^<http://www.w3.org/2001/XMLSchema#integer>']
     """
+    return join_text(*literal_parts(values, datatype=datatype))
+
+
+def literal_parts(values: Any, *, datatype: Any = None) -> tuple[Any, ...]:
+    """Give the pieces that `literal_terms` puts together; a line that is made of them needs no term in between.
+
+    Examples
+    --------
+    >>> before, text, after = literal_parts(pa.array(["a"]))
+    >>> before, text.to_pylist(), after
+    ('"', ['a'], '"')
+    """
     text = _escaped(as_text(values))
     if datatype is None:
-        return join_text('"', text, '"')
+        return '"', text, '"'
     if isinstance(datatype, str):
-        return join_text('"', text, f'"^^<{check_iri(datatype)}>')
+        return '"', text, f'"^^<{check_iri(datatype)}>'
     suffix = pc.fill_null(join_text('"^^', iri_terms(datatype)), pa.scalar('"', TEXT))
-    return join_text('"', text, suffix)
+    return '"', text, suffix
 
 
 def language_terms(values: Any, *, language: Any) -> Any:
@@ -258,11 +275,9 @@ def blank_terms(values: Any) -> Any:
     ['_:ba-20b', '_:bab']
     """
     text = as_text(values)
-    present = set(_bytes_of(text))
+    present = set(bytes_of(text).translate(None, bytes(_LETTERS_DIGITS)))
     # '-' is the escape sign of these labels, so it is the first to be escaped.
-    unsafe = sorted(
-        (b for b in present if b < 0x80 and b not in _LETTERS_DIGITS), key=lambda b: b != 0x2D
-    )
+    unsafe = sorted((b for b in present if b < 0x80), key=lambda b: b != 0x2D)
     for byte in unsafe:
         text = pc.replace_substring(text, pattern=chr(byte), replacement=f"-{byte:02X}")
     if any(b >= 0x80 for b in present):
@@ -273,7 +288,7 @@ def blank_terms(values: Any) -> Any:
 
 
 def statement_lines(subject: Any, predicate: Any, object_: Any, graph: Any = None) -> Any:
-    r"""Put terms together to lines; each part is a term column or one term as text.
+    r"""Put terms together to lines; each is a term column, one term as text, or a tuple of the pieces of terms.
 
     Rows with a missing term are left out, so the result has no nulls.
 
@@ -286,7 +301,7 @@ def statement_lines(subject: Any, predicate: Any, object_: Any, graph: Any = Non
     if graph is not None:
         parts += [" ", graph]
     merged: list[Any] = []
-    for part in [*parts, " .\n"]:
+    for part in _pieces([*parts, " .\n"]):
         if merged and isinstance(part, str) and isinstance(merged[-1], str):
             merged[-1] += part
         else:
@@ -295,6 +310,14 @@ def statement_lines(subject: Any, predicate: Any, object_: Any, graph: Any = Non
         return pa.array(merged, TEXT)
     lines = join_text(*merged)
     return lines.drop_null() if lines.null_count else lines
+
+
+def _pieces(parts: list[Any]) -> Iterator[Any]:
+    for part in parts:
+        if isinstance(part, tuple):
+            yield from part
+        else:
+            yield part
 
 
 def write_lines(lines: Any, target: BinaryIO) -> int:

@@ -85,7 +85,7 @@ def test_lines_are_looked_up_only_where_a_subject_comes_again(monkeypatch):
     with Distinct() as distinct:
         for name in ("a", "b", "a"):
             line = pa.array([f"<{name}> <p> <o> .\n"] * 1, pa.large_string())
-            list(distinct.new(hashes_of(f"<{name}>"), [line]))
+            list(distinct.new(hashes_of(f"<{name}>"), [(line, hashes_of(line))]))
     assert len(asked) == 4  # three for the subjects, one for the lines of the second <a>
     assert distinct.repeated == 1
 
