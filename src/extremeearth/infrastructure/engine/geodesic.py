@@ -14,7 +14,7 @@ from extremeearth.core.geodesy import transform
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["distance_m"]
+__all__ = ["cut_edges", "distance_m", "on_earth"]
 
 _WGS84 = Geod(ellps="WGS84")
 SEGMENT_DEG = 0.02
@@ -24,6 +24,8 @@ CONVERGED_M = 1e-4
 FAR_M = 15_000_000.0
 """Beyond this an azimuthal plane bends edges so much that they could cut through its middle."""
 CHUNK_COORDINATES = 2_000_000
+FARTHEST_DEG = 540.0
+"""Longitudes farther than this from Greenwich are no longitudes, but numbers of some plane."""
 
 
 def distance_m(left: Any, right: Any, *, crs: CrsLike = LONLAT) -> Any:
@@ -43,7 +45,8 @@ def distance_m(left: Any, right: Any, *, crs: CrsLike = LONLAT) -> Any:
     Returns
     -------
     numpy.float64 or numpy.ndarray of float64
-        Metres; 0 where the shapes touch, NaN where one is missing or empty.
+        Metres; 0 where the shapes touch, NaN where one is missing, empty or reaches beyond the poles or more than
+        once around the Earth.
 
     Examples
     --------
@@ -59,7 +62,7 @@ def distance_m(left: Any, right: Any, *, crs: CrsLike = LONLAT) -> Any:
     )
     flat_a, flat_b = a.ravel(), b.ravel()
     result = np.full(flat_a.shape, np.nan)
-    known = ~(_nothing(flat_a) | _nothing(flat_b))
+    known = on_earth(flat_a) & on_earth(flat_b)
     points = known & (shapely.get_type_id(flat_a) == 0) & (shapely.get_type_id(flat_b) == 0)
     result[points] = _inverse(
         shapely.get_coordinates(flat_a[points]), shapely.get_coordinates(flat_b[points])
@@ -87,14 +90,38 @@ def outlines(shapes: NDArray[Any]) -> NDArray[Any]:
         owners = owners[index]
     polygons = shapely.get_type_id(parts) == 3
     parts = np.where(polygons, shapely.boundary(parts), parts)
-    parts = shapely.segmentize(shapely.force_2d(parts), SEGMENT_DEG)
+    parts = cut_edges(shapely.force_2d(parts), SEGMENT_DEG)
     return np.asarray(
         shapely.geometrycollections(parts, indices=owners, out=np.full(len(shapes), None, object))
     )
 
 
-def _nothing(shapes: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+def cut_edges(shapes: NDArray[Any], longest: Any) -> NDArray[Any]:
+    """Cut edges to pieces of some length; a shape with a line of no length, which GEOS refuses, stays as it is.
+
+    Examples
+    --------
+    >>> lines = shapely.from_wkt(["LINESTRING (0 0, 2 0)", "LINESTRING (1 1, 1 1)"])
+    >>> [str(line) for line in cut_edges(lines, 1.0)]
+    ['LINESTRING (0 0, 1 0, 2 0)', 'LINESTRING (1 1, 1 1)']
+    """
+    lengths = np.broadcast_to(longest, shapes.shape)
+    try:
+        return np.asarray(shapely.segmentize(shapes, lengths), dtype=object)
+    except shapely.errors.GEOSException:
+        if len(shapes) <= 1:
+            return shapes
+        half = len(shapes) // 2
+        pieces = (slice(None, half), slice(half, None))
+        return np.concatenate([cut_edges(shapes[piece], lengths[piece]) for piece in pieces])
+
+
+def on_earth(shapes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which shapes have a place; empty ones and missing ones have boxes of NaN."""
+    west, south, east, north = shapely.bounds(shapes).T
+    with np.errstate(invalid="ignore"):
+        found = (south >= -90) & (north <= 90) & (west >= -FARTHEST_DEG) & (east <= FARTHEST_DEG)
+    return np.asarray(found)
 
 
 def _chunks(indices: NDArray[np.intp], sizes: NDArray[Any]) -> list[NDArray[np.intp]]:

@@ -95,3 +95,20 @@ def test_collections_count_with_all_their_parts() -> None:
     assert float(distance_m(mixed, shapely.Point(0, 0))) == float(
         distance_m(line, shapely.Point(0, 0))
     )
+
+
+def test_lines_of_no_length_have_a_distance() -> None:
+    point = shapely.Point(1, 1)
+    for text in ("LINESTRING (0 0, 0 0)", "MULTILINESTRING ((0 0, 0 0), (-2 0, -3 0))"):
+        expected = float(distance_m(shapely.Point(0, 0), point))
+        assert float(distance_m(shapely.from_wkt(text), point)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["POINT (0 90.1)", "LINESTRING (500000 4500000, 501000 4500000)", "LINESTRING (0 0, 1e308 1e308)"],
+)  # fmt: skip
+def test_numbers_of_a_plane_have_no_distance_on_earth(text: str) -> None:
+    shapes = np.array([shapely.from_wkt(text), shapely.Point(0, 0)], dtype=object)
+    found = distance_m(shapes, shapely.Point(-1, -1))
+    assert np.isfinite(found).tolist() == [False, True]

@@ -11,6 +11,7 @@ from pyproj import Geod
 
 from extremeearth.core.boxes import LONLAT
 from extremeearth.core.geodesy import area_m2, length_m
+from extremeearth.infrastructure.engine.geodesic import cut_edges, on_earth
 from extremeearth.knowledge.store.geosparql._guard import guarded
 from extremeearth.knowledge.store.geosparql.plane import Planes
 
@@ -117,7 +118,8 @@ def buffers_m(lonlat: NDArray[Any], radii_m: NDArray[np.float64]) -> NDArray[Any
     Returns
     -------
     numpy.ndarray of object
-        Polygons within -180..180 and -90..90; ``None`` where the radius is not finite or over 9000 km.
+        Polygons within -180..180 and -90..90; ``None`` where the radius is not finite or over 9000 km, and
+        where the shape is not on the Earth: GEOS ends the process at a buffer of points without numbers.
 
     Examples
     --------
@@ -128,6 +130,7 @@ def buffers_m(lonlat: NDArray[Any], radii_m: NDArray[np.float64]) -> NDArray[Any
     out: NDArray[Any] = np.full(len(lonlat), None, object)
     usable = np.isfinite(radii_m) & (np.abs(radii_m) <= FARTHEST_M)
     empty = shapely.is_empty(lonlat)
+    usable &= empty | on_earth(lonlat)
     out[usable & empty] = shapely.Polygon()
     rows = np.flatnonzero(usable & ~empty)
     wide = _extents_m(lonlat[rows]) > WIDE_M
@@ -154,7 +157,7 @@ def _bent(lonlat: NDArray[Any]) -> NDArray[Any]:
     """Cut long edges, so that they follow the parallels they were drawn on."""
     west, south, east, north = shapely.bounds(lonlat).T
     longest = np.maximum(SEGMENT_DEG, np.maximum(east - west, north - south) / MOST_SEGMENTS)
-    return np.asarray(shapely.segmentize(lonlat, longest), dtype=object)
+    return cut_edges(lonlat, longest)
 
 
 def _in_plane(lonlat: NDArray[Any], radii_m: NDArray[np.float64]) -> NDArray[Any]:

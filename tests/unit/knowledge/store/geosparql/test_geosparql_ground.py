@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import shapely
@@ -133,3 +137,22 @@ def test_measures_look_into_collections():
         [length, perimeter, max(length, perimeter), 0, 0]
     )
     assert len(ground.areas_m2(np.array([], dtype=object))) == 0
+
+
+def test_what_is_not_on_earth_has_no_buffer_in_metres():
+    # In a process of its own: GEOS 3.14 ends it at a buffer of points without numbers
+    code = """
+import numpy as np, shapely
+from extremeearth.knowledge.store.geosparql.ground import buffers_m
+texts = ["LINESTRING (500000 4500000, 501000 4500000)", "POINT (0 95)", "LINESTRING (5 50, 5 50)", "POINT (5 50)"]
+found = buffers_m(shapely.from_wkt(texts), np.full(4, 1000.0))
+print([None if shape is None else round(shape.area, 6) for shape in found])
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    plane, beyond, line, point = ast.literal_eval(asked.stdout)
+    assert plane is None
+    assert beyond is None
+    assert line == point > 0
