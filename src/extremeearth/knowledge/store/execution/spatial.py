@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from extremeearth.core.boxes import LONLAT
 from extremeearth.core.geodesy import transform
 from extremeearth.infrastructure.engine import distance_m, windows_around
+from extremeearth.infrastructure.engine.geodesic import on_earth
+from extremeearth.knowledge.rdf import GEOF
 from extremeearth.knowledge.rdf.geometry_column import CRS84_CODE, GeometryColumn, crs_of_code
 from extremeearth.knowledge.sparql.terms import Literal
 from extremeearth.knowledge.store.columns import TermColumn
@@ -165,14 +167,25 @@ def _prepared(
     return lambda shapes: np.asarray(predicate(shapes, shape))
 
 
+def _holds_for_empty(relation: SpatialRelation) -> bool:
+    """Tell whether a relation that an index finds holds between empty geometries too, which no index finds."""
+    return relation.distance_m is None and relation.function == GEOF.sfEquals
+
+
 def _near(shapes: NDArray[Any], relation: SpatialRelation, run: Run) -> Ids:
     """Give the numbers of the stored geometries whose boxes come near a shape in longitude and latitude."""
-    if shapes[0] is None or shapely.is_empty(shapes[0]):
+    if shapes[0] is None or (relation.distance_m is not None and not on_earth(shapes)[0]):
         return np.zeros(0, np.int64)
+    if shapely.is_empty(shapes[0]):
+        empties = run.snapshot.geometries.empty() if _holds_for_empty(relation) else ()
+        return np.sort(np.asarray(empties, np.int64))
     boxes = (
         shapes if relation.distance_m is None else windows_around(shapes, relation.distance_m)[0]
     )
-    found = [run.snapshot.geometries.in_box(*box) for box in shapely.bounds(boxes).tolist()]
+    bounds = shapely.bounds(boxes)
+    if not np.isfinite(bounds).all():  # what has no place in longitude and latitude may be anywhere
+        bounds = np.array([[-np.inf, -np.inf, np.inf, np.inf]])
+    found = [run.snapshot.geometries.in_box(*box) for box in bounds.tolist()]
     return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
 
@@ -194,6 +207,12 @@ def run_join(step: SpatialJoinStep, run: Run) -> pa.Table:
     else:
         one, two = _many(step.relation, left, right, run)
     return table_of({step.left_variable: one, step.right_variable: two}, len(one))
+
+
+def _empty(ids: Ids, run: Run) -> Ids:
+    if _are_stored(ids):
+        return np.intersect1d(ids, run.snapshot.geometries.empty())
+    return ids[shapely.is_empty(_geometries(ids, run).shapes)]
 
 
 def _different(table: pa.Table, name: str) -> Ids:
@@ -247,7 +266,12 @@ def _many(relation: SpatialRelation, left: Ids, right: Ids, run: Run) -> tuple[I
             part = slice(first, first + PAIRS_AT_ONCE)
             keep[part] = _stands(relation, _rows(shapes[0], one[part]), _rows(shapes[1], two[part]))
         one, two = one[keep], two[keep]
-    return left[one], right[two]
+    one, two = left[one], right[two]
+    if _holds_for_empty(relation):
+        nothing, nothing_either = (_empty(ids, run) for ids in (left, right))
+        one = np.concatenate([one, np.repeat(nothing, len(nothing_either))])
+        two = np.concatenate([two, np.tile(nothing_either, len(nothing))])
+    return one, two
 
 
 def _encoded(ids: Ids, run: Run) -> tuple[pa.Table, GeometryColumn]:
@@ -290,7 +314,7 @@ def run_nearest(step: NearestStep, run: Run) -> pa.Table:
     if table.num_rows <= step.limit:
         return table
     constant = _in_lonlat(_constant(step.geometry, run))
-    if constant[0] is None or shapely.is_empty(constant[0]):
+    if not on_earth(constant)[0]:
         return table
     different, back = np.unique(ids, return_inverse=True)
     metres = np.full(len(different), np.inf)
@@ -300,7 +324,8 @@ def run_nearest(step: NearestStep, run: Run) -> pa.Table:
     while True:
         run.token.check()
         inside = _inside(different, constant, radius, run) & np.isinf(metres)
-        metres[inside] = distance_m(_in_lonlat(_geometries(different[inside], run)), constant[0])
+        found = distance_m(_in_lonlat(_geometries(different[inside], run)), constant[0])
+        metres[inside] = np.where(np.isnan(found), -1.0, found)
         within = metres[back] <= radius
         if within.sum() >= step.limit or radius > HALF_EARTH_M:
             break
@@ -311,8 +336,15 @@ def run_nearest(step: NearestStep, run: Run) -> pa.Table:
 
 
 def _without_place(ids: Ids, run: Run) -> NDArray[np.bool_]:
-    shapes = _geometries(ids, run).shapes
-    return np.asarray(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    """Tell which have no distance from anywhere; whether those of other systems have one is not asked here."""
+    column = _geometries(ids, run)
+    here = on_earth(column.shapes)
+    if _is_lonlat(column.systems):
+        return ~here
+    there = np.array(
+        [code > CRS84_CODE and crs_of_code(int(code)) != LONLAT for code in column.systems]
+    )
+    return ~np.where(there, ~shapely.is_empty(column.shapes), here)
 
 
 def _inside(ids: Ids, constant: NDArray[Any], radius_m: float, run: Run) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from extremeearth.knowledge.rdf.geometry_column import CRS84_CODE, GeometryColum
 if TYPE_CHECKING:
     from pyproj import Transformer
 
-__all__ = ["WORLD", "Boxes", "hilbert_order", "lonlat_boxes"]
+__all__ = ["FARTHEST", "WORLD", "Boxes", "box_centres", "hilbert_order", "lonlat_boxes"]
 
 Boxes = NDArray[np.float64]
 """Array of (n, 4): xmin, ymin, xmax, ymax; NaN for an empty shape."""
@@ -24,6 +24,8 @@ EDGE_POINTS = 8
 BEND = 0.01
 """Part of its size by which a transformed box grows: what an edge bends between two such points, and more."""
 HILBERT_LEVELS = 16
+FARTHEST = 1e12
+"""A number farther out is counted as this one, where boxes are counted in cells."""
 
 
 def lonlat_boxes(column: GeometryColumn) -> Boxes:
@@ -92,6 +94,18 @@ def _outline(boxes: Boxes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return x, y
 
 
+def box_centres(boxes: Boxes) -> NDArray[np.float64]:
+    """Give the middle of each box, no farther out than numbers stay exact enough to be counted in cells.
+
+    Examples
+    --------
+    >>> box_centres(np.array([[0.0, 0.0, 2.0, 4.0], [0.0, 0.0, 1e308, 1e308]])).tolist()
+    [[1.0, 2.0], [500000000000.0, 500000000000.0]]
+    """
+    held = np.clip(boxes, -FARTHEST, FARTHEST)
+    return np.asarray((held[:, :2] + held[:, 2:]) / 2)
+
+
 def hilbert_order(boxes: Boxes) -> NDArray[np.intp]:
     """Sort boxes along a Hilbert curve through their centres, empty ones last.
 
@@ -106,7 +120,7 @@ def hilbert_order(boxes: Boxes) -> NDArray[np.intp]:
     there = ~np.isnan(boxes[:, 0])
     place = np.full(len(boxes), np.iinfo(np.int64).max)
     if there.any():
-        centres = (boxes[there, :2] + boxes[there, 2:]) / 2
+        centres = box_centres(boxes[there])
         low, size = centres.min(0), np.ptp(centres, axis=0)
         cells = (centres - low) / np.where(size > 0, size, 1.0) * (2**HILBERT_LEVELS - 1)
         x, y = np.rint(cells).astype(np.int64).T

@@ -81,6 +81,9 @@ class Geometries(Protocol):
     def in_box(self, xmin: float, ymin: float, xmax: float, ymax: float) -> NDArray[np.int64]:
         """Give the numbers of the geometries whose box in longitude and latitude meets a box. Sublinear in practice."""
 
+    def empty(self) -> NDArray[np.int64]:
+        """Give the numbers of the geometries that are empty, which no box finds."""
+
     def inside_box(self, xmin: float, ymin: float, xmax: float, ymax: float) -> NDArray[np.int64]:
         """Give the numbers of the geometries in CRS84 whose box lies inside a box, without touching its border."""
 

@@ -19,7 +19,13 @@ from extremeearth.knowledge.rdf.geometry_column import (
     iri_of_code,
 )
 from extremeearth.knowledge.store.storage._arrow import coded, single
-from extremeearth.knowledge.store.storage.boxes import Boxes, hilbert_order, lonlat_boxes
+from extremeearth.knowledge.store.storage.boxes import (
+    FARTHEST,
+    Boxes,
+    box_centres,
+    hilbert_order,
+    lonlat_boxes,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -249,6 +255,11 @@ class StoredGeometries:
         found = [chunk.in_box((xmin, ymin, xmax, ymax)) for chunk in self.chunks]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
+    def empty(self) -> NDArray[np.int64]:
+        """Give the numbers of the geometries that are empty."""
+        found = [chunk.ids[np.isnan(chunk.boxes[:, 0])] for chunk in self.chunks]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
     def inside_box(self, xmin: float, ymin: float, xmax: float, ymax: float) -> NDArray[np.int64]:
         """Give the numbers of the geometries in CRS84 whose boxes lie inside a box, without touching its border."""
         found = [chunk.inside_box((xmin, ymin, xmax, ymax)) for chunk in self.chunks]
@@ -278,7 +289,8 @@ class StoredGeometries:
         all_ = np.concatenate(boxes) if boxes else np.zeros((0, 4))
         if len(all_) == 0:
             return None
-        centres, half = (all_[:, :2] + all_[:, 2:]) / 2, ((all_[:, 2:] - all_[:, :2]) / 2).mean(0)
+        centres = box_centres(all_)
+        half = (centres - np.clip(all_[:, :2], -FARTHEST, FARTHEST)).mean(0)
         low, high = centres.min(0), centres.max(0)
         step = np.maximum((high - low) / CELLS, 1e-9)
         x, y = np.minimum(((centres - low) / step).astype(np.int64), CELLS - 1).T
