@@ -480,6 +480,7 @@ def test_reading_only(place: Again) -> None:
             act()
 
 
+Names = tuple[str, str, str, str]
 NAMES = st.sampled_from("abc")
 QUADS = st.tuples(NAMES, st.sampled_from("pq"), NAMES, st.sampled_from(["", "g", "h"]))
 STEPS = st.lists(st.tuples(st.booleans(), st.lists(QUADS, max_size=6)), max_size=5)
@@ -488,21 +489,21 @@ STEPS = st.lists(st.tuples(st.booleans(), st.lists(QUADS, max_size=6)), max_size
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, max_size=4))
 def test_any_sequence_of_changes_is_that_of_a_set(
-    transactions: list[list[tuple[bool, list[object]]]],
+    transactions: list[list[tuple[bool, list[Names]]]],
 ) -> None:
     storage = open_storage(None)
-    expected: set[object] = set()
+    expected: set[Names] = set()
     states = [set(expected)]
 
-    def terms(quads: Iterable[tuple[str, str, str, str]]) -> list[Quad]:
+    def terms(quads: Iterable[Names]) -> list[Quad]:
         return [(iri(s), iri(p), iri(o), iri(g) if g else None) for s, p, o, g in quads]
 
     for steps in transactions:
         wanted = set(expected)
 
-        def change(writing: Writing, steps: list[tuple[bool, list[object]]] = steps) -> None:
+        def change(writing: Writing, steps: list[tuple[bool, list[Names]]] = steps) -> None:
             for insert, quads in steps:
-                rows = table(writing, terms(quads))  # type: ignore[arg-type]
+                rows = table(writing, terms(quads))
                 (writing.insert if insert else writing.delete)(rows)
 
         for insert, quads in steps:
@@ -512,7 +513,7 @@ def test_any_sequence_of_changes_is_that_of_a_set(
             states.append(set(wanted))
         expected = wanted
     for version, state in enumerate(states):
-        assert content(storage.snapshot(version=version)) == set(terms(state))  # type: ignore[arg-type]
+        assert content(storage.snapshot(version=version)) == set(terms(state))
     assert check(storage).problems == ()
     compact(storage)
-    assert content(storage.snapshot()) == set(terms(expected))  # type: ignore[arg-type]
+    assert content(storage.snapshot()) == set(terms(expected))

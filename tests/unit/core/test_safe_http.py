@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -165,8 +166,8 @@ def other() -> Iterator[Server]:
     made.close()
 
 
-def allowing(*servers: Server, **limits: object) -> SafeClient:
-    return SafeClient(allow_hosts=[f"127.0.0.1:{s.port}" for s in servers], **limits)  # type: ignore[arg-type]
+def allowing(*servers: Server, **limits: Any) -> SafeClient:
+    return SafeClient(allow_hosts=[f"127.0.0.1:{s.port}" for s in servers], **limits)
 
 
 def test_an_answer_is_read(server: Server) -> None:

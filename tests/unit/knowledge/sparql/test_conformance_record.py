@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conformance.w3c_evaluation.answers import Table, difference, same_in_order, same_rows
@@ -78,7 +79,7 @@ P, Q = Iri("urn:p"), Iri("urn:q")
         ([(Literal("x"),)], [(Literal("x", language="en"),)], False),
     ],
 )
-def test_rows_are_the_same_up_to_names_of_blank_nodes(left, right, same) -> None:  # type: ignore[no-untyped-def]
+def test_rows_are_the_same_up_to_names_of_blank_nodes(left: Any, right: Any, same: bool) -> None:
     assert same_rows(left, right) is same
     assert same_rows(right, left) is same
 

@@ -24,7 +24,7 @@ from extremeearth.knowledge.sparql import (
 )
 from extremeearth.knowledge.sparql._cursor import MAX_CHAIN, MAX_DEPTH
 from extremeearth.knowledge.sparql.iris import resolve
-from extremeearth.knowledge.sparql.syntax import InlineData, TriplesBlock
+from extremeearth.knowledge.sparql.syntax import GroupPattern, InlineData, TriplesBlock
 
 P = "PREFIX : <http://e/> "
 
@@ -110,7 +110,8 @@ def test_terms_are_read_exactly() -> None:
         P + r"""ASK { :a :b 1, -2.5, 1e3, true, 'x\n\u00e9', "y"@en-GB, '''a'b''', "5"^^:t, <b\u0063>, :l\,m }""",
         base="http://base/x/",
     )  # fmt: skip
-    (block,) = query.where.elements  # type: ignore[union-attr]
+    assert isinstance(query.where, GroupPattern)
+    (block,) = query.where.elements
     assert isinstance(block, TriplesBlock)
     xsd = "http://www.w3.org/2001/XMLSchema#"
     assert [t.object for t in block.triples] == [
@@ -122,7 +123,8 @@ def test_terms_are_read_exactly() -> None:
 
 def test_fresh_blank_nodes_never_meet_named_ones() -> None:
     query = parse_query(P + "ASK { [] :p _:g0 . [] :p _:g1 }")
-    (block,) = query.where.elements  # type: ignore[union-attr]
+    assert isinstance(query.where, GroupPattern)
+    (block,) = query.where.elements
     assert isinstance(block, TriplesBlock)
     labels = Counter(
         n.label for t in block.triples for n in (t.subject, t.object) if isinstance(n, BlankNode)
@@ -361,7 +363,8 @@ def test_damaged_queries_are_read_or_refused(text: str, cut: int, piece: str) ->
 def test_many_rows_of_values_are_kept() -> None:
     rows = "\n".join(f'(<http://e/{i}> "{i}" {i})' for i in range(1000))
     query = parse_query(f"SELECT * {{ VALUES (?a ?b ?c) {{ {rows} }} }}")
-    (data,) = query.where.elements  # type: ignore[union-attr]
+    assert isinstance(query.where, GroupPattern)
+    (data,) = query.where.elements
     assert isinstance(data, InlineData)
     assert len(data.rows) == 1000
     assert data.rows[-1][:2] == (Iri("http://e/999"), Literal("999"))

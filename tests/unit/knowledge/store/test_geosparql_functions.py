@@ -247,7 +247,9 @@ def test_aggregates(graph: Graph) -> None:
     def aggregate(name: str, data: str) -> str | None:
         answer = graph.query(f"{PREFIXES} SELECT (geof:{name}(?w) AS ?x) {{ {data} }}")
         assert isinstance(answer, Solutions)
-        return None if answer.rows[0][0] is None else answer.rows[0][0].lexical  # type: ignore[union-attr]
+        ((found,),) = answer.rows
+        assert found is None or isinstance(found, Literal)
+        return None if found is None else found.lexical
 
     assert aggregate("aggBoundingBox", values) == "POLYGON ((0 0, 0 4, 2 4, 2 0, 0 0))"
     assert aggregate("aggUnion", values) == "MULTIPOINT ((0 0), (0 3), (2 4))"
@@ -267,4 +269,5 @@ def test_filters_over_stored_literals() -> None:
     answer = graph.query(
         f"{PREFIXES} SELECT ?s {{ ?s geo:asWKT ?w FILTER(geof:sfWithin(?w, {box})) }} ORDER BY ?s"
     )
-    assert [str(row[0]) for row in answer] == ["<urn:a>", "<urn:b>"]  # type: ignore[union-attr]
+    assert isinstance(answer, Solutions)
+    assert [str(row[0]) for row in answer] == ["<urn:a>", "<urn:b>"]

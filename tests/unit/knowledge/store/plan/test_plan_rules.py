@@ -79,7 +79,8 @@ class FewThings:
 
 def planned(text: str, *rules: Any, box_fraction: float = 0.01) -> str:
     shape = build(translate(parse_query(PREFIXES + text)))
-    facts = Facts(FewThings(box_fraction), shape.constants, Dataset())  # type: ignore[arg-type]
+    snapshot: Any = FewThings(box_fraction)  # what the rules ask of one
+    facts = Facts(snapshot, shape.constants, Dataset())
     plan = shape.plan
     for rule in rules:
         plan = rule(plan, facts)

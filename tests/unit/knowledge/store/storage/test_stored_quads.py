@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import DataBrokenError
-from extremeearth.knowledge.store.storage import open_storage, quads_table
+from extremeearth.knowledge.store.storage import Writing, open_storage, quads_table
 from extremeearth.knowledge.store.storage._files import OWN_FILE_ROWS
 from extremeearth.knowledge.store.storage._parquet import read_parquet, to_parquet
 from extremeearth.knowledge.store.storage._sorting import (
@@ -28,7 +28,8 @@ ROWS = st.one_of(st.lists(SMALL, max_size=30), st.lists(HUGE, max_size=10))
 
 
 def columns(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return tuple(np.array([row[i] for row in rows], np.int64) for i in range(3))  # type: ignore[return-value]
+    s, o, g = (np.array([row[i] for row in rows], np.int64) for i in range(3))
+    return s, o, g
 
 
 def rows_of(found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> list[Row]:
@@ -48,8 +49,8 @@ def test_finding_and_merging(have: list[Row], want: list[Row], by_one: bool) -> 
             patch.setattr("extremeearth.knowledge.store.storage._sorting.FEW", 0)
         places, there = locate(table, wanted)
     assert there.tolist() == [row in set(have) for row in sorted(set(want))]
-    new = tuple(column[~there] for column in wanted)
-    assert rows_of(merged(table, places[~there], new)) == sorted({*have, *want})  # type: ignore[arg-type]
+    s, o, g = (column[~there] for column in wanted)
+    assert rows_of(merged(table, places[~there], (s, o, g))) == sorted({*have, *want})
 
 
 @given(ROWS, ROWS)
@@ -86,7 +87,7 @@ def test_scans_filter(rows: list[Row], graphs: list[int] | None) -> None:
     for s in (None, 1, 4, 5):
         for o in (None, 2, 9):
             found = quads.rows(subject=s, object=o, graphs=graphs)
-            listed = rows_of(tuple(found[name].to_numpy() for name in "sog"))  # type: ignore[arg-type]
+            listed = list(zip(*(found[name].to_pylist() for name in "sog"), strict=True))
             wanted = [row for row in every if s in {None, row[0]} and o in {None, row[1]}]
             assert sorted(listed) == wanted
             assert set(found["p"].to_pylist()) <= {5}
@@ -126,14 +127,14 @@ def test_large_and_small_predicates_are_kept(
     expected: set[tuple[int, ...]] = set()
     for size in sizes:
 
-        def change(writing: object, size: int = size) -> None:
-            ids = writing.number(TermColumn.of(Iri(f"urn:{i}") for i in range(500)))  # type: ignore[attr-defined]
+        def change(writing: Writing, size: int = size) -> None:
+            ids = writing.number(TermColumn.of(Iri(f"urn:{i}") for i in range(500)))
             s, o = random.choice(ids, (2, size))
             p = random.choice(ids[:3], size, p=[0.9, 0.09, 0.01])
             rows = quads_table(s, p, o, np.zeros(size, np.int64))
-            writing.insert(rows)  # type: ignore[attr-defined]
+            writing.insert(rows)
             gone = rows.slice(0, size // 3)
-            writing.delete(gone)  # type: ignore[attr-defined]
+            writing.delete(gone)
             expected.update(as_rows(rows))
             expected.difference_update(as_rows(gone))
 
