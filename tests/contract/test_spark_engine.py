@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,10 @@ from extremeearth.core.errors import (
     LimitError,
     UnavailableError,
 )
+from extremeearth.core.files import atomic_path
 from extremeearth.core.progress import CancelToken, EventProgress
-from extremeearth.infrastructure.engine import LocalEngine
+from extremeearth.infrastructure.engine import LocalEngine, _spark_items, _spark_tables, open_engine
+from extremeearth.infrastructure.engine._spark_tables import pieces_of
 
 if TYPE_CHECKING:
     from extremeearth.infrastructure.engine import SparkEngine
@@ -134,7 +137,8 @@ def test_an_item_is_tried_again(spark_engine: SparkEngine, tmp_path: Path) -> No
 
 
 def test_leaving_the_loop_ends_the_jobs(spark_engine: SparkEngine) -> None:
-    results = spark_engine.map(_long, iter([0.0, 0.0, 600.0, 600.0]), label="sleep")
+    # more short ones than the first window takes, also where a lost worker is still counted
+    results = spark_engine.map(_long, iter([*[0.0] * 4, *[600.0] * 8]), label="sleep")
     assert next(results) is None
     results.close()  # type: ignore[attr-defined]  # every engine gives a generator
     _until(lambda: not _tracker(spark_engine).getActiveJobsIds())
@@ -151,6 +155,70 @@ def test_cancelling_ends_an_item_in_its_middle(spark_engine: SparkEngine) -> Non
     with pytest.raises(CancelledError):
         next(results)
     _until(lambda: not _tracker(spark_engine).getActiveJobsIds())
+
+
+def test_an_interrupt_ends_the_jobs_and_leaves_no_file(
+    spark_engine: SparkEngine, tmp_path: Path
+) -> None:
+    results = spark_engine.map(_long, [600.0], label="sleep")
+
+    def interrupt() -> None:
+        _until(_tracker(spark_engine).getActiveJobsIds)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    out = tmp_path / "out.nt"
+    with pytest.raises(KeyboardInterrupt):
+        _write(results, out)
+    assert not list(tmp_path.iterdir())
+    _until(lambda: not _tracker(spark_engine).getActiveJobsIds())
+
+
+def _write(results: Iterator[Any], out: Path) -> None:
+    with atomic_path(out) as half:
+        half.write_text("half")
+        next(results)
+
+
+def test_large_results_do_not_pile_up_in_the_driver(
+    spark_engine: SparkEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16 MiB of results with windows of 1 MiB: Arrow holds a few windows at most."""
+    monkeypatch.setattr(_spark_items, "WINDOW_BYTES", 2**20)
+    before, most = pa.total_allocated_bytes(), 0
+    for number, result in enumerate(spark_engine.map(_large, range(128), label="large")):
+        assert result == _large(number)
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert number == 127
+    assert most < 8 * 2**20
+
+
+def test_large_tables_go_to_the_cluster_in_pieces(
+    spark_engine: SparkEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = []
+
+    def counted(*arguments: Any) -> Iterator[pa.Table]:
+        for piece in pieces_of(*arguments):
+            pieces.append(piece.nbytes)
+            yield piece
+
+    monkeypatch.setattr(_spark_tables, "PIECE_BYTES", 2**16)
+    monkeypatch.setattr(_spark_tables, "pieces_of", counted)
+    numbers = pa.table({"n": np.arange(20_000)})
+    query = "SELECT sum(n) AS s, count(DISTINCT n) AS c FROM t"
+    assert spark_engine.sql(query, t=numbers).to_pylist() == [{"s": 199_990_000, "c": 20_000}]
+    assert len(pieces) == 3
+    left, right = (_boxes(np.random.default_rng(seed), 700) for seed in (8, 9))
+    found = spark_engine.join_spatial(left, right, "intersects")
+    assert found.equals(LocalEngine().join_spatial(left, right, "intersects"))
+    assert found.num_rows > 100
+    assert len(pieces) == 7
+    assert max(pieces) <= 2**17
+
+
+def _large(number: int) -> bytes:
+    return bytes([number]) * 2**17
 
 
 def test_functions_without_a_name_are_sent(spark_engine: SparkEngine) -> None:
@@ -247,10 +315,17 @@ def test_a_function_of_space_that_is_not_there_is_named(spark_engine: SparkEngin
 
 @pytest.mark.usefixtures("spark_engine")
 def test_a_process_has_one_cluster() -> None:
-    from extremeearth.infrastructure.engine import open_engine
-
     with pytest.raises(ConflictError):
         open_engine("local[1]")
+
+
+def test_the_last_engine_leaves_the_cluster(
+    spark_cluster: SparkCluster, spark_engine: SparkEngine
+) -> None:
+    with open_engine(spark_cluster.url) as other:  # type: ignore[attr-defined]  # that of Spark can be closed
+        assert other.url == spark_engine.url
+        other.close()
+    assert list(spark_engine.map(abs, [-1], label="numbers")) == [1]
 
 
 CLIENT = """

@@ -23,6 +23,8 @@ OPTIONS = {
     "spark.driver.memory": MEMORY,
     "spark.cores.max": str(WORKERS),
     "spark.executor.cores": "1",
+    # enough to outlive one lost worker; an item that kills its worker is given up sooner
+    "spark.task.maxFailures": "2",
     # a dead worker is noticed soon
     "spark.network.timeout": "60s",
     "spark.executor.heartbeatInterval": "2s",

@@ -1,26 +1,59 @@
-"""Items side by side on Spark, in windows of a few seconds' work."""
+"""Items side by side on Spark, in windows of a few seconds' work and a bounded number of bytes."""
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from extremeearth.core.errors import ExtremeEarthError, InputError, UnavailableError
 from extremeearth.core.progress import Task
 from extremeearth.infrastructure.engine._items import named
-from extremeearth.infrastructure.engine._spark_jobs import SIDE_BY_SIDE, Jobs, said, watched
+from extremeearth.infrastructure.engine._spark_jobs import (
+    SIDE_BY_SIDE,
+    Jobs,
+    hint_for,
+    said,
+    watched,
+)
 from extremeearth.infrastructure.engine._spark_parcels import RESULTS, ItemWorker, pack, unpack
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 QUICK_S = 2.0
 """A window that took less makes the next one larger."""
 BUNDLES = 4
 """Tasks per slot and window, so that a slow item holds up few others."""
 WINDOW_BYTES = 64 * 2**20
+"""Most bytes of items, and of results, of one window; a single larger one still goes."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """Results of a window: left in the batches in which they came, each read when its turn comes."""
+
+    places: dict[int, tuple[pa.RecordBatch, int]]
+    size: int
+
+    @classmethod
+    def of(cls, table: pa.Table) -> _Found:
+        places = {}
+        for batch in table.to_batches():
+            for row, index in enumerate(batch.column("index").to_pylist()):
+                places[index] = batch, row
+        return cls(places, table.nbytes)
+
+    def take(self, index: int) -> tuple[bool, Any] | None:
+        """Give one result, or none where it was put off."""
+        if index not in self.places:
+            return None
+        batch, row = self.places.pop(index)
+        return batch.column("good")[row].as_py(), unpack(batch.column("payload")[row].as_buffer())
 
 
 @dataclass(slots=True)
@@ -30,18 +63,36 @@ class _Window:
     first: int
     items: list[Any] = field(default_factory=list)
     parcels: list[bytes] = field(default_factory=list)
-    future: Future[dict[int, tuple[bool, bytes]]] | None = None
+    future: Future[_Found] | None = None
     seconds: float = 0.0
 
-    def bundles(self, count: int) -> list[bytes]:
-        """Share the items among tasks."""
-        numbered = [(self.first + i, parcel) for i, parcel in enumerate(self.parcels)]
-        size = -(-len(numbered) // count)
-        return [pickle.dumps(numbered[i : i + size]) for i in range(0, len(numbered), size)]
+    @property
+    def end(self) -> int:
+        return self.first + len(self.items)
+
+    def part(self, first: int, end: int) -> _Window:
+        """Give some of the items as a window of their own."""
+        some = slice(first - self.first, end - self.first)
+        return _Window(first, self.items[some], self.parcels[some])
+
+    def bundles(self, count: int) -> pa.Table:
+        """Share the items among tasks: a chunk becomes a partition."""
+        import pyarrow as pa
+
+        size = -(-len(self.items) // count)
+        starts = range(0, len(self.items), size)
+        numbers = pa.array(range(self.first, self.end), pa.int64())
+        return pa.table({
+            "index": pa.chunked_array([numbers.slice(i, size) for i in starts]),
+            "item": pa.chunked_array([pa.array(self.parcels[i : i + size], pa.binary()) for i in starts]),
+        })  # fmt: skip
 
 
 class SparkRun:
     """Work on items on a cluster and give the results in order, with a bounded number under way.
+
+    What the driver holds does not grow with the number of items, nor with the size of their results: a task whose
+    results reach its share of `window_bytes` puts the rest of its items off, and they go out again in their turn.
 
     Parameters
     ----------
@@ -51,6 +102,8 @@ class SparkRun:
         Tasks that run at once.
     ahead
         Most items taken from the source whose results were not yet asked for.
+    window_bytes
+        Most bytes of items and of results per window.
     """
 
     def __init__(
@@ -63,9 +116,10 @@ class SparkRun:
         retries: int,
         slots: int,
         ahead: int,
+        window_bytes: int | None = None,
     ) -> None:
         try:
-            self._worker = ItemWorker(function, retries)
+            self._function = pack(function)
         except Exception as err:  # pickling raises many kinds
             raise InputError(
                 f"{getattr(function, '__qualname__', function)!r} cannot be sent to the workers: {err}.",
@@ -73,41 +127,42 @@ class SparkRun:
             ) from err
         self._session, self._source, self._task = session, iter(items), task
         self._slots, self._ahead, self._retries = slots, ahead, retries
+        self._window_bytes = WINDOW_BYTES if window_bytes is None else window_bytes
         self._size = slots
         self._taken = self._given = 0
         self._ended = False
+        self._windows: deque[_Window] = deque()
         # the first window goes alone: of two jobs that start together, Spark may run the second one first
         self._side_by_side = 1
 
     def results(self) -> Iterator[Any]:
         """Yield the results; whatever ends the iteration also ends the jobs."""
-        windows: deque[_Window] = deque()
         with self._task, Jobs(self._session) as jobs:
-            while self._fill(windows, jobs):
-                window = windows.popleft()
-                values = self._values(window, jobs)
-                self._side_by_side = SIDE_BY_SIDE
-                self._fill(windows, jobs)
-                for value in values:
+            while self._fill(jobs):
+                for value in self._values(self._windows.popleft(), jobs):
                     self._task.progress.token.check()
                     self._given += 1
+                    self._task.advance()
                     yield value
 
-    def _fill(self, windows: deque[_Window], jobs: Jobs) -> bool:
+    def _fill(self, jobs: Jobs) -> bool:
         """Start jobs while there is room; tell whether anything is left."""
-        while not self._ended and len(windows) < self._side_by_side:
+        while not self._ended and len(self._windows) < self._side_by_side:
             room = self._ahead - (self._taken - self._given)
             window = self._take(min(self._size, room))
             if window.items:
-                window.future = jobs.start(lambda window=window: self._run(window))  # type: ignore[misc]  # default
-                windows.append(window)
+                self._start(window, jobs)
+                self._windows.append(window)
             elif not self._ended:
                 break
-        return bool(windows)
+        return bool(self._windows)
+
+    def _start(self, window: _Window, jobs: Jobs) -> None:
+        window.future = jobs.start(partial(self._run, window))
 
     def _take(self, most: int) -> _Window:
         window, size = _Window(self._taken), 0
-        while len(window.items) < most and size < WINDOW_BYTES:
+        while len(window.items) < most and size < self._window_bytes:
             try:
                 item = next(self._source)
             except StopIteration:
@@ -126,57 +181,77 @@ class SparkRun:
             window.parcels.append(parcel)
         return window
 
-    def _run(self, window: _Window) -> dict[int, tuple[bool, bytes]]:
+    def _run(self, window: _Window) -> _Found:
         """Let Spark work on a window; runs in a thread."""
-        import pyarrow as pa
-
         started = time.monotonic()
-        bundles = window.bundles(min(len(window.items), self._slots * BUNDLES))
-        chunks = [pa.array([bundle], pa.binary()) for bundle in bundles]
-        # one chunk becomes one partition
-        frame = self._session.createDataFrame(pa.table({"bundle": pa.chunked_array(chunks)}))
-        found = frame.mapInArrow(self._worker, RESULTS).toArrow().to_pylist()
+        tasks = min(len(window.items), self._slots * BUNDLES)
+        worker = ItemWorker(self._function, self._retries, max(1, self._window_bytes // tasks))
+        frame = self._session.createDataFrame(window.bundles(tasks))
+        found = _Found.of(frame.mapInArrow(worker, RESULTS).toArrow())
         window.seconds = time.monotonic() - started
-        return {row["index"]: (row["good"], row["payload"]) for row in found}
+        return found
 
-    def _values(self, window: _Window, jobs: Jobs) -> list[Any]:
-        """Wait for the results of a window; raise what went wrong with an item."""
+    def _values(self, window: _Window, jobs: Jobs) -> Iterator[Any]:
+        """Wait for the results of a window and give them one by one; raise what went wrong with an item."""
+        found = self._waited(window)
+        if found is None:  # to learn which item is the cause
+            for index in range(window.first, window.end):
+                yield from self._again(window, index, index + 1, jobs)
+            return
+        self._learn(window, found)
+        self._side_by_side = SIDE_BY_SIDE
+        self._fill(jobs)
+        index = window.first
+        while index < window.end:
+            taken = found.take(index)
+            if taken is None:
+                end = min((known for known in found.places if known > index), default=window.end)
+                yield from self._again(window, index, end, jobs)
+                index = end
+                continue
+            good, value = taken
+            if not good:
+                raise self._named(value, window, index) from value
+            yield value
+            index += 1
+
+    def _again(self, window: _Window, first: int, end: int, jobs: Jobs) -> Iterator[Any]:
+        """Run some items of a window once more."""
+        part = window.part(first, end)
+        self._start(part, jobs)
+        yield from self._values(part, jobs)
+
+    def _waited(self, window: _Window) -> _Found | None:
+        """Wait for a window; none where its job failed as a whole, and that was not for its only item."""
         token = self._task.progress.token
         assert window.future is not None
         try:
-            found = watched(window.future, token)
+            return watched(window.future, token)
         except ExtremeEarthError:
             raise
         except Exception as err:  # Py4J, gRPC and Spark errors have no common class
             token.check()
             if len(window.items) > 1:
-                return self._one_by_one(window, jobs)
+                return None
             error = UnavailableError(
                 f"Spark could not finish it: {said(err)}",
-                hint="It may have run out of memory: use smaller pieces or more memory per worker.",
+                hint=hint_for(
+                    err,
+                    "It may have run out of memory: use smaller pieces or more memory per worker.",
+                ),
             )
             raise self._named(error, window, window.first) from err
-        for index in sorted(found):
-            good, payload = found[index]
-            if not good:
-                cause = unpack(payload)
-                raise self._named(cause, window, index) from cause
+        finally:
+            window.future = None  # it would keep the results alive
+
+    def _learn(self, window: _Window, found: _Found) -> None:
+        """Let the next window be larger after a quick one, as far as its results may be expected to fit."""
         if window.seconds < QUICK_S:
             self._size = min(
-                max(self._size, len(window.items) * 2), max(1, self._ahead // SIDE_BY_SIDE)
+                max(self._size, 2 * len(found.places)), max(1, self._ahead // SIDE_BY_SIDE)
             )
-        for _ in window.items:
-            self._task.advance()
-        return [unpack(found[window.first + i][1]) for i in range(len(window.items))]
-
-    def _one_by_one(self, window: _Window, jobs: Jobs) -> list[Any]:
-        """Run the items of a window that failed as a whole, to learn which one is the cause."""
-        values = []
-        for i, (item, parcel) in enumerate(zip(window.items, window.parcels, strict=True)):
-            single = _Window(window.first + i, [item], [parcel])
-            single.future = jobs.start(lambda single=single: self._run(single))  # type: ignore[misc]  # default
-            values += self._values(single, jobs)
-        return values
+        each = max(1, found.size // max(1, len(found.places)))
+        self._size = max(1, min(self._size, self._window_bytes // each))
 
     def _named(self, error: BaseException, window: _Window, index: int) -> ExtremeEarthError:
         item = window.items[index - window.first]

@@ -12,6 +12,12 @@ from extremeearth.infrastructure.engine._spark_session import is_connect
 
 Answer = TypeVar("Answer")
 POLL_S = 0.1
+_HINTS = {
+    "PYTHON_VERSION_MISMATCH": "Give the workers the minor version of Python from here: PYSPARK_PYTHON, or the image.",
+    "ModuleNotFoundError": "Install on the workers what this process has, where PYSPARK_PYTHON points.",
+    "Cannot run program": "PYSPARK_PYTHON names no Python on the workers.",
+    "maxResultSize": "Ask for less, or raise spark.driver.maxResultSize.",
+}
 SIDE_BY_SIDE = 2
 """Jobs under way at once: while one ends with its slowest task, the next fills the cluster."""
 
@@ -80,3 +86,18 @@ def said(error: BaseException) -> str:
     own = [line for line in lines if "Error: " in line and not line.startswith(("at ", "File "))]
     found = (own or lines or [type(error).__name__])[0]
     return found[:300]
+
+
+def hint_for(error: BaseException, otherwise: str) -> str:
+    """Say what can be done about a Spark error.
+
+    Examples
+    --------
+    >>> hint_for(RuntimeError("[PYTHON_VERSION_MISMATCH] Python in worker has ..."), "Try again.")
+    'Give the workers the minor version of Python from here: PYSPARK_PYTHON, or the image.'
+    """
+    text = str(error)
+    for sign, hint in _HINTS.items():
+        if sign in text:
+            return hint
+    return otherwise

@@ -13,11 +13,13 @@ from extremeearth.core.boxes import LONLAT, as_crs
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.core.geodesy import transform
 from extremeearth.infrastructure.engine._spark_cells import Cells, cells_over
+from extremeearth.infrastructure.engine._spark_tables import CHUNK_ROWS, frame_of
 from extremeearth.infrastructure.engine._spatial import (
     MICROMETRE,
     PAIRS_AT_ONCE,
     Side,
     Sides,
+    in_order,
     join_topology,
     windows_around,
 )
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
 SAMPLE = 20_000
 SMALLEST_CELL = 1_000
-CHUNK_ROWS = 10_000
-CHUNK_BYTES = 16 * 2**20
 BROKEN = -1
 """Number of the cell that carries what could not be read, with the reason in place of the geometry."""
 _PLACED = "cell int, row bigint, wkb binary, boxes binary"
@@ -70,47 +70,34 @@ def plan_for(
 def _sampled(side: Side) -> NDArray[Any]:
     """Read some shapes, evenly over the rows; those that cannot be read are told of by the workers."""
     rows = np.linspace(0, len(side.wkb) - 1, min(SAMPLE, len(side.wkb))).astype(np.int64)
-    wkb = side.wkb.to_numpy(zero_copy_only=False)[rows]  # views have no `take`
+    # one by one: views have no `take`, and the whole column would be copied otherwise
+    wkb = np.array([side.wkb[int(row)].as_py() for row in rows], dtype=object)
     return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
 
 
 def run_join(session: Any, sides: Sides, plan: Plan, *, slots: int) -> pa.Table:
     """Join on the cluster; gives the sorted pairs."""
     left, right = (
-        session.createDataFrame(_chunked(side, slots)).mapInArrow(_Placing(plan, windows), _PLACED)
+        _sent(session, side, slots).mapInArrow(_Placing(plan, windows), _PLACED)
         for side, windows in ((sides.left, plan.distance_m is not None), (sides.right, False))
     )
-    worker = _CellJoin(plan)
-    found = (
-        left.groupBy("cell")
-        .cogroup(right.groupBy("cell"))
-        .applyInArrow(lambda a, b: worker.join(a, b), _FOUND)  # noqa: PLW0108 - Spark counts `self` of a method
-        .toArrow()
-    )
+    both = left.groupBy("cell").cogroup(right.groupBy("cell"))
+    # a plain function: Spark counts `self` of a method as an argument
+    found = both.applyInArrow(lambda a, b: _CellJoin(plan).join(a, b), _FOUND).toArrow()
     problems = found["problem"].drop_null()
     if len(problems):
         raise DataBrokenError(min(problems.to_pylist()), hint="Check that every one is valid WKB.")
-    return found.select(["left_index", "right_index"]).sort_by(
-        [("left_index", "ascending"), ("right_index", "ascending")]
-    )
+    return in_order(found)
 
 
-def _chunked(side: Side, slots: int) -> pa.Table:
-    """Give the numbered rows in chunks, of which each becomes a partition."""
+def _sent(session: Any, side: Side, slots: int) -> Any:
+    """Give the numbered rows to the cluster: two partitions for each slot, if there are rows for them."""
     import pyarrow as pa
 
-    rows = len(side.wkb)
-    per_chunk = int(
-        min(CHUNK_ROWS, -(-rows // (2 * slots)), CHUNK_BYTES * rows // (side.wkb.nbytes + 1))
-    )
-    size = max(1, per_chunk)
-    schema = pa.schema([("row", pa.int64()), ("wkb", pa.binary())])
-    batches = []
-    for first in range(0, rows, size):
-        numbers = np.arange(first, min(first + size, rows))
-        wkb = side.wkb.slice(first, size).cast(pa.binary())
-        batches.append(pa.RecordBatch.from_arrays([numbers, wkb], schema=schema))
-    return pa.Table.from_batches(batches, schema=schema)
+    count = len(side.wkb)
+    table = pa.table({"row": np.arange(count), "wkb": side.wkb})
+    rows = max(SMALLEST_CELL, min(CHUNK_ROWS, -(-count // (2 * slots))))
+    return frame_of(session, table, rows=rows)
 
 
 class _Placing:

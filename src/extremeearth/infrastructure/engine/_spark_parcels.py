@@ -1,7 +1,8 @@
 """How functions, items, results and errors are written for the way between driver and workers.
 
-Arrow tables go as Arrow IPC, which cuts slices to what they show; everything else goes as cloudpickle, which is how
-Spark itself sends functions. Both ends belong to the one who runs the cluster: nothing from outside is read here.
+Arrow tables go as Arrow IPC, which cuts slices to what they show, and bytes as they are. Everything else goes as
+cloudpickle: functions of any kind can go in no other way, and Spark itself sends them so. This is the only place that
+reads pickles, and it reads those alone that the other end of the same session wrote: nothing from outside.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from extremeearth.infrastructure.engine._items import is_retried
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH, _TABLE, _OBJECT = b"B", b"T", b"O"
+_BATCH, _TABLE, _BYTES, _OBJECT = b"B", b"T", b"Y", b"O"
 RESULT_BYTES = 4 * 2**20
 """Small results are sent together up to this size."""
 RESULTS = "index bigint, good boolean, payload binary"
@@ -32,6 +33,8 @@ def pack(value: Any) -> bytes:
     """
     import pyarrow as pa
 
+    if type(value) is bytes:
+        return _BYTES + value
     if isinstance(value, pa.RecordBatch | pa.Table):
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, value.schema) as writer:
@@ -44,14 +47,17 @@ def pack(value: Any) -> bytes:
     return _OBJECT + written
 
 
-def unpack(data: bytes) -> Any:
-    """Read what :func:`pack` wrote."""
-    kind = data[:1]
-    if kind == _OBJECT:
-        return pickle.loads(data[1:])  # noqa: S301 - written by `pack` on the other end of our own session
+def unpack(data: bytes | pa.Buffer) -> Any:
+    """Read what :func:`pack` wrote; what it gives does not keep `data` alive."""
     import pyarrow as pa
 
-    with pa.ipc.open_stream(pa.py_buffer(data[1:])) as reader:
+    view = memoryview(data)
+    kind, content = bytes(view[:1]), view[1:]
+    if kind == _BYTES:
+        return bytes(content)
+    if kind == _OBJECT:
+        return pickle.loads(content)  # noqa: S301 - written by `pack` on the other end of our own session
+    with pa.ipc.open_stream(pa.py_buffer(bytes(content))) as reader:
         table = reader.read_all()
     if kind == _TABLE:
         return table
@@ -60,29 +66,42 @@ def unpack(data: bytes) -> Any:
 
 
 class ItemWorker:
-    """Runs on the workers: takes bundles of items, one row each, and gives a row per result."""
+    """Runs on the workers: takes bundles of items, a row each, and gives a row per result.
 
-    def __init__(self, function: Callable[[Any], Any], retries: int) -> None:
-        self._function, self._retries = pack(function), retries
+    Parameters
+    ----------
+    function
+        Packed.
+    retries
+        How often an item is tried again.
+    most_bytes
+        Where the results of one task reach this, its further items are put off: they have no row.
+    """
+
+    def __init__(self, function: bytes, retries: int, most_bytes: int) -> None:
+        self._function, self._retries, self._most_bytes = function, retries, most_bytes
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Work on the bundles of one partition; a bundle ends at its first failure."""
-        function = unpack(self._function)
-        for batch in batches:
-            for bundle in batch.column(0).to_pylist():
-                yield from _gathered(self._results(function, pickle.loads(bundle)))  # noqa: S301 - see `unpack`
+        """Work on the items of one partition; it ends at the first failure."""
+        return _gathered(self._results(unpack(self._function), batches))
 
     def _results(
-        self, function: Callable[[Any], Any], bundle: list[tuple[int, bytes]]
+        self, function: Callable[[Any], Any], batches: Iterable[pa.RecordBatch]
     ) -> Iterator[tuple[int, bool, bytes]]:
-        for index, item in bundle:
-            good, payload = _attempt(function, item, self._retries)
-            yield index, good, payload
-            if not good:
-                return
+        size, ended = 0, False
+        for batch in batches:  # to the last one: Spark wants its input to be read
+            for index, item in zip(
+                batch.column("index").to_pylist(), batch.column("item"), strict=True
+            ):
+                if ended:
+                    break
+                good, payload = _attempt(function, item.as_buffer(), self._retries)
+                yield index, good, payload
+                size += len(payload)
+                ended = not good or size >= self._most_bytes
 
 
-def _attempt(function: Callable[[Any], Any], item: bytes, retries: int) -> tuple[bool, bytes]:
+def _attempt(function: Callable[[Any], Any], item: pa.Buffer, retries: int) -> tuple[bool, bytes]:
     for left in range(retries, -1, -1):
         try:
             return True, pack(function(unpack(item)))

@@ -7,9 +7,11 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.util import find_spec
@@ -22,6 +24,7 @@ from extremeearth.core.errors import ConflictError, InputError, MissingExtraErro
 
 MASTERS = re.compile(r"local\[(\d+|\*)\]|spark://.+|k8s://.+|yarn", re.ASCII)
 CONNECT = "sc://"
+OLDEST = (4, 1)
 TRIES = 4
 """How often Spark tries a task before it gives up; what clusters do anyway."""
 DEFAULTS = {
@@ -30,11 +33,19 @@ DEFAULTS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
 }
+IMAGES = ("spark.kubernetes.container.image", "spark.kubernetes.executor.container.image")
+SEDONA = "org.apache.sedona.sql.SedonaSqlExtensions"
+DEFAULT_PORTS = {"spark": 7077, "sc": 15002}
+KNOCK_S = 10.0
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
     # cells of a join are few and heavy: do not put them into one task because they are small in bytes
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
+    # each chunk of an Arrow table becomes a partition, and the driver keeps it as bytes, not as rows
+    "spark.sql.execution.arrow.localRelationThreshold": "0",
 }
+_USERS: Counter[str] = Counter()
+"""How many engines of this process work with a cluster: the last one to be closed leaves it."""
 LEFT_OUT = ("product/web/static", "__pycache__")
 
 
@@ -70,7 +81,19 @@ def open_session(url: str, options: Mapping[str, str], *, ship_code: bool) -> An
         session.conf.set(name, value)
     if ship_code and not url.startswith("local["):
         session.addArtifacts(str(_archive()), pyfile=True)
+    if not is_connect(session):
+        _USERS[session.sparkContext.applicationId] += 1
     return session
+
+
+def close_session(session: Any) -> None:
+    """Leave the cluster, unless another engine of this process works with it."""
+    if not is_connect(session):
+        application = session.sparkContext.applicationId
+        _USERS[application] -= 1
+        if _USERS[application] > 0:
+            return
+    session.stop()
 
 
 def _connect(url: str, options: Mapping[str, str]) -> Any:
@@ -79,23 +102,34 @@ def _connect(url: str, options: Mapping[str, str]) -> Any:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
+    _check_master(url)
     try:
         session = SparkSession.builder.remote(url).config(map=dict(options)).create()
-        session.version  # noqa: B018 - asks the server, so that a wrong address is told here
+        release = session.version  # asks the server, so that a wrong address is told here
     except PySparkException as err:
         raise _unreachable(url, err) from err
     except Exception as err:  # gRPC's errors are of many kinds
         raise _unreachable(url, err) from err
+    _check_release(url, release)
     return session
 
 
+def _check_release(url: str, release: str) -> None:
+    numbers = tuple(int(number) for number in re.findall(r"\d+", release)[:2])
+    if numbers < OLDEST:
+        raise UnavailableError(
+            f"Spark at {url} is version {release}.",
+            hint=f"Use version {'.'.join(map(str, OLDEST))} or later.",
+        )
+
+
 def _classic(url: str, options: Mapping[str, str]) -> Any:
-    if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
+    if not _has_java():
         raise UnavailableError(
             "Spark needs Java, and there is none on this machine.",
             hint="Install a Java runtime, version 17 or later, or set JAVA_HOME.",
         )
-    from pyspark import SparkContext
+    from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
     master = re.sub(r"^local\[(\d+|\*)\]$", rf"local[\1,{TRIES}]", url)
@@ -107,20 +141,72 @@ def _classic(url: str, options: Mapping[str, str]) -> Any:
                 hint="Use one cluster per process, or close the other engine first.",
             )
         return SparkSession(running).newSession()
-    here = url.startswith("local[") or urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
-    settings = DEFAULTS | (_loopback() if here else {}) | dict(options)
-    with _environment(here=here):
+    settings = configuration(url, options)
+    _check_master(url)
+    with _environment(here=_is_here(url)):
         try:
-            context = SparkContext(master=master, conf=_configuration(settings))
+            context = SparkContext(master=master, conf=SparkConf().setAll(list(settings.items())))
         except Exception as err:  # Py4J wraps whatever Java says
             raise _unreachable(url, err) from err
     return SparkSession(context).newSession()
 
 
-def _configuration(settings: Mapping[str, str]) -> Any:
-    from pyspark import SparkConf
+def _has_java() -> bool:
+    home = os.environ.get("JAVA_HOME")  # Spark looks there and nowhere else, where it is set
+    return shutil.which(str(Path(home) / "bin" / "java") if home else "java") is not None
 
-    return SparkConf().setAll(list(settings.items()))
+
+def configuration(url: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Give Spark's settings for a master: those of this module, over them the operator's.
+
+    `InputError` where Kubernetes is not told which image to run.
+
+    Examples
+    --------
+    >>> local = configuration("local[2]", {"spark.app.name": "fields"})
+    >>> local["spark.app.name"], local["spark.driver.host"]
+    ('fields', '127.0.0.1')
+    """
+    found = DEFAULTS | (_loopback() if _is_here(url) else {}) | dict(options)
+    if url.startswith("k8s://") and not any(name in found for name in IMAGES):
+        raise InputError(
+            "Spark on Kubernetes needs the name of an image for its pods.",
+            hint=f"Give {IMAGES[0]} in EXTREMEEARTH_ENGINE_OPTIONS.",
+        )
+    jars = f"{found.get('spark.jars', '')},{found.get('spark.jars.packages', '')}"
+    extensions = found.get("spark.sql.extensions", "")
+    if "sedona" in jars.lower() and "sedona" not in extensions.lower():
+        found["spark.sql.extensions"] = ",".join(filter(None, [extensions, SEDONA]))
+    return found
+
+
+def _is_here(url: str) -> bool:
+    return url.startswith("local[") or urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def _check_master(url: str) -> None:
+    """Knock at the door: Spark itself tries for minutes, and then says something else."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in DEFAULT_PORTS:
+        return
+    problem: Exception | None = None
+    for address in rest.partition("/")[0].split(","):  # several masters, of which one is active
+        try:
+            host, port = _host_and_port(address, DEFAULT_PORTS[scheme])
+            socket.create_connection((host, port), KNOCK_S).close()
+        except (OSError, ValueError) as err:
+            problem = err
+        else:
+            return
+    assert problem is not None
+    raise _unreachable(url, problem)
+
+
+def _host_and_port(address: str, port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{address}")
+    if not parts.hostname:
+        raise ValueError(f"'{address}' names no host")
+    return parts.hostname, parts.port or port
 
 
 def _loopback() -> dict[str, str]:
@@ -146,10 +232,10 @@ def _environment(*, here: bool) -> Iterator[None]:
 def _unreachable(url: str, error: Exception) -> UnavailableError:
     text = str(error).strip()
     said = text.splitlines()[0] if text else type(error).__name__
-    return UnavailableError(
-        f"Spark at {url} does not answer: {said}",
-        hint="Check that the cluster runs, that the address is right, and that its version is 4.1 or later.",
-    )
+    hint = "Check that the cluster runs, that the address is right, and that its version is 4.1 or later."
+    if "JAVA_GATEWAY_EXITED" in text:
+        hint = "Check that Java is version 17 or later, and that its memory (spark.driver.memory) is there."
+    return UnavailableError(f"Spark at {url} does not answer: {said}", hint=hint)
 
 
 def _archive() -> Path:

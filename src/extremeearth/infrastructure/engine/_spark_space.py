@@ -30,6 +30,7 @@ _RESULTS = {
         "st_makevalid", "st_buffer",
     ),
 }  # fmt: skip
+_WKB = {"st_asbinary", "st_aswkb"}
 PREFIX = "ee_"
 FUNCTIONS = {name: kind for kind, names in _RESULTS.items() for name in names}
 """Names, in lower case, and the type of what each gives."""
@@ -59,6 +60,44 @@ def take_functions(tree: Expression) -> list[str]:
     return sorted(taken)
 
 
+def has_sedona(session: Any) -> bool:
+    """Tell whether a session knows Sedona's functions; Spark itself has no predicates of space."""
+    return bool(session.catalog.functionExists("st_intersects"))
+
+
+def leave_functions(tree: Expression) -> None:
+    """Let Sedona answer the ``ST_`` calls of a query; geometries that it gives leave as WKB, as ours do.
+
+    Its joins by a predicate are then spatial joins, which Spark plans for none of our functions.
+    """
+    from sqlglot import exp
+
+    open_: list[Any] = [tree]
+    while open_:
+        query = open_.pop()
+        if isinstance(query, exp.SetOperation):
+            open_ += [query.left, query.right]
+        elif isinstance(query, exp.Subquery):
+            open_.append(query.this)
+        for chosen in query.expressions if isinstance(query, exp.Select) else ():
+            call = chosen.unalias()
+            name = (call.name if isinstance(call, exp.Anonymous) else "").lower()
+            if name.startswith("st_") and FUNCTIONS.get(name) == "binary" and name not in _WKB:
+                call.replace(exp.Anonymous(this="ST_AsBinary", expressions=[call.copy()]))
+
+
+def asks_for_space(tree: Expression) -> bool:
+    """Tell whether a query calls an ``ST_`` function."""
+    from sqlglot import exp
+
+    return any(
+        (call.name if isinstance(call, exp.Anonymous) else call.sql_name())
+        .lower()
+        .startswith("st_")
+        for call in tree.find_all(exp.Func)
+    )
+
+
 def register(session: Any, names: list[str]) -> None:
     """Make functions known to a session, under their prefixed names."""
     from pyspark.sql.pandas import functions
@@ -71,33 +110,27 @@ def register(session: Any, names: list[str]) -> None:
 
 
 def _call_of(name: str) -> Any:
-    function = _Function(name)
-    return lambda *columns: function.call(*columns)  # noqa: PLW0108 - Spark reads annotations of a method
+    # a lambda: Spark would read the annotations of a method
+    return lambda *columns: _called(name, columns)
 
 
-class _Function:
-    """One function, from Arrow arrays to an Arrow array."""
+def _called(function: str, columns: tuple[Any, ...]) -> Any:
+    """Run one function over a batch, from Arrow arrays to an Arrow array."""
+    import numpy as np
+    import pyarrow as pa
+    import shapely
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def call(self, *columns: Any) -> Any:
-        """Run it over a batch."""
-        import numpy as np
-        import pyarrow as pa
-        import shapely
-
-        arrow = {"boolean": pa.bool_(), "double": pa.float64(), "int": pa.int32(),
-                 "string": pa.string(), "binary": pa.binary()}[FUNCTIONS[self._name]]  # fmt: skip
-        values = [_values(column) for column in columns]
-        missing = np.zeros(len(columns[0]), dtype=bool)
-        for column in columns:
-            missing |= column.is_null().to_numpy(zero_copy_only=False)
-        name = _OTHER_NAMES.get(self._name, self._name.removeprefix("st_"))
-        found = values[0] if name == "from_wkb" else getattr(shapely, name)(*values)
-        if arrow == pa.binary() and self._name not in {"st_asbinary", "st_aswkb"}:
-            found = shapely.to_wkb(found)
-        return pa.array(np.asarray(found), arrow, mask=missing)
+    arrow = {"boolean": pa.bool_(), "double": pa.float64(), "int": pa.int32(),
+             "string": pa.string(), "binary": pa.binary()}[FUNCTIONS[function]]  # fmt: skip
+    values = [_values(column) for column in columns]
+    missing = np.zeros(len(columns[0]), dtype=bool)
+    for column in columns:
+        missing |= column.is_null().to_numpy(zero_copy_only=False)
+    name = _OTHER_NAMES.get(function, function.removeprefix("st_"))
+    found = values[0] if name == "from_wkb" else getattr(shapely, name)(*values)
+    if arrow == pa.binary() and function not in _WKB:
+        found = shapely.to_wkb(found)
+    return pa.array(np.asarray(found), arrow, mask=missing)
 
 
 def _values(column: Any) -> Any:

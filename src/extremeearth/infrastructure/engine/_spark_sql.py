@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from extremeearth.core.errors import ExtremeEarthError, InputError, LimitError
 from extremeearth.core.progress import CancelToken
 from extremeearth.infrastructure.engine._spark_jobs import run_job, said
-from extremeearth.infrastructure.engine._spark_space import register, take_functions
+from extremeearth.infrastructure.engine._spark_space import (
+    asks_for_space,
+    has_sedona,
+    leave_functions,
+    register,
+    take_functions,
+)
+from extremeearth.infrastructure.engine._spark_tables import frame_of, sent_again
 from extremeearth.infrastructure.engine._sql import WANTED
 
 if TYPE_CHECKING:
@@ -72,13 +79,19 @@ def run_sql(
     run = uuid.uuid4().hex
     names = {name.lower(): f"ee_{run}_{number}" for number, name in enumerate(tables)}
     tree = translated(statement, names)
-    functions = take_functions(tree)
+    functions = []
+    if asks_for_space(tree):
+        if has_sedona(session):
+            leave_functions(tree)
+        else:
+            functions = take_functions(tree)
     try:
-        for name, table in tables.items():
-            session.createDataFrame(_plain(table)).createOrReplaceTempView(names[name.lower()])
         register(session, functions)
-        frame = session.sql(tree.sql(dialect="spark"))
-        return run_job(session, lambda: _collected(frame, most_bytes), token)
+        text = tree.sql(dialect="spark")
+        named = {names[name.lower()]: table for name, table in tables.items()}
+        return run_job(
+            session, lambda: sent_again(lambda: _answer(session, text, named, most_bytes)), token
+        )
     except ExtremeEarthError:
         raise
     except Exception as err:  # Py4J, gRPC and Spark errors have no common class
@@ -90,6 +103,14 @@ def run_sql(
     finally:
         for name in names.values():
             session.catalog.dropTempView(name)
+
+
+def _answer(
+    session: Any, text: str, tables: Mapping[str, pa.Table], most_bytes: int | None
+) -> pa.Table:
+    for name, table in tables.items():
+        frame_of(session, table).createOrReplaceTempView(name)
+    return _collected(session.sql(text), most_bytes)
 
 
 def _collected(frame: Any, most_bytes: int | None) -> pa.Table:
@@ -120,35 +141,3 @@ def _as_ipc(batches: Any) -> Any:
         with pa.ipc.new_stream(sink, batch.schema) as writer:
             writer.write(batch)
         yield pa.RecordBatch.from_pydict({"piece": [sink.getvalue().to_pybytes()]})
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Give columns types that Spark has: no extensions, views, dictionaries or unsigned numbers."""
-    import pyarrow as pa
-
-    columns = [_stored(column) for column in table.columns]
-    kinds = [_plain_type(column.type) for column in columns]
-    return pa.table(
-        [column.cast(kind) for column, kind in zip(columns, kinds, strict=True)], names=table.column_names
-    )  # fmt: skip
-
-
-def _stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    import pyarrow as pa
-
-    if not isinstance(column.type, pa.BaseExtensionType):
-        return column
-    return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-
-
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
-    same = {
-        pa.binary_view(): pa.binary(), pa.string_view(): pa.string(), pa.null(): pa.string(),
-        pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.decimal128(20),
-        pa.float16(): pa.float32(),
-    }  # fmt: skip
-    if pa.types.is_dictionary(kind):
-        return _plain_type(kind.value_type)
-    return same.get(kind, kind)

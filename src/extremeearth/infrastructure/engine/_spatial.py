@@ -261,10 +261,10 @@ def _pairs(left: pa.Table, right: pa.Table, function: str, *, distinct: bool = F
         ).to_arrow_table()
     except Exception as err:  # SedonaDB raises one bare class for all causes
         raise _broken(err) from err
-    return _in_order(pairs)
+    return in_order(pairs)
 
 
-def _in_order(pairs: pa.Table) -> pa.Table:
+def in_order(pairs: pa.Table) -> pa.Table:
     """Sort pairs by both numbers, as one number each: several times quicker than by two columns."""
     import pyarrow as pa
 

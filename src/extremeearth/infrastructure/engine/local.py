@@ -60,30 +60,9 @@ class LocalEngine:
         progress: Progress = SILENT,
         retries: int = 1,
     ) -> Iterator[Result]:
-        """Run `function` on each item and yield the results in the order of the items.
+        """Run `function` on each item and yield the results in order; see `Engine.map`.
 
-        Only a few items per worker are taken ahead, so `items` may be endless. A worker process that dies is
-        replaced. Closing the iterator, an error, and `progress.token` end the workers at once.
-
-        Parameters
-        ----------
-        function
-            With several workers: importable by name, as its arguments and results travel between processes.
-        items
-            What to work on.
-        label
-            Name of the work, for progress and errors.
-        progress
-            Where finished items are counted.
-        retries
-            How often an item is tried again. Wrong input and missing data are not tried again.
-
-        Raises
-        ------
-        CancelledError
-            `progress.token` was cancelled.
-        ExtremeEarthError
-            An item failed for good: the message names it, the cause is kept.
+        With several workers `function` must be importable by name.
 
         Examples
         --------
@@ -107,21 +86,7 @@ class LocalEngine:
         function: Callable[[pa.RecordBatch], pa.RecordBatch | pa.Table],
         schema: pa.Schema,
     ) -> pa.Table:
-        """Run `function` on pieces of a table and put the results together in order.
-
-        Parameters
-        ----------
-        table
-            Any rows; the pieces have at most 65 536 of them.
-        function
-            Takes a record batch and gives a record batch or a table; it may change the number of rows.
-        schema
-            The columns of what `function` gives, and of the result.
-
-        Raises
-        ------
-        InputError
-            A piece came back with other columns.
+        """Run `function` on pieces of a table and put them together; see `Engine.map_batches`.
 
         Examples
         --------
@@ -145,36 +110,7 @@ class LocalEngine:
         right_geometry: str = "geometry",
         distance_m: float | None = None,
     ) -> pa.Table:
-        """Find all pairs of rows whose geometries stand in a relation.
-
-        Parameters
-        ----------
-        left, right
-            Tables with a WKB column, plain or of the extension type ``geoarrow.wkb``. Coordinates are x then y.
-            Where the columns carry a reference system it must be the same; without one it is longitude and
-            latitude, the order used everywhere inside the platform.
-        predicate
-            One of `PREDICATES`: ``left <predicate> right``, in the plane of the coordinates. ``dwithin`` measures
-            on the ellipsoid, across the antimeridian and over the poles.
-        left_geometry, right_geometry
-            Names of the geometry columns.
-        distance_m
-            Largest distance in metres, for ``dwithin`` and nothing else.
-
-        Returns
-        -------
-        pyarrow.Table
-            ``left_index`` and ``right_index``, int64 row numbers from 0, sorted. Missing and empty geometries
-            have no pairs.
-
-        Raises
-        ------
-        InputError
-            Unknown predicate or column, or a distance where none belongs.
-        CrsMismatchError
-            The two columns say that they have different reference systems.
-        DataBrokenError
-            A geometry cannot be read.
+        """Find all pairs of rows whose geometries stand in a relation; see `Engine.join_spatial`.
 
         Examples
         --------
@@ -204,29 +140,10 @@ class LocalEngine:
         most_bytes: int | None = None,
         **tables: pa.Table,
     ) -> pa.Table:
-        """Answer a query over named tables, in SedonaDB's SQL with its ``ST_`` functions.
+        """Answer a query in SedonaDB's SQL with its ``ST_`` functions; see `Engine.sql`.
 
-        Parameters
-        ----------
-        statement
-            A SELECT as sqlglot tree or text, put together by code of this platform: it may read what this
-            process may read, so no text of a caller belongs in it.
-        token
-            Ends the query soon after it is cancelled: looked at with every batch of the answer, and wherever the
-            statement says ``still_wanted(a, b)`` (two BIGINT; always true) with every batch of rows that comes by.
-        most_bytes
-            Largest answer.
-        tables
-            The tables that it names.
-
-        Raises
-        ------
-        InputError
-            It is no query, or cannot be run.
-        CancelledError
-            `token` was cancelled.
-        LimitError
-            The answer is larger than `most_bytes`.
+        The statement may read what this process may read. The token is looked at with every batch of the answer, and
+        wherever the statement says ``still_wanted(a, b)`` (two BIGINT; always true) with every batch of rows.
 
         Examples
         --------

@@ -10,10 +10,15 @@ from extremeearth.core.errors import ExtremeEarthError, InputError, UnavailableE
 from extremeearth.core.progress import SILENT, CancelToken, Progress, Task
 from extremeearth.infrastructure.engine._batches import map_pieces
 from extremeearth.infrastructure.engine._spark_items import SparkRun
-from extremeearth.infrastructure.engine._spark_jobs import run_job, said
+from extremeearth.infrastructure.engine._spark_jobs import hint_for, run_job, said
 from extremeearth.infrastructure.engine._spark_joins import plan_for, run_join
-from extremeearth.infrastructure.engine._spark_session import is_connect, open_session
+from extremeearth.infrastructure.engine._spark_session import (
+    close_session,
+    is_connect,
+    open_session,
+)
 from extremeearth.infrastructure.engine._spark_sql import run_sql
+from extremeearth.infrastructure.engine._spark_tables import sent_again
 from extremeearth.infrastructure.engine._spatial import sides_of
 
 if TYPE_CHECKING:
@@ -77,6 +82,7 @@ class SparkEngine:
         self.url, self._cell_rows = url, cell_rows
         self._session = open_session(url, options or {}, ship_code=ship_code)
         self._known_slots: int | None = None
+        self._open = True
 
     def __repr__(self) -> str:
         return f"SparkEngine({self.url!r})"
@@ -93,8 +99,10 @@ class SparkEngine:
         self.close()
 
     def close(self) -> None:
-        """Leave the cluster: all engines of this process on the same cluster end with it."""
-        self._session.stop()
+        """Leave the cluster; where several engines of this process work with it, the last one does."""
+        if self._open:
+            self._open = False
+            close_session(self._session)
 
     @property
     def slots(self) -> int:
@@ -115,31 +123,11 @@ class SparkEngine:
         progress: Progress = SILENT,
         retries: int = 1,
     ) -> Iterator[Result]:
-        """Run `function` on each item and yield the results in the order of the items.
+        """Run `function` on each item and yield the results in order; see `Engine.map`.
 
-        Items go out in windows, one job of Spark each, two at a time; windows grow until they take some seconds.
-        From an input of unknown length only a few items per slot are taken ahead, so it may be endless. Where a
-        worker dies, Spark runs its tasks elsewhere; an item that keeps killing workers is named in the error.
-
-        Parameters
-        ----------
-        function
-            Anything that cloudpickle can write. What it imports must be on the workers.
-        items
-            What to work on.
-        label
-            Name of the work, for progress and errors.
-        progress
-            Where finished items are counted.
-        retries
-            How often an item is tried again. Wrong input and missing data are not tried again.
-
-        Raises
-        ------
-        CancelledError
-            `progress.token` was cancelled.
-        ExtremeEarthError
-            An item failed for good: the message names it, the cause is kept.
+        Items go out in windows, one job of Spark each, two at a time; windows grow until they take some seconds, or
+        their results some megabytes. `function` is anything that cloudpickle can write; what it imports must be on
+        the workers. An item that keeps killing workers is named in the error.
         """
         if retries < 0:
             raise InputError(f"{retries} retries are not possible.", hint="Give 0 or more.")
@@ -157,23 +145,9 @@ class SparkEngine:
         function: Callable[[pa.RecordBatch], pa.RecordBatch | pa.Table],
         schema: pa.Schema,
     ) -> pa.Table:
-        """Run `function` on pieces of a table and put the results together in order.
+        """Run `function` on pieces of a table and put them together; see `Engine.map_batches`.
 
         Pieces travel as Arrow IPC, so `function` sees the very types of the table, also those that Spark lacks.
-
-        Parameters
-        ----------
-        table
-            Any rows; the pieces have at most 65 536 of them.
-        function
-            Takes a record batch and gives a record batch or a table; it may change the number of rows.
-        schema
-            The columns of what `function` gives, and of the result.
-
-        Raises
-        ------
-        InputError
-            A piece came back with other columns.
         """
         return map_pieces(self, table, function, schema)
 
@@ -187,26 +161,11 @@ class SparkEngine:
         right_geometry: str = "geometry",
         distance_m: float | None = None,
     ) -> pa.Table:
-        """Find all pairs of rows whose geometries stand in a relation; as `LocalEngine.join_spatial`.
+        """Find all pairs of rows whose geometries stand in a relation; see `Engine.join_spatial`.
 
         The plane is cut into cells by the density of both sides. Each cell is one task: rows go to all cells that
         their boxes meet, and the cell that holds the lower left corner of what two boxes share reports the pair.
-
-        Returns
-        -------
-        pyarrow.Table
-            ``left_index`` and ``right_index``, int64 row numbers from 0, sorted.
-
-        Raises
-        ------
-        InputError
-            Unknown predicate or column, or a distance where none belongs.
-        CrsMismatchError
-            The two columns say that they have different reference systems.
-        DataBrokenError
-            A geometry cannot be read.
-        UnavailableError
-            The cluster could not finish it.
+        `UnavailableError` where the cluster could not finish it.
         """
         import pyarrow as pa
 
@@ -224,14 +183,19 @@ class SparkEngine:
         )
         try:
             return run_job(
-                self._session, lambda: run_join(self._session, sides, plan, slots=slots), CancelToken()
-            )  # fmt: skip
+                self._session,
+                lambda: sent_again(lambda: run_join(self._session, sides, plan, slots=slots)),
+                CancelToken(),
+            )
         except ExtremeEarthError:
             raise
         except Exception as err:  # Py4J, gRPC and Spark errors have no common class
             raise UnavailableError(
                 f"Spark could not finish the join: {said(err)}",
-                hint="It may have run out of memory: use smaller cells or more memory per worker.",
+                hint=hint_for(
+                    err,
+                    "It may have run out of memory: use smaller cells or more memory per worker.",
+                ),
             ) from err
 
     def sql(
@@ -243,30 +207,10 @@ class SparkEngine:
         most_bytes: int | None = None,
         **tables: pa.Table,
     ) -> pa.Table:
-        """Answer a query over named tables; the dialect of the local engine, translated for Spark.
+        """Answer a query, in the dialect of the local engine translated for Spark; see `Engine.sql`.
 
-        Parameters
-        ----------
-        statement
-            A SELECT as sqlglot tree or text, put together by code of this platform. It reads the named tables and
-            nothing else.
-        token
-            Ends the query soon after it is cancelled.
-        most_bytes
-            Largest answer; it is then fetched piece by piece.
-        tables
-            The tables that it names.
-
-        Raises
-        ------
-        InputError
-            It is no query, or cannot be run.
-        UnavailableError
-            It uses a function of space that Spark lacks without Sedona.
-        CancelledError
-            `token` was cancelled.
-        LimitError
-            The answer is larger than `most_bytes`.
+        It reads the named tables and nothing else. With `most_bytes` the answer is fetched piece by piece.
+        `UnavailableError` where it uses a function of space that Spark lacks without Sedona.
         """
         return run_sql(
             self._session, statement, tables, token=token or CancelToken(), most_bytes=most_bytes

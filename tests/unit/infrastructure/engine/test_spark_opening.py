@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from types import SimpleNamespace
+
 import pyarrow as pa
 import pytest
 from sqlglot import exp, select
@@ -9,9 +13,17 @@ from sqlglot import exp, select
 from extremeearth.core.errors import InputError, MissingExtraError, UnavailableError
 from extremeearth.core.settings import Settings
 from extremeearth.infrastructure.engine import LocalEngine, _spark_session, open_engine
+from extremeearth.infrastructure.engine._spark_jobs import hint_for
 from extremeearth.infrastructure.engine._spark_parcels import pack, unpack
-from extremeearth.infrastructure.engine._spark_space import take_functions
-from extremeearth.infrastructure.engine._spark_sql import _plain, translated
+from extremeearth.infrastructure.engine._spark_session import configuration
+from extremeearth.infrastructure.engine._spark_space import (
+    asks_for_space,
+    has_sedona,
+    leave_functions,
+    take_functions,
+)
+from extremeearth.infrastructure.engine._spark_sql import translated
+from extremeearth.infrastructure.engine._spark_tables import plain
 
 
 def test_local_is_this_machine() -> None:
@@ -35,12 +47,114 @@ def test_without_pyspark_the_extra_is_named(url: str, monkeypatch: pytest.Monkey
         open_engine(url)
 
 
-def test_without_java_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("home", [None, "/nowhere"])
+def test_without_java_it_is_asked_for(home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_spark_session, "find_spec", lambda _name: object())
     monkeypatch.setattr(_spark_session.shutil, "which", lambda _name: None)
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    with pytest.raises(UnavailableError, match="Java"):
+    if home:
+        monkeypatch.setenv("JAVA_HOME", home)
+    with pytest.raises(UnavailableError, match="there is none"):
         open_engine("local[2]")
+
+
+@pytest.mark.parametrize("form", ["spark://127.0.0.1:{0}", "sc://127.0.0.1:{0}/;user_id=me"])
+def test_a_master_that_does_not_listen_is_told_at_once(form: str) -> None:
+    pytest.importorskip("pyspark")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = form.format(taken.getsockname()[1])
+        started = time.monotonic()
+        with pytest.raises(UnavailableError, match=r"does not answer: .*refused") as failed:
+            open_engine(url)
+    assert "address" in str(failed.value.hint)
+    assert time.monotonic() - started < 60  # Spark itself tries for longer
+
+
+def test_one_of_several_masters_is_enough() -> None:
+    with socket.socket() as dead, socket.socket() as alive:
+        dead.bind(("127.0.0.1", 0))
+        alive.bind(("127.0.0.1", 0))
+        alive.listen()
+        ports = [listener.getsockname()[1] for listener in (dead, alive)]
+        _spark_session._check_master("spark://{}".format(",".join(f"127.0.0.1:{p}" for p in ports)))
+
+
+def test_a_server_that_is_too_old_is_told() -> None:
+    with pytest.raises(UnavailableError, match=r"version 3\.5\.8") as failed:
+        _spark_session._check_release("sc://host", "3.5.8")
+    assert "4.1" in str(failed.value.hint)
+    _spark_session._check_release("sc://host", "4.10.0-SNAPSHOT")
+
+
+def test_what_kubernetes_is_told() -> None:
+    given = {
+        "spark.kubernetes.container.image": "registry.example.org/extremeearth-spark:1",
+        "spark.kubernetes.namespace": "earth",
+        "spark.driver.host": "jobs.earth.svc",
+        "spark.executor.instances": "4",
+    }
+    found = configuration("k8s://https://10.0.0.1:6443", given)
+    assert found.items() >= given.items()
+    assert "spark.driver.bindAddress" not in found  # pods must reach the driver
+    assert "spark.sql.extensions" not in found
+    with pytest.raises(InputError, match="image") as failed:
+        configuration("k8s://https://10.0.0.1:6443", {"spark.executor.instances": "4"})
+    assert "spark.kubernetes.container.image" in str(failed.value.hint)
+    with pytest.raises(InputError, match="image"):
+        open_engine("k8s://https://10.0.0.1:6443")
+
+
+def test_on_this_machine_nothing_listens_beyond_loopback() -> None:
+    for url in ("local[2]", "spark://127.0.0.1:7077", "spark://localhost:7077"):
+        assert configuration(url, {})["spark.driver.bindAddress"] == "127.0.0.1"
+    assert "spark.driver.bindAddress" not in configuration("spark://10.0.0.1:7077", {})
+
+
+def test_sedona_is_switched_on_where_its_jars_are_given() -> None:
+    name = "org.apache.sedona.sql.SedonaSqlExtensions"
+    for option in ("spark.jars", "spark.jars.packages"):
+        given = {option: "org.apache.sedona:sedona-spark-shaded-4.0_2.13:1.9.1"}
+        assert configuration("local[2]", given)["spark.sql.extensions"] == name
+    both = configuration(
+        "local[2]", {"spark.jars": "/jars/sedona.jar", "spark.sql.extensions": "a.B"}
+    )
+    assert both["spark.sql.extensions"] == f"a.B,{name}"
+    kept = {"spark.jars": "/jars/sedona.jar", "spark.sql.extensions": name}
+    assert configuration("local[2]", kept)["spark.sql.extensions"] == name
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_sedona_is_found_by_its_functions(known: bool) -> None:
+    catalog = SimpleNamespace(functionExists=lambda name: known and name == "st_intersects")
+    assert has_sedona(SimpleNamespace(catalog=catalog)) == known
+
+
+@pytest.mark.parametrize(
+    ("query", "spark"),
+    [
+        ("SELECT a.n FROM t a JOIN t b ON ST_Intersects(ST_GeomFromWKB(a.g), ST_GeomFromWKB(b.g))",
+         "SELECT a.n FROM ee AS a JOIN ee AS b ON ST_INTERSECTS(ST_GEOMFROMWKB(a.g), ST_GEOMFROMWKB(b.g))"),
+        ("SELECT ST_Buffer(ST_GeomFromWKB(g), 2) AS b, ST_AsBinary(g) AS w FROM t",
+         "SELECT ST_ASBINARY(ST_BUFFER(ST_GEOMFROMWKB(g), 2)) AS b, ST_ASBINARY(g) AS w FROM ee AS t"),
+        ("SELECT ST_Area(s.b) AS a FROM (SELECT ST_Boundary(g) AS b FROM t) s",
+         "SELECT ST_AREA(s.b) AS a FROM (SELECT ST_BOUNDARY(g) AS b FROM ee AS t) AS s"),
+        ("SELECT ST_Centroid(g) FROM t UNION SELECT ST_Voronoi(g) FROM t",
+         "SELECT ST_ASBINARY(ST_CENTROID(g)) FROM ee AS t UNION SELECT ST_VORONOI(g) FROM ee AS t"),
+    ],
+)  # fmt: skip
+def test_sedona_gets_the_names_as_they_are(query: str, spark: str) -> None:
+    tree = translated(query, {"t": "ee"})
+    assert asks_for_space(tree)
+    leave_functions(tree)
+    assert tree.sql(dialect="spark") == spark
+
+
+def test_errors_of_workers_come_with_a_hint() -> None:
+    version = RuntimeError("[PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.13")
+    assert "PYSPARK_PYTHON" in hint_for(version, "else")
+    assert "Install" in hint_for(RuntimeError("ModuleNotFoundError: No module named 'x'"), "else")
+    assert hint_for(RuntimeError("odd"), "else") == "else"
 
 
 def test_the_archive_holds_the_package_and_no_page() -> None:
@@ -97,8 +211,8 @@ def test_columns_get_types_that_spark_has() -> None:
         "count": pa.array([1, 2**64 - 1], pa.uint64()),
         "text": pa.array(["x", "y"], pa.string_view()),
     })  # fmt: skip
-    assert _plain(table).schema.types == [pa.string(), pa.decimal128(20), pa.string()]
-    assert _plain(table)["count"].to_pylist() == [1, 2**64 - 1]
+    assert plain(table).schema.types == [pa.string(), pa.decimal128(20), pa.string()]
+    assert plain(table)["count"].to_pylist() == [1, 2**64 - 1]
 
 
 def test_parcels_hold_what_they_show() -> None:
