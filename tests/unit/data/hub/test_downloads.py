@@ -166,7 +166,6 @@ def test_types_by_suffix() -> None:
         assert media_type_of(name) == "application/octet-stream"
 
 
-@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
 def test_a_cube_opens_over_http(hub: Any) -> None:
     series = simulate_field_archive(seed=2).field_series("Trial02")
     prefix = "cubes/trial02/cube"
