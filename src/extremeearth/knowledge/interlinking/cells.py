@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -15,7 +15,13 @@ from extremeearth.knowledge.interlinking.partitioning import Cell, in_cell
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
 from extremeearth.knowledge.interlinking.verification import verify
 
-__all__ = ["CellTask", "Found", "PairTask", "cell_task", "found_in_cell", "pair_task", "work"]
+__all__ = [
+    "CellTask", "Found", "PairTask", "candidates", "cell_task", "count_meeting", "found_in_cell", "packed", "pair_task",
+    "unpacked", "verified", "work",
+]  # fmt: skip
+
+Form = Literal["shapes", "wkb", "none"]
+"""How a task holds its shapes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,8 @@ class Found:
 class PairTask:
     """Pairs to verify: shapes of both sides (or their WKB), and which go together.
 
-    `left_rows` and `right_rows` are the positions of the shapes in their sides; `names` are of `vocabulary`.
+    `left_rows` and `right_rows` are the positions of the shapes in their sides; `names` are of `vocabulary`. `threads`
+    share the pairs; `beside` tells that other threads work on other pairs at the same time.
     """
 
     left: Any
@@ -54,6 +61,7 @@ class PairTask:
     first: Any = None
     second: Any = None
     threads: int = 1
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +81,44 @@ class CellTask:
 
 def pair_task(
     left: Side, right: Side, left_rows: Any, right_rows: Any, *, relations: tuple[Relation, ...],
-    vocabulary: Vocabulary, both_ways: bool, keep_meets: bool, packed: bool, threads: int = 1,
+    vocabulary: Vocabulary, both_ways: bool, keep_meets: bool, form: Form = "shapes", threads: int = 1,
+    beside: bool = False, copied: tuple[Any, Any] | None = None,
 ) -> PairTask:  # fmt: skip
-    """Make a task of some features; `packed` for another process."""
-    ours, theirs = left.shapes[left_rows], right.shapes[right_rows]
-    if packed:
-        ours, theirs = (_packed(shapes) for shapes in (ours, theirs))
+    """Make a task of some features.
+
+    Parameters
+    ----------
+    left, right, left_rows, right_rows
+        Both sides, and the positions of the features.
+    relations, vocabulary
+        What to look for.
+    both_ways, keep_meets, threads, beside
+        As in `PairTask`.
+    form
+        ``"wkb"`` for another process, ``"none"`` where no shape is needed.
+    copied
+        Which shapes of each side must be copies.
+    """
+    ours, theirs = (
+        _in_form(side.shapes, rows, form, None if copied is None else copied[place])
+        for place, (side, rows) in enumerate(((left, left_rows), (right, right_rows)))
+    )
     return PairTask(
         left=ours, right=theirs, left_rows=left_rows, right_rows=right_rows,
         names=tuple(relation.name for relation in relations), vocabulary=vocabulary,
-        both_ways=both_ways, keep_meets=keep_meets, threads=1 if packed else threads,
+        both_ways=both_ways, keep_meets=keep_meets, threads=threads, beside=beside,
     )  # fmt: skip
+
+
+def _in_form(shapes: Any, rows: Any, form: Form, copied: Any) -> Any:
+    if form == "none":
+        return None
+    some = shapes[rows]
+    if form == "wkb":
+        return packed(some)
+    if copied is not None and copied.any():
+        some[copied] = shapely.from_wkb(shapely.to_wkb(some[copied]))
+    return some
 
 
 def cell_task(
@@ -115,7 +150,7 @@ def found_in_cell(task: CellTask) -> Iterator[Found]:
     """Filter and verify a cell, in blocks of bounded size."""
     if task.filter == "auto":
         task = replace(task, filter=choose_filter(task.left_bounds, task.right_bounds))
-    ours, theirs = _shapes(task.pairs.left), _shapes(task.pairs.right)
+    ours, theirs = unpacked(task.pairs.left), unpacked(task.pairs.right)
     pairs = replace(task.pairs, left=ours, right=theirs)
     waiting: list[tuple[Any, Any]] = []
     size = 0
@@ -145,10 +180,10 @@ def _verified(pairs: PairTask, blocks: list[tuple[Any, Any]]) -> Found:
 def verified(task: PairTask) -> Found:
     """Verify the pairs of a task."""
     relations = choose_relations(task.names, vocabulary=task.vocabulary)
-    ours, theirs = _shapes(task.left), _shapes(task.right)
+    ours, theirs = unpacked(task.left), unpacked(task.right)
     result = verify(
         ours[task.first], theirs[task.second], relations, both_ways=task.both_ways,
-        threads=task.threads, groups=(task.first, task.second),
+        threads=task.threads, groups=(task.first, task.second), beside=task.beside,
     )  # fmt: skip
     rows, columns = task.left_rows[task.first], task.right_rows[task.second]
     return Found(
@@ -182,13 +217,28 @@ def work(task: CellTask | PairTask) -> Found:
     )
 
 
-def _packed(shapes: Any) -> Any:
+def count_meeting(task: CellTask) -> int:
+    """Count the pairs of a cell that share a point."""
+    ours, theirs = unpacked(task.pairs.left), unpacked(task.pairs.right)
+    total = 0
+    try:
+        for first, second in candidates(task):
+            shapely.prepare(ours[first])
+            total += int(np.count_nonzero(shapely.intersects(ours[first], theirs[second])))
+    finally:
+        shapely.destroy_prepared(ours)
+    return total
+
+
+def packed(shapes: Any) -> Any:
+    """Give shapes as Arrow array of WKB, which travels well."""
     import pyarrow as pa
 
     return pa.array(shapely.to_wkb(shapes), pa.large_binary())
 
 
-def _shapes(side: Any) -> Any:
+def unpacked(side: Any) -> Any:
+    """Give shapes of what a task holds."""
     if isinstance(side, np.ndarray):
         return side
     return shapely.from_wkb(side.to_numpy(zero_copy_only=False))

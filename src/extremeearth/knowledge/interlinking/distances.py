@@ -6,7 +6,8 @@ across the antimeridian; `distance_m` decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ import shapely
 from extremeearth.core.boxes import LONLAT
 from extremeearth.core.geodesy import transform
 from extremeearth.infrastructure.engine import distance_m, windows_around
+from extremeearth.knowledge.interlinking.cells import packed, unpacked
+from extremeearth.knowledge.interlinking.crew import Crew
 from extremeearth.knowledge.interlinking.features import Side
 
 __all__ = ["Near", "nearest", "within_distance"]
@@ -52,8 +55,8 @@ class Near:
         )
         return cls(left, right, ours, theirs, shapely.STRtree(theirs), self_join)
 
-    def closer(self, at: Any, limit_m: float) -> tuple[Any, Any, Any]:
-        """Give the pairs of some left features (positions among its rows) within a distance, and their metres."""
+    def around(self, at: Any, limit_m: float) -> Candidates:
+        """Give the pairs of some left features (positions among its rows) that may be within a distance."""
         windows, owners = windows_around(self.left_shapes[at], limit_m)
         first, second = self.tree.query(windows)
         # a window cut at the antimeridian can find the same shape twice
@@ -67,43 +70,86 @@ class Near:
         if self.left.spans is not None and self.right.spans is not None:
             ours, theirs = self.left.spans[rows], self.right.spans[columns]
             good &= (ours[:, 0] <= theirs[:, 1]) & (theirs[:, 0] <= ours[:, 1])
-        first, second = first[good], second[good]
-        metres = np.asarray(distance_m(self.left_shapes[first], self.right_shapes[second]))
-        near = metres <= limit_m + MICROMETRE
-        return first[near], second[near], metres[near]
+        return Candidates(at, first[good], second[good], limit_m)
+
+    def closer(self, asked: Iterable[Candidates], crew: Crew) -> Iterator[Measured]:
+        """Measure candidates, and give the pairs that are within their distance."""
+        waiting: deque[Candidates] = deque()
+
+        def tasks() -> Iterator[tuple[Any, Any, Any, Any]]:
+            for candidates in asked:
+                waiting.append(candidates)
+                yield self._task(candidates, far=crew.far)
+
+        for metres in crew.map(measured, tasks(), label="distances"):
+            candidates = waiting.popleft()
+            near = metres <= candidates.limit_m + MICROMETRE
+            yield candidates, candidates.first[near], candidates.second[near], metres[near]
+
+    def _task(self, candidates: Candidates, *, far: bool) -> tuple[Any, Any, Any, Any]:
+        ours, first = np.unique(candidates.first, return_inverse=True)
+        theirs, second = np.unique(candidates.second, return_inverse=True)
+        shapes = self.left_shapes[ours], self.right_shapes[theirs]
+        return *(packed(side) if far else side for side in shapes), first, second
 
 
-def within_distance(near: Near, limit_m: float) -> Iterator[Pairs]:
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Pairs that may be within a distance: all those of the left features `at`."""
+
+    at: Any
+    first: Any
+    second: Any
+    limit_m: float
+
+
+Measured = tuple[Candidates, Any, Any, Any]
+"""Candidates, and of them the left and right positions and the metres of those that are near enough."""
+
+
+def measured(task: tuple[Any, Any, Any, Any]) -> Any:
+    """Give the metres of pairs: what another process runs."""
+    ours, theirs, first, second = task
+    return np.asarray(distance_m(unpacked(ours)[first], unpacked(theirs)[second]))
+
+
+def within_distance(near: Near, limit_m: float, crew: Crew) -> Iterator[Pairs]:
     """Give the pairs at most `limit_m` metres apart; of a self-join both directions."""
-    for start in range(0, len(near.left.rows), LEFT_AT_ONCE):
-        at = np.arange(start, min(start + LEFT_AT_ONCE, len(near.left.rows)))
-        first, second, _ = near.closer(at, limit_m)
+    asked = (near.around(at, limit_m) for at in _chunks(np.arange(len(near.left.rows))))
+    for _, first, second, _ in near.closer(asked, crew):
         yield near.left.rows[first], near.right.rows[second]
 
 
-def nearest(near: Near, count: int) -> Iterator[Pairs]:
+def nearest(near: Near, count: int, crew: Crew) -> Iterator[Pairs]:
     """Give each left feature's `count` nearest right ones; of equally near ones those that come first.
 
     The search circle begins at the size that would hold `count` features if they were spread evenly, and doubles until
     it holds enough: what lies outside is then farther away.
     """
-    start_m = _first_radius_m(near.right_shapes, count)
-    for start in range(0, len(near.left.rows), LEFT_AT_ONCE):
-        waiting = np.arange(start, min(start + LEFT_AT_ONCE, len(near.left.rows)))
-        radius = start_m
-        while len(waiting):
-            first, second, metres = near.closer(waiting, radius)
-            order = np.lexsort((second, metres, first))
-            first, second = first[order], second[order]
+    radius = _first_radius_m(near.right_shapes, count)
+    waiting = np.arange(len(near.left.rows))
+    while len(waiting):
+        last = radius >= FARTHEST_M
+        left_over = []
+        asked = (near.around(at, radius) for at in _chunks(waiting))
+        for candidates, rows, columns, metres in near.closer(asked, crew):
+            order = np.lexsort((columns, metres, rows))
+            first, second = rows[order], columns[order]
             owners, begins, sizes = np.unique(first, return_index=True, return_counts=True)
-            done = owners if radius >= FARTHEST_M else owners[sizes >= count]
+            done = owners if last else owners[sizes >= count]
             rank = np.arange(len(first)) - np.repeat(begins, sizes)
             good = (rank < count) & np.isin(first, done)
             yield near.left.rows[first[good]], near.right.rows[second[good]]
-            if radius >= FARTHEST_M:
-                break
-            waiting = np.setdiff1d(waiting, done)
-            radius = min(radius * 2, FARTHEST_M)
+            left_over.append(np.setdiff1d(candidates.at, done))
+        if last:
+            break
+        waiting = np.concatenate(left_over)
+        radius = min(radius * 2, FARTHEST_M)
+
+
+def _chunks(at: Any) -> Iterator[Any]:
+    for start in range(0, len(at), LEFT_AT_ONCE):
+        yield at[start : start + LEFT_AT_ONCE]
 
 
 def _first_radius_m(shapes: Any, count: int) -> float:

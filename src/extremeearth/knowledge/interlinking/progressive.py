@@ -70,9 +70,11 @@ class TopPairs:
         self._waiting: list[tuple[Any, Any, Any, Any]] = []
         self._size = 0
 
-    def add(self, rows: Any, columns: Any, weights: Any, ties: Any) -> None:
-        """Take pairs with their weights."""
-        self.seen += len(rows)
+    def add(
+        self, rows: Any, columns: Any, weights: Any, ties: Any, *, seen: int | None = None
+    ) -> None:
+        """Take pairs with their weights; `seen` where they are the heaviest of more."""
+        self.seen += len(rows) if seen is None else seen
         self._size += len(rows)
         self._waiting.append((rows, columns, weights, ties))
         if self._size > 2 * self.most:
@@ -87,13 +89,17 @@ class TopPairs:
         self._waiting = [(rows[order], columns[order], weights[order], ties[order])]
         self._size = len(order)
 
+    def kept(self) -> tuple[Any, Any, Any, Any]:
+        """Give the pairs with their weights, heaviest first."""
+        if not self._waiting:
+            whole, real = np.empty(0, dtype=np.int64), np.empty(0)
+            return whole, whole, real, real
+        self._shrink()
+        return self._waiting[0]
+
     def ordered(self) -> tuple[Any, Any]:
         """Give the pairs, heaviest first."""
-        if not self._waiting:
-            nothing = np.empty(0, dtype=np.int64)
-            return nothing, nothing
-        self._shrink()
-        return self._waiting[0][0], self._waiting[0][1]
+        return self.kept()[:2]
 
 
 def budgeted(count: int, budget: Budget, *, since: float) -> Iterator[slice]:

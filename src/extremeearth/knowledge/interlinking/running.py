@@ -5,38 +5,24 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import shapely
 
 from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.infrastructure.engine import Engine
-from extremeearth.knowledge.interlinking.cells import (
-    Found,
-    candidates,
-    cell_task,
-    found_in_cell,
-    pair_task,
-    verified,
-    work,
-)
+from extremeearth.knowledge.interlinking.best_first import BestFirst
+from extremeearth.knowledge.interlinking.cells import Found, found_in_cell, work
+from extremeearth.knowledge.interlinking.crew import Crew
 from extremeearth.knowledge.interlinking.disjoint import disjoint_pairs
 from extremeearth.knowledge.interlinking.distances import Near, nearest, within_distance
 from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid, Side, align
 from extremeearth.knowledge.interlinking.options import LinkOptions
-from extremeearth.knowledge.interlinking.partitioning import Cell, cut
-from extremeearth.knowledge.interlinking.progressive import (
-    MOST_KEPT,
-    ProgressiveReport,
-    TopPairs,
-    budgeted,
-    geometry_recall,
-)
+from extremeearth.knowledge.interlinking.plane import Plane
+from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import ON_REQUEST
-from extremeearth.knowledge.interlinking.weighting import read_weighting
 
 __all__ = ["LinkReport", "LinkRun"]
 
@@ -108,7 +94,7 @@ class LinkRun:
         fresh: tuple[Any, Any] | None = None,
     ) -> None:  # fmt: skip
         self.options, self.progress = options, progress
-        self._engine = None if getattr(engine, "workers", 2) == 1 else engine
+        self._crew = Crew.of(engine, options.threads)
         self._began = time.monotonic()
         self.self_join = right is None
         self.left, self.right = align(
@@ -230,108 +216,47 @@ class LinkRun:
             (self.left.only(old_left), self.right.only(new_right)),
         ]
 
-    def _plane(self, left: Side, right: Side) -> Iterator[Cell]:
-        for cell in cut(
-            left.bounds[left.rows], right.bounds[right.rows], most_rows=self.options.rows_per_cell
-        ):
-            self._counts["cells"] += 1
-            yield Cell(cell.low, cell.high, left.rows[cell.left], right.rows[cell.right])
-
-    def _task(self, left: Side, right: Side, cell: Cell, *, packed: bool) -> Any:
-        pairs = pair_task(
-            left, right, cell.left, cell.right, relations=self._relations,
-            vocabulary=self.options.vocabulary, both_ways=self.self_join,
-            keep_meets=bool(self._disjoint), packed=packed, threads=self.options.threads,
+    def _plane(self, left: Side, right: Side) -> Plane:
+        return Plane(
+            left=left, right=right, options=self.options, crew=self._crew, self_join=self.self_join,
+            relations=self._relations, keep_meets=bool(self._disjoint),
         )  # fmt: skip
-        return cell_task(
-            left, right, cell, pairs, filter_name=self.options.filter, self_join=self.self_join
-        )
 
     def _cells(self, left: Side, right: Side) -> Iterator[Found]:
+        plane = self._plane(left, right)
+        cells: Iterator[Iterable[Found]] = (
+            plane.over(found_in_cell)  # block by block
+            if self._crew.alone
+            else ((found,) for found in plane.over(work))
+        )
         with Task(self.progress, "pairs related") as task:
-            for piece in self._pieces(left, right, self._plane(left, right)):
-                self._note(piece)
-                self._counts["candidates"] += piece.candidates
-                task.advance(piece.candidates)
-                yield piece
-
-    def _pieces(self, left: Side, right: Side, cells: Iterator[Cell]) -> Iterator[Found]:
-        if self._engine is not None:
-            tasks = (self._task(left, right, cell, packed=True) for cell in cells)
-            yield from self._engine.map(work, tasks, label="cells")
-            return
-        for cell in cells:
-            yield from found_in_cell(self._task(left, right, cell, packed=False))
+            for blocks in cells:
+                self._counts["cells"] += 1
+                for place, piece in enumerate(blocks):
+                    self._note(piece)
+                    self._filters[piece.filter] += place == 0
+                    self._counts["candidates"] += piece.candidates
+                    task.advance(piece.candidates)
+                    yield piece
 
     def _note(self, piece: Found) -> None:
         self._counts["related"] += piece.related
         self._counts["verified"] += piece.candidates
         self._counts["qualifying"] += int(np.count_nonzero(piece.hits))
-        if piece.filter:
-            self._filters[piece.filter] += 1
 
     def _best(self, left: Side, right: Side) -> Iterator[Found]:
         """Weigh all candidates, and verify the best until the budget is used up."""
-        budget = self.options.budget
-        assert budget is not None
-        top = TopPairs(min(budget.pairs or MOST_KEPT, MOST_KEPT))
-        if len(left.rows) and len(right.rows):
-            weigh = read_weighting(self.options.weighting).over(left, right)
-            for cell in self._plane(left, right):
-                for first, second in candidates(self._task(left, right, cell, packed=False)):
-                    rows, columns = cell.left[first], cell.right[second]
-                    top.add(rows, columns, *weigh(rows, columns))
-        self._counts["candidates"] += top.seen
-        rows, columns = top.ordered()
+        best = BestFirst.weigh(self._plane(left, right))
+        self._counts["candidates"] += best.seen
+        self._counts["cells"] += best.cells
         hits: list[Any] = []
-        with Task(self.progress, "pairs related", total=len(rows)) as task:
-            for step in budgeted(len(rows), budget, since=self._began):
-                piece = self._verified(left, right, rows[step], columns[step])
+        with Task(self.progress, "pairs related", total=len(best.rows)) as task:
+            for piece in best.verify(since=self._began):
                 self._note(piece)
                 hits.append(piece.hits)
                 task.advance(piece.candidates)
                 yield piece
-        self._quality = self._judge(left, right, hits, len(rows), top.seen)
-
-    def _verified(self, left: Side, right: Side, rows: Any, columns: Any) -> Found:
-        ours, first = np.unique(rows, return_inverse=True)
-        theirs, second = np.unique(columns, return_inverse=True)
-        task = pair_task(
-            left, right, ours, theirs, relations=self._relations,
-            vocabulary=self.options.vocabulary, both_ways=self.self_join, keep_meets=False, packed=False,
-            threads=self.options.threads,
-        )  # fmt: skip
-        return verified(replace(task, first=first, second=second))
-
-    def _judge(
-        self, left: Side, right: Side, hits: list[Any], kept: int, seen: int
-    ) -> ProgressiveReport:
-        curve = np.concatenate([np.empty(0, dtype=bool), *hits])
-        qualifying = int(np.count_nonzero(curve))
-        whole: int | None = None
-        if self.options.measure:
-            whole = self._count_meeting(left, right)
-        elif len(curve) == seen:
-            whole = qualifying
-        stopped = "" if len(curve) == seen else "pairs" if len(curve) == kept else "seconds"
-        return ProgressiveReport(
-            verified=len(curve), qualifying=qualifying,
-            precision=qualifying / len(curve) if len(curve) else 0.0, all_qualifying=whole,
-            recall=None if whole is None else qualifying / whole if whole else 1.0,
-            progressive_geometry_recall=geometry_recall(curve, qualifying if whole is None else whole),
-            stopped_by=stopped,
-        )  # fmt: skip
-
-    def _count_meeting(self, left: Side, right: Side) -> int:
-        total = 0
-        for cell in self._plane(left, right):
-            for first, second in candidates(self._task(left, right, cell, packed=False)):
-                ours = left.shapes[cell.left[first]]
-                shapely.prepare(ours)
-                total += int(
-                    np.count_nonzero(shapely.intersects(ours, right.shapes[cell.right[second]]))
-                )
-        return total
+        self._quality = best.judge(hits)
 
     def _others(self, left: Side, right: Side, meets: list[Any]) -> Iterator[Triples]:
         """Links that need more than pairs whose boxes meet."""
@@ -344,11 +269,11 @@ class LinkRun:
             return
         near = Near.of(left, right, self_join=self.self_join)
         if self.options.within_m is not None:
-            for pairs in within_distance(near, self.options.within_m):
+            for pairs in within_distance(near, self.options.within_m, self._crew):
                 yield self._of_kind(pairs, kind)
             kind += 1
         if self.options.nearest is not None:
-            for pairs in nearest(near, self.options.nearest):
+            for pairs in nearest(near, self.options.nearest, self._crew):
                 yield self._of_kind(pairs, kind)
 
     @staticmethod

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from extremeearth.knowledge.interlinking.questions import question_for
 from extremeearth.knowledge.interlinking.relations import Relation, holds, transposed
 
 __all__ = ["Verified", "has_boundary", "verify"]
@@ -27,11 +28,13 @@ _APART = 0
 _COLLECTION = 7
 FEW_PAIRS = 2_000
 """Up to so many pairs one thread is enough."""
-SAMPLE = 100
+SAMPLE = 50
 MOST_ASKED = 3
 """Codes asked for by their pattern, where threads work side by side."""
 WORTH_ASKING = 0.4
 """Share of the pairs left that a code must have in the sample."""
+WORTH_A_QUESTION = 0.5
+"""Share of the pairs left that a question must settle in the sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Verified:
     meets
         For each pair, whether the shapes share a point.
     related
-        How many pairs needed a full code.
+        How many pairs needed more than to be met or found properly inside.
     """
 
     pairs: Any
@@ -74,6 +77,7 @@ def verify(
     both_ways: bool = False,
     threads: int = 1,
     groups: tuple[Any, Any] | None = None,
+    beside: bool = False,
 ) -> Verified:
     """Find which relations hold between pairs of shapes; a pair that does not meet has none.
 
@@ -89,6 +93,8 @@ def verify(
         How many work side by side; more than one needs `groups`.
     groups
         For each pair, numbers of its left and its right shape: equal for the same shape.
+    beside
+        Whether other threads verify at the same time: then the usual codes are asked for by their patterns.
 
     Examples
     --------
@@ -103,12 +109,12 @@ def verify(
     >>> found.pairs.tolist(), found.kinds.tolist(), found.back_kinds.tolist()
     ([0], [0], [1])
     """
-    closed_matters = any("rcc8" in relation.iri for relation in relations)
     alone = groups is None
     numbers, flipped, related = _codes(
         _Pairs(left, right, *(groups or (None, None))),
         threads=1 if alone else threads,
-        closed_matters=closed_matters,
+        relations=relations,
+        asked=MOST_ASKED if beside else 0,
     )
     meets = numbers != _APART
     dimensions = shapely.get_dimensions(left) * 3 + shapely.get_dimensions(right)
@@ -122,7 +128,7 @@ def verify(
             continue
         ours, theirs = divmod(dims, 3)
         code = _text(number)
-        code = transposed(code) if flipped else code
+        code = code if flipped else transposed(code)
         forth_table[row] = [holds(r, code, left=ours, right=theirs) for r in relations]
         if both_ways:
             turned = transposed(code)
@@ -132,15 +138,20 @@ def verify(
     return Verified(pairs, kinds, back_pairs, back_kinds, meets, related)
 
 
-def _codes(pairs: _Pairs, *, threads: int, closed_matters: bool) -> tuple[Any, bool, int]:
-    """Give the code of each pair as a number, whether it is the one from right to left, and how many were related."""
+def _codes(
+    pairs: _Pairs, *, threads: int, relations: tuple[Relation, ...], asked: int
+) -> tuple[Any, bool, int]:
+    """Give the code of each pair as a number, whether it is the one from left to right, and how many were related.
+
+    Codes are those from the shape with more vertices, which is prepared, to the other one: GEOS is faster that way.
+    """
     left, right = pairs.left, pairs.right
     flipped = bool(
         shapely.get_num_coordinates(left).sum() > shapely.get_num_coordinates(right).sum()
     )
     inner, outer = (right, left) if flipped else (left, right)
     if threads == 1 or len(left) < FEW_PAIRS:
-        numbers, related = _settled(inner, outer, closed_matters, asked=0)
+        numbers, related = _settled(inner, outer, relations, asked=asked)
         return numbers, flipped, related
     # a shape is prepared at its first use, which must not happen in two threads: each has its own outer shapes
     groups = pairs.left_groups if flipped else pairs.right_groups
@@ -153,7 +164,7 @@ def _codes(pairs: _Pairs, *, threads: int, closed_matters: bool) -> tuple[Any, b
     related = 0
     with ThreadPoolExecutor(len(parts)) as pool:
         done = pool.map(
-            lambda part: _settled(inner[part], outer[part], closed_matters, asked=MOST_ASKED), parts
+            lambda part: _settled(inner[part], outer[part], relations, asked=MOST_ASKED), parts
         )
         for part, (found, count) in zip(parts, done, strict=True):
             numbers[part] = found
@@ -161,47 +172,78 @@ def _codes(pairs: _Pairs, *, threads: int, closed_matters: bool) -> tuple[Any, b
     return numbers, flipped, related
 
 
-def _settled(inner: Any, outer: Any, closed_matters: bool, *, asked: int) -> tuple[Any, int]:
-    """Give the codes from inner to outer, and how many pairs needed a full one."""
+def _settled(
+    inner: Any, outer: Any, relations: tuple[Relation, ...], *, asked: int
+) -> tuple[Any, int]:
+    """Give the codes from outer to inner, and how many pairs were not settled by preparation."""
     shapely.prepare(outer)
     numbers = np.full(len(inner), _APART, dtype=np.int32)
     meets = shapely.intersects(outer, inner)
     types = shapely.get_type_id(inner)
     settled = meets & np.isin(shapely.get_type_id(outer), (3, 6)) & (types != _COLLECTION)
-    if closed_matters:  # a closed line has no boundary that could lie inside
+    if any(
+        "rcc8" in relation.iri for relation in relations
+    ):  # a closed line has no boundary that could lie inside
         settled &= ~np.isin(types, (1, 2, 5))
     inside = np.zeros(len(inner), dtype=bool)
     inside[settled] = shapely.contains_properly(outer[settled], inner[settled])
     numbers[inside] = _INSIDE[shapely.get_dimensions(inner[inside])]
     rest = np.flatnonzero(meets & ~inside)
-    numbers[rest] = _related(inner[rest], outer[rest], asked=asked)
+    numbers[rest] = _related(inner[rest], outer[rest], relations, asked=asked)
     return numbers, len(rest)
 
 
-def _related(inner: Any, outer: Any, *, asked: int) -> Any:
-    """Relate pairs in full.
+def _related(inner: Any, outer: Any, relations: tuple[Relation, ...], *, asked: int) -> Any:
+    """Give the codes from outer to inner, or of a pair that was settled by a question one with the same relations.
 
-    Of many pairs nearly all have one of very few codes. `relate` lets no other thread work, while asking for one code
-    by its pattern does: so the usual codes of a sample, at most `asked` of them, are asked for first.
+    Of many pairs nearly all have one of very few codes: a sample tells what is to be asked. `relate` lets no other
+    thread work, while asking for one code by its pattern does: so where others do, at most `asked` codes are.
     """
     numbers = np.full(len(inner), _APART, dtype=np.int32)
-    waiting = np.arange(len(inner))
-    if asked and len(inner) > 8 * SAMPLE:
-        sample = waiting[:: len(waiting) // SAMPLE]
-        codes, counts = np.unique(
-            np.asarray(shapely.relate(inner[sample], outer[sample]), dtype="U9"), return_counts=True
-        )
-        left = len(sample)
-        for place in np.argsort(-counts)[:asked]:
-            if counts[place] < WORTH_ASKING * left:
-                break
-            left -= int(counts[place])
-            same = shapely.relate_pattern(inner[waiting], outer[waiting], str(codes[place]))
-            numbers[waiting[same]] = _numbers(codes[place : place + 1])[0]
-            waiting = waiting[~same]
-    if len(waiting):
-        numbers[waiting] = _numbers(shapely.relate(inner[waiting], outer[waiting]))
+    waiting = [np.empty(0, dtype=np.int64)]
+    dimensions = shapely.get_dimensions(outer) * 3 + shapely.get_dimensions(inner)
+    for dims in np.unique(dimensions).tolist():
+        rows = np.flatnonzero(dimensions == dims)
+        if len(rows) > 8 * SAMPLE:
+            rows = _asked(inner, outer, rows, numbers, dims=divmod(dims, 3), relations=relations,
+                          most=asked)  # fmt: skip
+        waiting.append(rows)
+    rest = np.concatenate(waiting)
+    if len(rest):
+        numbers[rest] = _numbers(shapely.relate(outer[rest], inner[rest]))
     return numbers
+
+
+def _asked(
+    inner: Any, outer: Any, rows: Any, numbers: Any, *, dims: tuple[int, int],
+    relations: tuple[Relation, ...], most: int,
+) -> Any:  # fmt: skip
+    """Ask what the codes of a sample suggest, note the answers, and give the rows that are left."""
+    sample = rows[:: len(rows) // SAMPLE]
+    codes = np.asarray(shapely.relate(outer[sample], inner[sample]), dtype="U9")
+    while len(codes):
+        kinds, counts = np.unique(codes, return_counts=True)
+        questions = [
+            question_for(code, relations, first=dims[0], second=dims[1]) for code in kinds.tolist()
+        ]
+        shares = [
+            0 if one is None else sum(counts[[other == one for other in questions]])
+            for one in questions
+        ]
+        best = int(np.argmax(shares))
+        chosen = questions[best]
+        if chosen is not None and shares[best] >= WORTH_A_QUESTION * len(codes):
+            gone = np.isin(codes, kinds[[other == chosen for other in questions]])
+            yes = chosen.ask(outer[rows], inner[rows])
+        elif most and counts.max() >= WORTH_ASKING * len(codes):
+            best, most = int(np.argmax(counts)), most - 1
+            gone = codes == kinds[best]
+            yes = shapely.relate_pattern(outer[rows], inner[rows], str(kinds[best]))
+        else:
+            break
+        numbers[rows[yes]] = _numbers(kinds[best : best + 1])[0]
+        rows, codes = rows[~yes], codes[~gone]
+    return rows
 
 
 def _numbers(codes: Any) -> Any:
@@ -214,8 +256,8 @@ def _text(number: int) -> str:
     return "".join(_SIGNS[number // int(place) % 4] for place in _PLACES)
 
 
-_INSIDE = _numbers(np.array(["0FFFFF212", "1FF0FF212", "2FF1FF212"]))
-"""Codes of a point, a line and a polygon properly inside a polygon."""
+_INSIDE = _numbers(np.array(["0F2FF1FF2", "102FF1FF2", "212FF1FF2"]))
+"""Codes of a polygon with a point, a line and a polygon properly inside it."""
 
 
 def has_boundary(shapes: Any) -> Any:

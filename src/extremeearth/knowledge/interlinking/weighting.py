@@ -18,9 +18,8 @@ box takes, or two boxes share, are counted by arithmetic.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import shapely
@@ -29,7 +28,7 @@ from extremeearth.core.errors import InputError
 from extremeearth.knowledge.interlinking.features import Side
 from extremeearth.knowledge.interlinking.filtering import tile_ranges
 
-__all__ = ["SCHEMES", "Weighting", "read_weighting"]
+__all__ = ["SCHEMES", "Extent", "Grid", "Weighting", "read_weighting"]
 
 SCHEMES = ("cf", "js", "x2", "mbro", "isp")
 """Names of the schemes."""
@@ -52,18 +51,36 @@ class Weighting:
     second: str = ""
     product: bool = False
 
-    def over(self, left: Side, right: Side) -> Callable[[Any, Any], tuple[Any, Any]]:
-        """Give the function of pairs (rows, columns) that tells each one's weight, and what decides ties."""
-        grid = _Grid.of(left, right)
+    @property
+    def by_points(self) -> bool:
+        """Whether numbers of points matter."""
+        return "isp" in (self.main, self.second)
 
-        def weigh(rows: Any, columns: Any) -> tuple[Any, Any]:
-            main = _weight(self.main, (left, rows), (right, columns), grid)
-            if not self.second:
-                return main, np.zeros_like(main)
-            second = _weight(self.second, (left, rows), (right, columns), grid)
-            return (main * second, np.zeros_like(main)) if self.product else (main, second)
+    def weigh(self, ours: Extent, theirs: Extent, grid: Grid) -> tuple[Any, Any]:
+        """Tell the weight of each pair, and what decides ties."""
+        main = _weight(self.main, ours, theirs, grid)
+        if not self.second:
+            return main, np.zeros_like(main)
+        second = _weight(self.second, ours, theirs, grid)
+        return (main * second, np.zeros_like(main)) if self.product else (main, second)
 
-        return weigh
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What is known of features before they are verified: their boxes, and how many points they have (or `None`)."""
+
+    bounds: Any
+    points: Any = None
+
+    @classmethod
+    def of(cls, side: Side, rows: Any, *, by_points: bool) -> Self:
+        """Look at some features of a side."""
+        points = shapely.get_num_coordinates(side.shapes[rows]) if by_points else None
+        return cls(side.bounds[rows], points)
+
+    def take(self, rows: Any) -> Extent:
+        """Give some of them, as often as they are named."""
+        return Extent(self.bounds[rows], None if self.points is None else self.points[rows])
 
 
 def read_weighting(text: str) -> Weighting:
@@ -90,13 +107,16 @@ def read_weighting(text: str) -> Weighting:
 
 
 @dataclass(frozen=True, slots=True)
-class _Grid:
+class Grid:
+    """A grid as fine as the left boxes are on average, over both sides."""
+
     origin: Any
     size: Any
     tiles: float
 
     @classmethod
-    def of(cls, left: Side, right: Side) -> _Grid:
+    def of(cls, left: Side, right: Side) -> Grid:
+        """Make the grid of two sides that have features."""
         ours, theirs = left.bounds[left.rows], right.bounds[right.rows]
         low = np.minimum(ours[:, :2].min(axis=0), theirs[:, :2].min(axis=0))
         high = np.maximum(ours[:, 2:].max(axis=0), theirs[:, 2:].max(axis=0))
@@ -105,12 +125,10 @@ class _Grid:
         return cls(low, size, float(np.prod(np.floor(whole / size) + 1)))
 
 
-def _weight(name: str, ours: tuple[Side, Any], theirs: tuple[Side, Any], grid: _Grid) -> Any:
-    (left, rows), (right, columns) = ours, theirs
+def _weight(name: str, ours: Extent, theirs: Extent, grid: Grid) -> Any:
     if name == "isp":
-        points = shapely.get_num_coordinates(left.shapes[rows])
-        return 1.0 / (points + shapely.get_num_coordinates(right.shapes[columns]))
-    a, b = left.bounds[rows], right.bounds[columns]
+        return 1.0 / (ours.points + theirs.points)
+    a, b = ours.bounds, theirs.bounds
     if name == "mbro":
         return _shared_area(a, b)
     first_a, last_a = tile_ranges(a, grid.origin, grid.size)

@@ -23,7 +23,7 @@ from extremeearth.knowledge.interlinking import (
 )
 from extremeearth.knowledge.interlinking.features import align
 from extremeearth.knowledge.interlinking.progressive import TopPairs, budgeted, geometry_recall
-from extremeearth.knowledge.interlinking.weighting import SCHEMES, read_weighting
+from extremeearth.knowledge.interlinking.weighting import SCHEMES, Extent, Grid, read_weighting
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +61,18 @@ def test_a_budget_stops_and_is_judged(sides, oracle):
     assert quality.recall > 0.3
 
 
+def weigh(name, left, right, rows, columns):
+    ours = Extent.of(left, rows, by_points=True)
+    theirs = Extent.of(right, columns, by_points=True)
+    return read_weighting(name).weigh(ours, theirs, Grid.of(left, right))
+
+
 def test_the_order_and_the_curve_equal_a_plain_computation(sides, oracle):
     """Weights by loops over tiles, then the curve step by step."""
     left, right = (feature_set(f, id_column="id", prefix="urn:") for f in sides)
     a, b = align(left, right, on_invalid="repair")
     pairs = shapely.STRtree(b.shapes).query(a.shapes)
-    weigh = read_weighting("js").over(a, b)
-    weights, _ = weigh(*pairs)
+    weights, _ = weigh("js", a, b, *pairs)
     size = (a.bounds[:, 2:] - a.bounds[:, :2]).mean(axis=0)
     origin = np.minimum(a.bounds[:, :2].min(axis=0), b.bounds[:, :2].min(axis=0))
 
@@ -94,12 +99,12 @@ def test_weights_by_hand(oracle):
     )
     one, two = align(a, b, on_invalid="keep")
     rows = np.array([0])
-    value = {name: float(read_weighting(name).over(one, two)(rows, rows)[0][0]) for name in SCHEMES}
+    value = {name: float(weigh(name, one, two, rows, rows)[0][0]) for name in SCHEMES}
     # tiles of 2 x 2: the first box takes 4 (its far edge is in the next tile), the second 4, the same ones
     assert value == pytest.approx({"cf": 4, "js": 1, "x2": 0, "mbro": 1 / 7, "isp": 1 / 10})
-    main, tie = read_weighting("mbro+isp").over(one, two)(rows, rows)
+    main, tie = weigh("mbro+isp", one, two, rows, rows)
     assert (main[0], tie[0]) == pytest.approx((1 / 7, 1 / 10))
-    assert read_weighting("mbro*isp").over(one, two)(rows, rows)[0][0] == pytest.approx(1 / 70)
+    assert weigh("mbro*isp", one, two, rows, rows)[0][0] == pytest.approx(1 / 70)
 
 
 def test_top_pairs_are_the_best_whatever_the_pieces():
