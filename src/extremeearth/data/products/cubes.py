@@ -77,6 +77,7 @@ def save_cube(dataset: xr.Dataset, *, store: ObjectStore, prefix: str) -> None:
         tempfile.TemporaryDirectory(prefix="extremeearth-cube-") as name,
         warnings.catch_warnings(),
     ):
+        # its readers open a cube with one request by it, and others do not mind
         warnings.filterwarnings("ignore", message=CONSOLIDATED, category=ZarrUserWarning)
         folder = Path(name)
         plain.to_zarr(folder, mode="w", zarr_format=3, consolidated=True)

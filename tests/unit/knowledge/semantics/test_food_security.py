@@ -71,7 +71,6 @@ def about(data: bytes, *subjects: str) -> list[str]:
     ]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_the_mappings_write_has_the_shapes(simulated):
     field = simulated.archive.trial_fields["field"].iloc[0]
     lines = about(
@@ -94,7 +93,6 @@ def test_what_the_mappings_write_has_the_shapes(simulated):
     assert not validate("\n".join(line for line in lines if "asWKT" not in line))[0]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_reference_graph_has_the_shapes(simulated):
     hcat = IRI_PREFIXES["hcat"]
     lines = about(
