@@ -24,7 +24,11 @@ from extremeearth.app.command_line.options import (
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
-    from extremeearth.knowledge.mapping import MappingReport, StatementTarget
+    from extremeearth.knowledge.mapping import (
+        MappingReport,
+        SourceDescription,
+        StatementTarget,
+    )
 
 __all__ = ["register"]
 
@@ -43,13 +47,21 @@ class Invalid(StrEnum):
 def register(application: typer.Typer) -> None:
     """Add the commands."""
     rdf = typer.Typer(help="Linked data from geospatial sources.", no_args_is_help=True)
-    examples: dict[Callable[..., None], str] = {
-        mapping: "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
-        map_: "map parcels.rml.ttl -o parcels.nt.gz",
+    examples: dict[Callable[..., None], tuple[str, ...]] = {
+        mapping: (
+            "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
+            "mapping fields --database sqlite:///farm.db -o fields.rml.ttl",
+        ),
+        map_: (
+            "map parcels.rml.ttl -o parcels.nt.gz --invalid repair --skip-bad",
+            "map parcels.rml.ttl -o store:./graph",
+            "map fields.rml.ttl -o fields.nq --database sqlite:///farm.db",
+        ),
     }
-    for command, example in examples.items():
+    for command, lines in examples.items():
         name = command.__name__.rstrip("_")
-        rdf.command(name, epilog=f"Example: `extremeearth rdf {example}`")(command)
+        shown = ", ".join(f"`extremeearth rdf {line}`" for line in lines)
+        rdf.command(name, epilog=f"Examples: {shown}")(command)
     application.add_typer(rdf, name="rdf")
 
 
@@ -178,7 +190,11 @@ def _tell(report: MappingReport, out: str, *, as_json: bool) -> None:
 
 def mapping(
     source: Annotated[
-        Path, typer.Argument(help="Shapefile, GeoPackage, GeoJSON, CSV, Parquet, raster ...")
+        str,
+        typer.Argument(
+            help="Shapefile, GeoPackage, GeoJSON, CSV, Parquet, JSON, XML, STAC items, raster of classes ... or with "
+            "--database the name of a table."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -186,6 +202,10 @@ def mapping(
     ] = None,
     ontology: Annotated[
         Path | None, typer.Option("--ontology", help="File for an OWL ontology of what it makes.")
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", help="URL of the database that the source is a table of."),
     ] = None,
     base: Annotated[
         str, typer.Option("--base", help="Start of all IRIs.")
@@ -198,7 +218,11 @@ def mapping(
     ] = None,
     layer: Annotated[
         str | None,
-        typer.Option("--layer", help="One layer of a file that has several; default: all."),
+        typer.Option(
+            "--layer",
+            help="One layer of a file that has several (default: all); in JSON and XML where the records are, as "
+            "JSONPath or XPath (default: found).",
+        ),
     ] = None,
     metrics: Annotated[
         bool, typer.Option("--metrics", help="Also area, length, dimension ... of geometries.")
@@ -208,25 +232,10 @@ def mapping(
 ) -> None:
     """Make a mapping of a source, to run or to change."""
     from extremeearth.core.files import write_atomic
-    from extremeearth.knowledge.mapping import (
-        GeometryOptions,
-        describe_source,
-        draft_mapping,
-        list_layers,
-    )
+    from extremeearth.knowledge.mapping import draft_mapping
 
-    layers = (layer,) if layer is not None else list_layers(source)
-    described = [
-        describe_source(source, layer=each, key=tuple(key or ()), geometry=GeometryOptions(crs=crs))
-        for each in layers
-    ]
-    folder = Path.cwd() if out is None else out.absolute().parent
-    try:
-        path = source.resolve().relative_to(folder.resolve()).as_posix()
-    except ValueError:
-        path = source.name
-        told = f"the mapping is not above its source: run it with --source {path}={source}"
-        typer.echo(told, err=True)
+    described = _described(source, database, layer=layer, key=tuple(key or ()), crs=crs)
+    path = source if database is not None else _path_below(Path(source), out)
     draft = draft_mapping(described, base_iri=base, metrics=metrics, path=path)
     if ontology is not None:
         write_atomic(ontology, draft.ontology)
@@ -236,3 +245,42 @@ def mapping(
         typer.echo(json.dumps({**dataclasses.asdict(draft), "path": path}))
     elif out is None:
         typer.echo(draft.mapping, nl=False)
+
+
+def _described(
+    source: str,
+    database: str | None,
+    *,
+    layer: str | None,
+    key: tuple[str, ...],
+    crs: str | None,
+) -> list[SourceDescription]:
+    """Look at a table of a database, or at the layers of a file."""
+    from extremeearth.knowledge.mapping import (
+        Database,
+        GeometryOptions,
+        describe_source,
+        list_layers,
+    )
+
+    options = GeometryOptions(crs=crs)
+    if database is not None:
+        with Database(database) as opened:
+            return [describe_source(opened, name=source, layer=source, key=key, geometry=options)]
+    path = Path(source)
+    layers = list_layers(path)
+    return [
+        describe_source(path, layer=each, key=key, geometry=options)
+        for each in ((layer,) if layer is not None else layers)
+    ]
+
+
+def _path_below(source: Path, out: Path | None) -> str:
+    """Give the path of a source as its mapping will say it; tell where it cannot be found so."""
+    folder = Path.cwd() if out is None else out.absolute().parent
+    try:
+        return source.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        told = f"the mapping is not above its source: run it with --source {source.name}={source}"
+        typer.echo(told, err=True)
+        return source.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,12 @@ from odc.geo.crs import CRS
 from extremeearth.core.errors import DataBrokenError, DataMissingError, MappingError
 from extremeearth.knowledge.mapping._files import GEOMETRY
 from extremeearth.knowledge.mapping.contract import Source, check_columns
+from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.delimited import CsvSource
+from extremeearth.knowledge.mapping.discovery import find_records
 from extremeearth.knowledge.mapping.document import LogicalSource
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.items import ITEM_TIMES, ItemSource
 from extremeearth.knowledge.mapping.sources import open_source
 from extremeearth.knowledge.mapping.text_geometries import TextGeometry, TextGeometrySource
 from extremeearth.knowledge.rdf import XSD
@@ -25,6 +29,9 @@ __all__ = ["SourceColumn", "SourceDescription", "describe_source", "list_layers"
 
 SAMPLE_ROWS = 1_000
 _KEY_ROWS = 100_000
+_PAIRED = (XSD.integer, XSD.string, XSD.date, XSD.dateTime)
+_PAIRS_OF = 8
+"""Of so many columns pairs are tried."""
 _KEYS = ("id", "fid", "gid", "objectid", "ogc_fid", "identifier", "uuid", "code", "key")
 
 
@@ -41,7 +48,9 @@ class SourceDescription:
     """What a source has.
 
     `key` are the columns that tell rows apart; `geometry` says whether there are shapes, `text` where they come from
-    in a table of texts, and `crs` their reference system. `left_out` are columns that have no form in RDF.
+    in a table of texts, `shape` in which column they are, and `crs` their reference system. `left_out` are columns
+    that have no form in RDF. `layer` is where the rows are: a layer, a table of a database, a JSONPath or an XPath with
+    its `namespaces`, as `formulation` says.
     """
 
     name: str
@@ -52,6 +61,9 @@ class SourceDescription:
     crs: CRS | None
     text: TextGeometry | None = None
     left_out: tuple[str, ...] = ()
+    formulation: str | None = None
+    namespaces: tuple[tuple[str, str], ...] = ()
+    shape: str = GEOMETRY
 
 
 def list_layers(path: Path) -> tuple[str | None, ...]:
@@ -89,11 +101,12 @@ def describe_source(
     Parameters
     ----------
     given
-        A file, or a table in memory.
+        A file, a table in memory, STAC items, or a database.
     name
         What the mapping will call it; the file's name by default.
     layer
-        Of a file that has several.
+        Of a file that has several; of a database the name of a table; of JSON and XML where the records are, found by
+        default.
     key
         Columns that tell the rows apart; found by default.
     geometry
@@ -115,24 +128,40 @@ def describe_source(
     """
     options = geometry or GeometryOptions()
     name = name or (given.name if isinstance(given, Path) else "table")
-    source = LogicalSource(name=name, iterator=layer)
-    opened = open_source(source, sources={name: given}, folder=None, geometry=options)
+    records = find_records(given, name, layer)
+    source = LogicalSource(name=name, iterator=layer) if records is None else records.source
+    opened = open_source(
+        source, sources={name: given}, folder=None, geometry=options,
+        database=given if isinstance(given, Database) else None,
+    )  # fmt: skip
     inner = _inside(opened)
-    names = _names(inner)
     text = inner.where if isinstance(inner, TextGeometrySource) else None
-    shown = [n for n in names if text is None or n not in text.columns]
-    opened.check(tuple(shown))
-    first = next(opened.frames(tuple(shown), batch_rows=SAMPLE_ROWS), None)
+    if records is None:
+        own = _row_id(inner)
+        names = [n for n in _names(inner) if n != own and (text is None or n not in text.columns)]
+    else:
+        own, names = None, [*records.references, *([records.shape] if records.shape else [])]
+    opened.check(tuple(names))
+    first = next(opened.frames(tuple(names), batch_rows=SAMPLE_ROWS), None)
     if first is None:
         raise MappingError(
             f"'{name}' has no rows.", hint="A mapping is made of what is in a source."
         )
-    columns, left_out = _columns(first, _inferred(inner, shown))
+    if records is None:
+        columns, left_out = _columns(first, _inferred(inner, names))
+    else:
+        told = records.references.items()
+        columns = tuple(SourceColumn(name=n, datatype=datatype) for n, datatype in told)
+        left_out = records.left_out
     if key:
-        check_columns(name, [c.name for c in columns], tuple(key))
+        known = [c.name for c in columns] if own is None else [*(c.name for c in columns), own]
+        check_columns(name, known, tuple(key))
+    shape = next(iter(first.systems), None)
     return SourceDescription(
-        name=name, layer=layer, columns=columns, key=tuple(key) or _found_key(opened, name, columns),
-        geometry=bool(first.systems), crs=first.systems.get(GEOMETRY), text=text, left_out=left_out,
+        name=name, layer=source.iterator, columns=columns, left_out=left_out, text=text,
+        key=tuple(key) or _found_key(opened, name, columns, own), formulation=source.formulation,
+        namespaces=source.namespaces, geometry=shape is not None, shape=shape or GEOMETRY,
+        crs=None if shape is None else first.systems[shape],
     )  # fmt: skip
 
 
@@ -141,6 +170,12 @@ def _inside(source: Any) -> Any:
     while not isinstance(source, TextGeometrySource) and hasattr(source, "inner"):
         source = source.inner
     return source
+
+
+def _row_id(source: Any) -> str | None:
+    """Give the name of the number that each feature of a file has, beside its attributes."""
+    name: str | None = getattr(getattr(source, "file", None), "row_id", None)
+    return name
 
 
 def _names(source: Any) -> list[str]:
@@ -154,12 +189,14 @@ def _names(source: Any) -> list[str]:
         return list(source.table.column_names)
     raise MappingError(
         "A mapping cannot be made of this kind of source.",
-        hint="Give a table, a CSV file, or a file that GDAL reads.",
+        hint="Give a table, a file, or a table of a database.",
     )
 
 
 def _inferred(source: Any, names: list[str]) -> dict[str, Any]:
-    """Tell what the texts of a CSV file look like, by its first megabyte."""
+    """Tell what the texts of a CSV file look like, by its first megabyte, and which of an item's are times."""
+    if isinstance(source, ItemSource):
+        return {name: pa.timestamp("us", "UTC") for name in names if name in ITEM_TIMES}
     table = source.inner if isinstance(source, TextGeometrySource) else source
     if not isinstance(table, CsvSource):
         return {}
@@ -209,8 +246,10 @@ def _datatype(kind: Any) -> str | None:
     return None
 
 
-def _found_key(opened: Source, name: str, columns: tuple[SourceColumn, ...]) -> tuple[str, ...]:
-    """Find a column without gaps and repeats: by its name first, then the first that will do."""
+def _found_key(
+    opened: Source, name: str, columns: tuple[SourceColumn, ...], own: str | None
+) -> tuple[str, ...]:
+    """Find a column without gaps and repeats: by its name, then the first that will do, last a feature's number."""
     allowed = [c.name for c in columns if c.datatype in (XSD.integer, XSD.string)]
 
     def rank(column: str) -> tuple[int, int]:
@@ -221,10 +260,29 @@ def _found_key(opened: Source, name: str, columns: tuple[SourceColumn, ...]) -> 
     for candidate in sorted(allowed, key=rank):
         if _is_key(opened, candidate):
             return (candidate,)
+    if own is not None:
+        return (own,)
+    pair = _pair(opened, [c.name for c in columns if c.datatype in _PAIRED][:_PAIRS_OF])
+    which = (
+        "" if pair is None else f" '{pair[0]}' and '{pair[1]}' do: --id {pair[0]} --id {pair[1]}."
+    )
     raise MappingError(
         f"No column of '{name}' tells its rows apart.",
-        hint="Name the column, or the columns, that do together: --id NAME.",
+        hint=f"Name the column, or the columns, that do together: --id NAME.{which}",
     )
+
+
+def _pair(opened: Source, names: list[str]) -> tuple[str, str] | None:
+    """Find two columns that tell rows apart together, without gaps."""
+    frames = opened.frames(tuple(names), batch_rows=_KEY_ROWS)
+    tables = [pa.table({n: frame.values(n).text for n in names}) for frame in frames if names]
+    if not tables:
+        return None
+    table = pa.concat_tables(tables)
+    for pair in itertools.combinations([n for n in names if not table[n].null_count], 2):
+        if table.group_by(list(pair)).aggregate([]).num_rows == table.num_rows:
+            return pair
+    return None
 
 
 def _is_key(opened: Source, column: str) -> bool:

@@ -10,6 +10,7 @@ from odc.geo.crs import CRS
 
 from extremeearth.core.errors import CrsError, InputError
 from extremeearth.knowledge.mapping.description import SourceDescription
+from extremeearth.knowledge.mapping.document import SQL_TABLE
 from extremeearth.knowledge.rdf import FUNCTIONS, GEO, OWL, RDFS, XSD, check_iri, crs_iri
 
 __all__ = ["DraftMapping", "draft_mapping"]
@@ -119,10 +120,12 @@ def _camel(text: str, *, upper: bool) -> str:
 
 
 def _named(source: SourceDescription, base_iri: str) -> _Names:
-    stem = source.layer or source.name.rpartition("/")[2].split(".")[0]
+    in_document = source.formulation not in (None, SQL_TABLE)
+    stem = source.name.rpartition("/")[2].split(".")[0]
+    stem = stem if in_document else (source.layer or stem)
     properties: dict[str, str] = {}
     for column in source.columns:
-        name = wanted = _camel(column.name, upper=False)
+        name = wanted = _camel(_plain(source, column.name), upper=False)
         number = 2
         while name in properties.values():
             name, number = f"{wanted}{number}", number + 1
@@ -130,6 +133,13 @@ def _named(source: SourceDescription, base_iri: str) -> _Names:
     kind = _camel(stem, upper=True)
     key = "/".join(f"{{{_braced(column)}}}" for column in source.key)
     return _Names(kind, properties, f"{base_iri}{_slug(stem)}/{key}")
+
+
+def _plain(source: SourceDescription, reference: str) -> str:
+    """Give the name in a reference: without the root of a JSONPath, or the prefixes of an XPath."""
+    if source.formulation == "XPath":
+        return re.sub(r"@|[\w.-]+:", "", reference)
+    return reference.removeprefix("$.") if source.formulation == "JSONPath" else reference
 
 
 def _slug(text: str) -> str:
@@ -159,6 +169,9 @@ def _mapping_head(base_iri: str) -> str:
 
 
 def _source_node(source: SourceDescription, path: str) -> str:
+    """Write what is said of the logical source."""
+    if source.formulation == SQL_TABLE:
+        return f"rml:tableName {_text(source.layer or '')}"
     said = [f"rml:path {_text(path)}"]
     if source.text is not None:
         said += [
@@ -168,15 +181,25 @@ def _source_node(source: SourceDescription, path: str) -> str:
         ]
         if source.crs is not None:
             said.append(f"ee:crs {_text(crs_iri(source.crs))}")
-    layer = "" if source.layer is None else f" ;\n    rml:iterator {_text(source.layer)}"
-    return f"[ {' ; '.join(said)} ]{layer}"
+    node = [f"rml:source [ {' ; '.join(said)} ]"]
+    if source.layer is not None:
+        node.append(f"rml:iterator {_text(source.layer)}")
+    if source.namespaces:
+        prefixes = ",\n        ".join(
+            f"[ rml:namespacePrefix {_text(prefix)} ; rml:namespaceURL {_text(uri)} ]"
+            for prefix, uri in source.namespaces
+        )
+        node.append(f"rml:referenceFormulation [ rml:namespace {prefixes} ]")
+    elif source.formulation is not None:
+        node.append(f"rml:referenceFormulation rml:{source.formulation}")
+    return " ;\n    ".join(node)
 
 
 def _triples_maps(source: SourceDescription, names: _Names, *, metrics: bool, path: str) -> str:
     rows = f"<{names.kind}Rows>"
     feature = ", geo:Feature" if source.geometry else ""
     lines = [
-        f"{rows} rml:source {_source_node(source, path)} .",
+        f"{rows} {_source_node(source, path)} .",
         "",
         f"<{names.kind}> rml:logicalSource {rows} ;",
         f"    rml:subjectMap [ rml:template {_text(names.template)} ; rml:class ont:{names.kind}{feature} ] ;",
@@ -186,7 +209,7 @@ def _triples_maps(source: SourceDescription, names: _Names, *, metrics: bool, pa
             f"ont:{names.properties[c.name]}",
             c.name,
             c.datatype,
-            label=c.name.casefold() in _LABELS,
+            label=_plain(source, c.name).casefold() in _LABELS,
         )
         for c in source.columns
     ]
@@ -205,7 +228,8 @@ def _triples_maps(source: SourceDescription, names: _Names, *, metrics: bool, pa
         text += f"# without a form in RDF: {', '.join(source.left_out)}\n"
     if not source.geometry:
         return text
-    return text + _geometry_map(names, rows, metrics=metrics, named=_has_iri(source.crs))
+    named = _has_iri(source.crs)
+    return text + _geometry_map(names, rows, source.shape, metrics=metrics, named=named)
 
 
 def _has_iri(crs: CRS | None) -> bool:
@@ -222,10 +246,8 @@ def _property(predicate: str, column: str, datatype: str, *, label: bool) -> str
     return f"[ rml:predicate {predicates} ; rml:objectMap [ rml:reference {_text(column)}{kind} ] ]"
 
 
-def _geometry_map(names: _Names, rows: str, *, metrics: bool, named: bool) -> str:
-    given = (
-        'rml:input [ rml:parameter ee:geometry ; rml:inputValueMap [ rml:reference "geometry" ] ]'
-    )
+def _geometry_map(names: _Names, rows: str, shape: str, *, metrics: bool, named: bool) -> str:
+    given = f"rml:input [ rml:parameter ee:geometry ; rml:inputValueMap [ rml:reference {_text(shape)} ] ]"
     said = [
         f"[ rml:predicate geo:asWKT ; rml:objectMap [ rml:functionExecution [\n"
         f"            rml:function ee:asWKT ;\n            {given}{'' if named else _CRS84_TOO} ] ] ]"

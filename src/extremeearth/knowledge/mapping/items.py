@@ -19,7 +19,7 @@ from extremeearth.knowledge.mapping.contract import Source, SourceRequest, check
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.rdf import TEXT
 
-__all__ = ["ITEM_COLUMNS", "ItemSource", "open_items"]
+__all__ = ["ITEM_COLUMNS", "ITEM_TIMES", "ItemSource", "open_items"]
 
 ITEM_COLUMNS = (
     "id",
@@ -33,6 +33,9 @@ ITEM_COLUMNS = (
 )
 """Columns that every item has, beside its properties by name; ``self`` and ``derived_from`` are the links' targets."""
 
+ITEM_TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated"})
+"""Properties that are instants (RFC 3339) by the common metadata of STAC."""
+
 MAX_BYTES = 1 << 28
 """An item collection is parsed in one piece; a larger file is refused."""
 _LINKS = ("derived_from",)
@@ -43,7 +46,7 @@ _HEAD_BYTES = 1 << 16
 class ItemSource:
     """STAC items as rows. A property that is an object gives its members as ``name.member``, a list several values.
 
-    Assets are told by ``asset_keys``, ``asset_hrefs``, ``asset_types`` and ``asset_roles``, lists in one order.
+    Assets are told by ``asset_keys``, ``asset_hrefs`` and ``asset_types``, lists in one order.
     """
 
     name: str

@@ -66,7 +66,14 @@ class GeoFile:
         """List the attributes, and the geometry under its one name."""
         check_well_formed(self.path)
         info = self._info()
-        return [*info["fields"], GEOMETRY] if info["geometry_type"] else list(info["fields"])
+        own = _row_id(info)
+        shape = [GEOMETRY] if info["geometry_type"] else []
+        return [*info["fields"], *shape, *([] if own is None else [own])]
+
+    @property
+    def row_id(self) -> str | None:
+        """Name of the number that each feature has, beside its attributes; none where an attribute has its name."""
+        return _row_id(self._info())
 
     @contextmanager
     def read(
@@ -76,11 +83,15 @@ class GeoFile:
         info = self._info()
         wanted = GEOMETRY in references
         # a mapping of constants alone still needs the number of rows
-        columns = [r for r in references if r != GEOMETRY] or (
-            [] if wanted else [*info["fields"]][:1]
+        own = _row_id(info)
+        numbered = own is not None and own in references
+        columns = [r for r in references if r != GEOMETRY and not (numbered and r == own)] or (
+            [] if wanted or numbered else [*info["fields"]][:1]
         )
         systems = {GEOMETRY: declared_crs(info["crs"], self.path.name, self.crs)} if wanted else {}
-        reading = _Reading(self, Layer.of(self.path, info), columns, wanted, found)
+        reading = _Reading(
+            self, Layer.of(self.path, info), columns, wanted, own if numbered else None, found
+        )
         yield reading.batches(batch_rows), systems
 
 
@@ -92,6 +103,7 @@ class _Reading:
     layer: Layer
     columns: list[str]
     geometry: bool
+    row_id: str | None
     found: Counter[str]
     at: int = 0
     """How many features are behind."""
@@ -138,14 +150,16 @@ class _Reading:
 
         opening = pyogrio.open_arrow(
             self.file.path, layer=self.file.layer, columns=self.columns, read_geometry=self.geometry,
-            batch_size=rows, skip_features=self.at, use_pyarrow=True,
+            batch_size=rows, skip_features=self.at, use_pyarrow=True, return_fids=self.row_id is not None,
         )  # fmt: skip
         with ExitStack() as stack:
             with _quiet():
                 meta, reader = stack.enter_context(opening)
-            own_name = meta["geometry_name"] or "wkb_geometry"
+            names = {meta["geometry_name"] or "wkb_geometry": GEOMETRY}
+            if self.row_id is not None:
+                names[meta["fid_column"] or "OGC_FID"] = self.row_id
             while (batch := _next(reader)) is not None:
-                made = _renamed(batch, own_name)
+                made = _renamed(batch, names)
                 if self.geometry and made.column(GEOMETRY).null_count:
                     missing = np.flatnonzero(made.column(GEOMETRY).is_null())
                     self.bare.append(missing + self.at)
@@ -184,8 +198,13 @@ def _next(reader: Any) -> Any:
         return next(reader, None)
 
 
-def _renamed(batch: Any, geometry: str) -> Any:
-    names = [GEOMETRY if name == geometry else name for name in batch.schema.names]
+def _row_id(info: dict[str, Any]) -> str | None:
+    name = info["fid_column"] or "fid"
+    return None if name in info["fields"] else str(name)
+
+
+def _renamed(batch: Any, new: dict[str, str]) -> Any:
+    names = [new.get(name, name) for name in batch.schema.names]
     columns = [c.storage if isinstance(c.type, pa.BaseExtensionType) else c for c in batch.columns]
     return pa.RecordBatch.from_arrays(columns, names=names)
 

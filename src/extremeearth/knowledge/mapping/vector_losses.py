@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from extremeearth.core.errors import DataBrokenError
+from extremeearth.knowledge.mapping.xml_records import SAFE
 
 __all__ = ["Layer", "check_well_formed", "lost_lines", "lost_records", "lost_shapes", "real_rows"]
 
@@ -51,10 +52,9 @@ def check_well_formed(path: Path) -> None:
     from lxml import etree
 
     try:
-        for _, element in etree.iterparse(
-            path, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-        ):
-            element.clear()
+        with path.open("rb") as file:
+            for _, element in etree.iterparse(file, **SAFE):
+                element.clear()
     except (etree.XMLSyntaxError, OSError) as err:
         raise DataBrokenError(
             f"{path.name} cannot be read: {err.msg if isinstance(err, etree.XMLSyntaxError) else err}.",

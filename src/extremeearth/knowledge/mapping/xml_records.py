@@ -15,7 +15,7 @@ from extremeearth.knowledge.mapping.contract import Source, SourceRequest
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.rdf import TEXT
 
-__all__ = ["MAX_XML_BYTES", "XmlSource", "open_xml"]
+__all__ = ["MAX_XML_BYTES", "SAFE", "XmlSource", "open_xml"]
 
 MAX_XML_BYTES = 1 << 28
 """A document that cannot be streamed is parsed in one piece; a larger one is refused."""
@@ -25,7 +25,13 @@ _STREAMED = re.compile(rf"^(?P<start>//?)(?P<steps>{_NAME}(?:/{_NAME})*)$")
 _UPWARDS = re.compile(r"^\s*/|[(|,=\[]\s*/|\.\.|ancestor|preceding|following|parent::")
 """What makes a reference look outside of its element."""
 
-_SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+SAFE: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": False,
+}
+"""How a document is parsed that is not trusted: nothing is fetched, nothing grows."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class XmlSource:
         compiled = self._compiled(references)
         columns: list[list[list[str]]] = [[] for _ in references]
         rows = first = 0
-        for element in self._elements(references):
+        for element in self.elements(references):
             for column, find in zip(columns, compiled, strict=True):
                 column.append([v for v in _texts(find(element)) if v not in self.nulls])
             rows += 1
@@ -64,13 +70,13 @@ class XmlSource:
         arrays = {name: _column(column) for name, column in zip(references, columns, strict=True)}
         return Frame(columns=arrays, rows=rows, first_row=first)
 
-    def _prefixes(self) -> dict[str, str]:
+    def prefixes(self) -> dict[str, str]:
         """Give the prefixes of the document's root and of the mapping; refuse a document with a DTD."""
         from lxml import etree
 
         try:
             with self.path.open("rb") as file:
-                for _, root in etree.iterparse(file, events=("start",), **_SAFE):
+                for _, root in etree.iterparse(file, events=("start",), **SAFE):
                     if root.getroottree().docinfo.doctype:
                         raise DataBrokenError(
                             f"{self.name} has a document type definition, which is not read.",
@@ -79,13 +85,13 @@ class XmlSource:
                     own = {str(p): str(uri) for p, uri in root.nsmap.items() if p}
                     return {**own, **self.namespaces}
         except (etree.XMLSyntaxError, OSError) as err:
-            raise self._broken(err) from err
-        raise self._broken("it is empty")
+            raise self.broken(err) from err
+        raise self.broken("it is empty")
 
     def _compiled(self, paths: tuple[str, ...]) -> list[Any]:
         from lxml import etree
 
-        prefixes = self._prefixes()
+        prefixes = self.prefixes()
         found = []
         for path in paths:
             try:
@@ -99,7 +105,8 @@ class XmlSource:
             found.append(compiled)
         return found
 
-    def _elements(self, references: tuple[str, ...]) -> Iterator[Any]:
+    def elements(self, references: tuple[str, ...] = ()) -> Iterator[Any]:
+        """Give the elements that are the records; where they are streamed each is emptied after its use."""
         from lxml import etree
 
         simple = _STREAMED.match(self.iterator.strip())
@@ -107,17 +114,17 @@ class XmlSource:
             if simple is None or any(_UPWARDS.search(reference) for reference in references):
                 yield from self._whole()
             else:
-                steps = [_clark(s, self._prefixes()) for s in simple["steps"].split("/")]
+                steps = [_clark(s, self.prefixes()) for s in simple["steps"].split("/")]
                 yield from self._streamed(steps, anywhere=simple["start"] == "//")
         except (etree.XMLSyntaxError, OSError) as err:
-            raise self._broken(err) from err
+            raise self.broken(err) from err
 
     def _streamed(self, steps: list[str], *, anywhere: bool) -> Iterator[Any]:
         """Give the elements at a plain path as they end, and drop each after its use."""
         from lxml import etree
 
         with self.path.open("rb") as file:
-            for _, element in etree.iterparse(file, events=("end",), tag=steps[-1], **_SAFE):
+            for _, element in etree.iterparse(file, events=("end",), tag=steps[-1], **SAFE):
                 above = [ancestor.tag for ancestor in element.iterancestors()]
                 wanted = steps[-2::-1]
                 if (len(above) >= len(wanted) if anywhere else len(above) == len(wanted)) and all(
@@ -135,15 +142,13 @@ class XmlSource:
         from lxml import etree
 
         size = self.path.stat().st_size
-        if size > MAX_XML_BYTES:
-            raise LimitError(
-                f"{self.name} has {size} bytes, more than {MAX_XML_BYTES} for such an XPath.",
+        parser = etree.XMLParser(**SAFE)
                 hint="Use an iterator of names alone, such as /a/b or //b, and references below it.",
             )
         parser = etree.XMLParser(
             resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
         )
-        found: Any = etree.XPath(self.iterator, namespaces=self._prefixes())(
+        found: Any = etree.XPath(self.iterator, namespaces=self.prefixes())(
             etree.parse(self.path, parser)
         )
         for element in found if isinstance(found, list) else [found]:
@@ -154,7 +159,8 @@ class XmlSource:
                 )
             yield element
 
-    def _broken(self, why: object) -> DataBrokenError:
+    def broken(self, why: object) -> DataBrokenError:
+        """Make the error that says that the document is no XML."""
         return DataBrokenError(f"{self.name} is not XML: {why}.", hint="Check the file.")
 
 
