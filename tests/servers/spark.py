@@ -67,6 +67,7 @@ class SparkCluster:
 
     def kill_worker(self) -> None:
         """Kill a worker and its executor at once, as when its machine goes away."""
+        self.wait_for_workers(self._registered)
         worker = self._group.take_last()
         for child in _children(worker.pid):
             with suppress(ProcessLookupError):
@@ -75,10 +76,9 @@ class SparkCluster:
         worker.wait(STOP_S)
 
     def replace_worker(self) -> None:
-        """Start a worker in place of a killed one, and wait for it."""
+        """Start a worker in place of a killed one."""
         self._registered += 1
         self.add_worker()
-        self.wait_for_workers(self._registered)
 
     @contextmanager
     def connect_server(self) -> Iterator[str]:

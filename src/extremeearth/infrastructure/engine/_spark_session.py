@@ -13,6 +13,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -238,8 +239,12 @@ def _unreachable(url: str, error: Exception) -> UnavailableError:
     return UnavailableError(f"Spark at {url} does not answer: {said}", hint=hint)
 
 
+@cache
 def _archive() -> Path:
-    """Put this package into a zip file, named after its content, that Python imports from."""
+    """Put this package into a zip file, named after its content, that Python imports from.
+
+    Once per process: Spark takes a file of one name from one place only.
+    """
     root = Path(extremeearth.__file__).parent
     files = [
         (path, str(path.relative_to(root.parent)))
