@@ -142,12 +142,12 @@ class XmlSource:
         from lxml import etree
 
         size = self.path.stat().st_size
-        parser = etree.XMLParser(**SAFE)
+        if size > MAX_XML_BYTES:
+            raise LimitError(
+                f"{self.name} has {size} bytes, more than {MAX_XML_BYTES} for such an XPath.",
                 hint="Use an iterator of names alone, such as /a/b or //b, and references below it.",
             )
-        parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-        )
+        parser = etree.XMLParser(**SAFE)
         found: Any = etree.XPath(self.iterator, namespaces=self.prefixes())(
             etree.parse(self.path, parser)
         )
