@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 
 import geopandas as gpd
 import pytest
@@ -108,6 +109,56 @@ def test_a_source_elsewhere_and_a_system_that_is_given(run, tmp_path):
     assert not out.exists()
     run("map", mapping, "-o", out, "--source", f"points.csv={source}")
     assert "EPSG/0/32632" in out.read_text()
+
+
+def test_a_table_of_a_database_from_its_mapping_to_an_answer(run, tmp_path):
+    url = f"sqlite:///{tmp_path / 'farm.db'}"
+    with sqlite3.connect(tmp_path / "farm.db") as connection:
+        connection.executescript(
+            "CREATE TABLE fields (id INTEGER PRIMARY KEY, crop TEXT); INSERT INTO fields VALUES (1, 'rye'), (2, 'oat')"
+        )
+    connection.close()
+    mapping, store = tmp_path / "m.ttl", tmp_path / "graph"
+    run("mapping", "fields", "--database", url, "-o", mapping)
+    run("map", mapping, "-o", f"store:{store}", "--database", url)
+    with open_graph(store) as graph:
+        found = graph.query("SELECT ?f { ?f <https://example.org/def#crop> 'oat' }").rows
+    assert [str(row[0]) for row in found] == ["<https://example.org/fields/2>"]
+    assert "the table 'roads'" in run("mapping", "roads", "--database", url, code=1).stderr
+
+
+def test_features_in_a_store_answer_where_they_are(run, fields, tmp_path):
+    mapping, store = tmp_path / "m.ttl", tmp_path / "graph"
+    run("mapping", fields, "-o", mapping, "--metrics")
+    run("map", mapping, "-o", f"store:{store}", "--invalid", "repair")
+    question = """PREFIX geo: <http://www.opengis.net/ont/geosparql#>
+        PREFIX geof: <http://www.opengis.net/def/function/geosparql/>
+        SELECT ?f { ?f geo:hasDefaultGeometry/geo:asWKT ?w
+        FILTER(geof:sfContains(?w, "POINT (11.05 48.05)"^^geo:wktLiteral)) }"""
+    with open_graph(store) as graph:
+        assert [str(row[0]) for row in graph.query(question).rows] == [
+            "<https://example.org/fields/1>"
+        ]
+
+
+def test_a_damaged_source_is_told_in_one_sentence_or_counted(run, fields, tmp_path):
+    mapping, out = tmp_path / "m.ttl", tmp_path / "out.nt"
+    run("mapping", fields, "-o", mapping)
+    data = fields.read_bytes()
+    fields.write_bytes(data[:-20])
+    said = run("map", mapping, "-o", out, code=1).stderr
+    assert "feature 1 of fields.shp" in said
+    assert "--skip-bad" in said
+    assert not out.exists()
+    told = json.loads(run("map", mapping, "-o", out, "--skip-bad", "--json").stdout)
+    assert told["geometries"] == {"is a feature that cannot be read": 1}
+
+
+def test_a_folder_and_a_file_of_no_kind_are_told(run, tmp_path):
+    (tmp_path / "a.dat").write_text("x")
+    assert "cannot be read" in run("mapping", tmp_path / "a.dat", code=1).stderr
+    (tmp_path / "folder").mkdir()
+    assert "name a file in it" in run("mapping", tmp_path / "folder", code=1).stderr
 
 
 def test_a_mapping_goes_to_standard_output(run, fields):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from extremeearth.knowledge.mapping._files import GEOMETRY
 from extremeearth.knowledge.mapping.contract import Source, check_columns
 from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.delimited import CsvSource
-from extremeearth.knowledge.mapping.discovery import find_records
+from extremeearth.knowledge.mapping.discovery import Records, find_records
 from extremeearth.knowledge.mapping.document import LogicalSource
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.items import ITEM_TIMES, ItemSource
@@ -130,39 +130,60 @@ def describe_source(
     name = name or (given.name if isinstance(given, Path) else "table")
     records = find_records(given, name, layer)
     source = LogicalSource(name=name, iterator=layer) if records is None else records.source
+    database = given if isinstance(given, Database) else None
     opened = open_source(
-        source, sources={name: given}, folder=None, geometry=options,
-        database=given if isinstance(given, Database) else None,
-    )  # fmt: skip
-    inner = _inside(opened)
-    text = inner.where if isinstance(inner, TextGeometrySource) else None
-    if records is None:
-        own = _row_id(inner)
-        names = [n for n in _names(inner) if n != own and (text is None or n not in text.columns)]
-    else:
-        own, names = None, [*records.references, *([records.shape] if records.shape else [])]
-    opened.check(tuple(names))
-    first = next(opened.frames(tuple(names), batch_rows=SAMPLE_ROWS), None)
-    if first is None:
-        raise MappingError(
-            f"'{name}' has no rows.", hint="A mapping is made of what is in a source."
-        )
-    if records is None:
-        columns, left_out = _columns(first, _inferred(inner, names))
-    else:
-        told = records.references.items()
-        columns = tuple(SourceColumn(name=n, datatype=datatype) for n, datatype in told)
-        left_out = records.left_out
+        source, sources={name: given}, folder=None, geometry=options, database=database
+    )
+    looked = _Looked.at(opened, name, records)
     if key:
-        known = [c.name for c in columns] if own is None else [*(c.name for c in columns), own]
-        check_columns(name, known, tuple(key))
-    shape = next(iter(first.systems), None)
+        check_columns(name, looked.keys(), tuple(key))
+    shape = next(iter(looked.systems), None)
     return SourceDescription(
-        name=name, layer=source.iterator, columns=columns, left_out=left_out, text=text,
-        key=tuple(key) or _found_key(opened, name, columns, own), formulation=source.formulation,
-        namespaces=source.namespaces, geometry=shape is not None, shape=shape or GEOMETRY,
-        crs=None if shape is None else first.systems[shape],
+        name=name, layer=source.iterator, columns=looked.columns, left_out=looked.left_out, text=looked.text,
+        key=tuple(key) or _found_key(opened, name, looked.columns, looked.row_id),
+        formulation=source.formulation, namespaces=source.namespaces, geometry=shape is not None,
+        shape=shape or GEOMETRY, crs=None if shape is None else looked.systems[shape],
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What the first rows of a source show; `row_id` is the number that each feature has beside its attributes."""
+
+    columns: tuple[SourceColumn, ...]
+    left_out: tuple[str, ...]
+    systems: Mapping[str, CRS]
+    text: TextGeometry | None
+    row_id: str | None
+
+    @classmethod
+    def at(cls, opened: Source, name: str, records: Records | None) -> _Looked:
+        inner = _inside(opened)
+        text = inner.where if isinstance(inner, TextGeometrySource) else None
+        row_id = None if records is not None else _row_id(inner)
+        if records is not None:
+            names = [*records.references, *([records.shape] if records.shape else [])]
+        else:
+            apart = {row_id, *(text.columns if text is not None else ())}
+            names = [n for n in _names(inner) if n not in apart]
+        opened.check(tuple(names))
+        first = next(opened.frames(tuple(names), batch_rows=SAMPLE_ROWS), None)
+        if first is None:
+            raise MappingError(
+                f"'{name}' has no rows.", hint="A mapping is made of what is in a source."
+            )
+        if records is None:
+            columns, left_out = _columns(first, _inferred(inner, names))
+        else:
+            told = records.references.items()
+            columns = tuple(SourceColumn(name=n, datatype=datatype) for n, datatype in told)
+            left_out = records.left_out
+        return cls(columns, left_out, first.systems, text, row_id)
+
+    def keys(self) -> list[str]:
+        """List what may be a key."""
+        names = [column.name for column in self.columns]
+        return names if self.row_id is None else [*names, self.row_id]
 
 
 def _inside(source: Any) -> Any:

@@ -57,7 +57,10 @@ class GeoFile:
         return info
 
     def _broken(self, why: object, hint: str = "Check the file.") -> DataBrokenError:
-        said = str(why).strip().rstrip(".")
+        said = str(why).partition("; It might help")[0].strip().rstrip(".")
+        said = said.replace(f"'{self.path}'", "it is")  # GDAL: '/data/x.json' not recognized as ...
+        if self.path.is_dir():
+            hint = "It is a folder: name a file in it."
         if ".shx" in said and "SHAPE_RESTORE_SHX" in said:
             said, hint = "its .shx file is missing", "A shapefile is .shp, .shx and .dbf: give all."
         return DataBrokenError(f"{self.path.name} cannot be read: {said}.", hint=hint)
