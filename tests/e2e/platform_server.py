@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import httpx
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = (
@@ -23,8 +18,6 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-START_LIMIT_S = 90.0
-STOP_LIMIT_S = 20.0
 QUICK_EPOCHS = 3
 
 
@@ -101,41 +94,11 @@ def seed_platform(home: Path, data: Path | None, *, epochs: int | None = QUICK_E
 @contextmanager
 def served(home: Path, log: Path) -> Iterator[str]:
     """Serve the platform in `home` on a free port; give its address."""
+    from extremeearth.app.demo.food_security.service import started, wait_until_it_answers
     from extremeearth.app.server import free_port
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = os.environ | {"EXTREMEEARTH_HOME": str(home), "EXTREMEEARTH_PORT": str(port)}
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "extremeearth", "serve", "--port", str(port)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-        )
-        try:
-            _wait(process, f"{url}/health/ready", log)
-            yield url
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        try:
-            if httpx.get(url, timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
+    with started(["serve", "--port", str(port)], {"EXTREMEEARTH_HOME": str(home)}, log) as process:
+        wait_until_it_answers(process, f"{url}/health/ready", log)
+        yield url

@@ -18,7 +18,7 @@ from extremeearth.app.server import free_port
 from extremeearth.core.errors import PortInUseError, UnavailableError
 from extremeearth.core.settings import Settings
 
-__all__ = ["RunningServers", "running_servers"]
+__all__ = ["RunningServers", "running_servers", "started", "wait_until_it_answers"]
 
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 15.0
@@ -66,18 +66,29 @@ def running_servers(
     with ExitStack() as stack:
         beside = ["graph", "serve", str(reference_graph), "--port", str(reference_port)]
         second = stack.enter_context(
-            _started(beside, environment_of(settings), logs / "reference.log")
+            started(beside, environment_of(settings), logs / "reference.log")
         )
-        first = stack.enter_context(_started(["serve"], environment_of(main), logs / "server.log"))
-        _wait(first, f"{address}/health/ready", logs / "server.log")
-        _wait(second, f"{reference}/sparql", logs / "reference.log")
+        first = stack.enter_context(started(["serve"], environment_of(main), logs / "server.log"))
+        wait_until_it_answers(first, f"{address}/health/ready", logs / "server.log")
+        wait_until_it_answers(second, f"{reference}/sparql", logs / "reference.log")
         yield RunningServers(platform=address, reference=f"{reference}/sparql", process=first)
 
 
 @contextmanager
-def _started(
+def started(
     arguments: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run this program in a process of its own, and stop it at the end.
+
+    Parameters
+    ----------
+    arguments
+        Words of the command line after ``extremeearth``.
+    environment
+        Variables that it gets besides those of this process.
+    log
+        File for what it writes.
+    """
     with log.open("wb") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell
             [sys.executable, "-m", "extremeearth", *arguments],
@@ -98,7 +109,16 @@ def _started(
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until a server answers at `url`.
+
+    Raises
+    ------
+    PortInUseError
+        Another program listens on its port.
+    UnavailableError
+        It ended, or did not answer in time; the error names its log.
+    """
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
