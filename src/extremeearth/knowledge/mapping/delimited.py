@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from extremeearth.knowledge.mapping.contract import (
     frames_of,
 )
 from extremeearth.knowledge.mapping.frames import Frame
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.rdf.ntriples import TEXT, bytes_of
 
 __all__ = ["CsvSource", "open_delimited"]
 
+ODD_ROW = "is a row with too many or too few values"
 _SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 
 
@@ -32,6 +35,7 @@ class CsvSource:
     name: str
     path: Path
     nulls: tuple[str, ...]
+    options: GeometryOptions = field(default_factory=GeometryOptions)
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a column is missing."""
@@ -63,17 +67,30 @@ class CsvSource:
             include_columns=list(references) or header[:1],
             strings_can_be_null=True, quoted_strings_can_be_null=bool(self.nulls), null_values=["", *self.nulls],
         )  # fmt: skip
-        parsing = arrow_csv.ParseOptions(delimiter=self._delimiter(), newlines_in_values=True)
+        found: Counter[str] = Counter()
+        parsing = arrow_csv.ParseOptions(
+            delimiter=self._delimiter(), newlines_in_values=True,
+            invalid_row_handler=lambda row: self._odd_row(row, found),
+        )  # fmt: skip
         try:
             with arrow_csv.open_csv(
                 self.path, convert_options=options, parse_options=parsing,
                 read_options=arrow_csv.ReadOptions(block_size=8 << 20),
             ) as reader:  # fmt: skip
                 yield from frames_of(map(self._checked, reader), references, {}, batch_rows)
+            self.options.note(self.name, found)
         except pa.ArrowInvalid as err:
             raise DataBrokenError(
-                f"{self.name} is not a CSV file: {err}.", hint="Check the row."
+                f"{self.name} is not a CSV file: {err}.",
+                hint="Check the row, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
             ) from err
+
+    def _odd_row(self, row: Any, found: Counter[str]) -> str:
+        """Leave out and count a row with too many or too few values, if the options say so."""
+        if self.options.on_error == "raise":
+            return "error"
+        found[ODD_ROW] += 1
+        return "skip"
 
     def _checked(self, batch: Any) -> Any:
         """Raise `DataBrokenError` if a text is not UTF-8; texts of ASCII alone, most of all, are told at once."""
@@ -96,4 +113,4 @@ def open_delimited(request: SourceRequest) -> Source | None:
         formulation == "CSV" or (formulation is None and request.suffix in _SUFFIXES)
     ):
         return None
-    return CsvSource(request.source.name, request.path, request.source.nulls)
+    return CsvSource(request.source.name, request.path, request.source.nulls, request.geometry)

@@ -236,5 +236,10 @@ def test_a_csv_file_that_is_no_utf8_or_has_a_line_of_more_columns(frame, run, tm
     assert "UTF-8" in (caught.value.hint or "")
     path.write_text(good)
     change_line(path, BROKEN, "1,a,POINT (1 2),too,many")
-    with pytest.raises(DataBrokenError, match="Expected 3 columns, got 5"):
+    change_line(path, BROKEN + 2, "few")
+    with pytest.raises(DataBrokenError, match="Expected 3 columns, got 5") as caught:
         run("t.csv", **options)
+    assert "--skip-bad" in (caught.value.hint or "")
+    report = run("t.csv", on_error="skip", **options)
+    assert (report.rows, report.triples) == (ROWS - 2, 2 * (ROWS - 2))
+    assert report.geometries == {"is a row with too many or too few values": 2}
