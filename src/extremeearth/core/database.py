@@ -144,7 +144,8 @@ def _sqlite_engine(url: str, path: str | None) -> Engine:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as err:
             raise StorageError(
-                f"The folder {Path(path).parent} cannot be made: {err.strerror}."
+                f"The folder {Path(path).parent} cannot be made: {err.strerror}.",
+                hint="Choose another, or one in which you may write.",
             ) from err
     engine = create_engine(url, **options)
 

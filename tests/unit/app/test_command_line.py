@@ -70,6 +70,7 @@ def test_debug_shows_where(application, tmp_path: Path) -> None:
     [
         (KeyboardInterrupt(), "Stopped."),
         (OSError(errno.ENOSPC, "No space left on device", "/data/x"), "Free some space"),
+        (OSError(errno.EACCES, "Permission denied", "/data/x"), "your rights"),
         (RuntimeError("surprise"), "--debug"),
     ],
 )
@@ -138,6 +139,26 @@ def test_an_unknown_scope_names_the_known_ones(application, tmp_path: Path) -> N
     )
     assert result.exit_code == 1
     assert "job:run" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("EXTREMEEARTH_PORT", "abc", "valid integer"),
+        ("EXTREMEEARTH_PORT", "70000", "less than or equal"),
+        ("EXTREMEEARTH_ALLOW_HOSTS", "swordfish", "not JSON"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_shown(
+    application, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(application, ["settings"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {name}: ")
+    assert words in result.stderr
+    assert value not in result.stderr
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_settings_hide_secrets(application, monkeypatch: pytest.MonkeyPatch) -> None:

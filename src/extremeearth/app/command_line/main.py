@@ -40,16 +40,44 @@ class _Commands(TyperGroup):
             if ctx.params.get("debug") or err.errno == errno.EPIPE:
                 raise
             where = f" ({err.filename})" if err.filename else ""
-            _fail(
-                f"{err.strerror or err}{where}.",
-                "Free some space and run it again." if err.errno == errno.ENOSPC else None,
+            hint = (
+                "Free some space" if err.errno == errno.ENOSPC else "Check the path and your rights"
             )
+            _fail(f"{err.strerror or err}{where}.", f"{hint}, and run it again.")
+        except ValueError as err:
+            told = _wrong_setting(err)
+            if told is None or ctx.params.get("debug"):
+                raise
+            _fail(told, "Change the variable, or unset it for its default.")
         except (typer.Exit, typer.Abort):
             raise
         except RuntimeError as err:
             if ctx.params.get("debug"):
                 raise
             _fail(f"Something unexpected went wrong: {err}.", COMMAND_LINE_HINT)
+
+
+def _wrong_setting(err: ValueError) -> str | None:
+    """Tell which setting is wrong, and how; `None` where it is another error. What was set may be a secret."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from extremeearth.core.settings import Settings
+
+    if isinstance(err, SettingsError):
+        name = next((n for n in Settings.model_fields if f'"{n}"' in str(err)), None)
+        return None if name is None else f"{_variable(name)}: it is not JSON."
+    if not isinstance(err, ValidationError) or err.title != Settings.__name__:
+        return None
+    parts = [
+        f"{_variable(str(one['loc'][0])) if one['loc'] else 'The settings'}: {one['msg']}."
+        for one in err.errors(include_url=False, include_input=False)
+    ]
+    return "\n".join(parts)
+
+
+def _variable(name: str) -> str:
+    return f"EXTREMEEARTH_{name.upper()}"
 
 
 def _fail(message: str, hint: str | None) -> None:
