@@ -61,9 +61,10 @@ class Extend:
     @property
     def certain(self) -> frozenset[str]:
         """Give the columns that are bound in every row."""
+        below = self.pattern.certain  # asked once: twice would double with every BIND
         copied = str(self.expression.name) if isinstance(self.expression, Variable) else None
-        sure = isinstance(self.expression, Iri | Literal) or copied in self.pattern.certain
-        return self.pattern.certain | {self.variable} if sure else self.pattern.certain
+        sure = isinstance(self.expression, Iri | Literal) or copied in below
+        return below | {self.variable} if sure else below
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from extremeearth.knowledge.sparql import parse_query, translate
+from extremeearth.knowledge.sparql.terms import Variable
 from extremeearth.knowledge.store.execution.run import Dataset
-from extremeearth.knowledge.store.plan import build, plan_text
+from extremeearth.knowledge.store.plan import build, nodes, plan_text
 from extremeearth.knowledge.store.plan.facts import Facts
 from extremeearth.knowledge.store.plan.rules import (
     gather_joins,
@@ -296,3 +297,21 @@ LookUp ?c, optional
     )
     large = planned("ASK { ?a :many ?b . ?b :many ?c }", gather_joins, order_joins, look_up_joins)
     assert "LookUp" not in large
+
+
+def test_facts_of_a_chain_of_binds_are_asked_once():
+    class Counted:
+        asked = 0
+        variables = ("a",)
+
+        @property
+        def certain(self) -> frozenset[str]:
+            self.asked += 1
+            return frozenset({"a"})
+
+    counted: Any = Counted()
+    chain = counted
+    for number in range(10):
+        chain = nodes.Extend(chain, f"v{number}", Variable("a"))
+    assert chain.certain == {"a", *(f"v{number}" for number in range(10))}
+    assert counted.asked == 1  # asked twice by each BIND, sixty of them would take for ever
