@@ -61,7 +61,7 @@ def register(application: typer.Typer) -> None:
     for command, lines in examples.items():
         name = command.__name__.rstrip("_")
         shown = ", ".join(f"`extremeearth rdf {line}`" for line in lines)
-        rdf.command(name, epilog=f"Examples: {shown}")(command)
+        rdf.command(name, epilog=f"Example: {shown}")(command)
     application.add_typer(rdf, name="rdf")
 
 
