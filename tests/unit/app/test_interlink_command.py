@@ -104,3 +104,60 @@ def test_a_missing_system_says_how_to_give_one(run, files):
     assert result.exit_code == 1
     assert "--crs EPSG:4326" in " ".join(result.stderr.split())
     assert "Traceback" not in result.output
+
+
+def test_a_database_and_records_are_sources(run, files):
+    import sqlite3
+
+    with sqlite3.connect(files / "f.sqlite") as database:
+        database.execute("CREATE TABLE fields (nr INTEGER, shape TEXT, day TEXT)")
+        database.execute(
+            "INSERT INTO fields VALUES (1, 'POLYGON ((1 1, 2 1, 2 2, 1 2, 1 1))', '2020-06-01')"
+        )
+    database.close()
+    (files / "regions.json").write_text(
+        '{"regions": [{"id": "urn:r:a", "wkt": "POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0))"}]}'
+    )
+    for more in (("--source-layer", "fields"), ("--source-query", "SELECT nr, shape FROM fields")):
+        result = run(f"sqlite:///{files}/f.sqlite", files / "regions.json", "-o", files / "l.nt", "--source-id", "nr",
+                     "--source-prefix", "urn:f:", "--crs", "EPSG:4326", "--source-geometry", "shape",
+                     "--target-layer", "$.regions[*]", "--relations", "within", *more)  # fmt: skip
+        assert result.exit_code == 0, result.output
+        assert (files / "l.nt").read_text() == f"<urn:f:1> <{GEO}sfWithin> <urn:r:a> .\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('id,wkt\nurn:r:a,"POLYGON ((0 0, 9 0, 9 100, 0 0))"\n', "poles"),
+        ('id,wkt\nurn:r:a,"POLYGON ((170 0, 190 0, 190 9, 170 0))"\n', "antimeridian"),
+    ],
+)
+def test_what_leaves_the_globe_is_told(text, message, run, files):
+    (files / "regions.csv").write_text(text)
+    result = run(*arguments(files))
+    assert result.exit_code == 0, result.output
+    assert f"1 of the target lie beyond the {message}" in result.stderr
+
+
+def test_no_system_and_broken_features(run, files):
+    (files / "broken.csv").write_text(
+        'nr,wkt\n1,"POLYGON ((1 1, 2 1, 2 2, 1 2, 1 1))"\n2,POLYGON ((\n3,POINT (1 1)\n'
+    )
+    more = (
+        files / "regions.csv",
+        "-o",
+        files / "l.nt",
+        "--source-id",
+        "nr",
+        "--source-prefix",
+        "urn:f:",
+    )
+    result = run(files / "broken.csv", *more)
+    assert result.exit_code != 0
+    assert "--crs EPSG:4326" in result.output + str(result.exception)
+    assert not (files / "l.nt").exists()
+    result = run(files / "broken.csv", *more, "--crs", "EPSG:4326", "--relations", "within")
+    assert result.exit_code == 0, result.output
+    assert "1 features of the source and 0 of the target are unreadable" in result.stderr
+    assert len((files / "l.nt").read_text().splitlines()) == 2

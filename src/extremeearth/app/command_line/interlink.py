@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,16 +20,32 @@ from extremeearth.app.command_line.options import (
 )
 
 if TYPE_CHECKING:
-    from extremeearth.knowledge.interlinking import LinkOptions, LinkReport
+    from extremeearth.core.http import SafeClient
+    from extremeearth.knowledge.interlinking import FeatureSet, LinkOptions, LinkReport
 
 __all__ = ["register"]
 
 _ENDINGS = (".nt", ".nt.gz", ".nt.zst")
+_LINKING, _SIDES, _RUNNING = "What is linked", "The two sources", "How it runs"
+
+
+def _of_side(side: str, name: str, text: str) -> Any:
+    return typer.Option(f"--{side}-{name}", help=text, rich_help_panel=_SIDES)
+
+
+_ID = "Column that names the features of {}."
+_PREFIX = "Put before the ids of {} to make IRIs."
+_CRS = "As --crs, for {} alone."
+_TIMES = "When features of {} hold: a column, or START,END; of RDF, paths of properties."
+_LAYER = "Of {}: layer of a file, table of a database, JSONPath or XPath of records."
+_QUERY = "What is asked of {}: SQL of a database, SPARQL of an endpoint or a store."
+_GEOMETRY = "Column with the geometries of {}; found where it has a usual name."
 
 Source = Annotated[
     str,
     typer.Argument(
-        help="File (CSV with WKT, GeoParquet, RDF, or what GDAL reads), folder of a graph store, or URL of an endpoint."
+        help="File (CSV with WKT, GeoParquet, RDF, JSON, XML, STAC items, a classified GeoTIFF, or what GDAL reads), "
+        "folder of a graph store, URL of an endpoint, or of a database (sqlite:///..., postgresql+psycopg://...)."
     ),
 ]
 Target = Annotated[
@@ -40,9 +57,91 @@ Out = Annotated[
 Relations = Annotated[
     str,
     typer.Option(
-        "--relations", help="'all', 'none' (distances only), or names: intersects,within,..."
+        "--relations", help="'all', 'none' (distances only), or names: intersects,within,...",
+        rich_help_panel=_LINKING,
     ),
+]  # fmt: skip
+Family = Annotated[
+    Literal["sf", "eh", "rcc8"],
+    typer.Option("--vocabulary", help="Family of the properties.", rich_help_panel=_LINKING),
 ]
+SourceId = Annotated[str | None, _of_side("source", "id", _ID.format("SOURCE"))]
+TargetId = Annotated[str | None, _of_side("target", "id", _ID.format("TARGET"))]
+SourcePrefix = Annotated[str, _of_side("source", "prefix", _PREFIX.format("SOURCE"))]
+TargetPrefix = Annotated[str, _of_side("target", "prefix", _PREFIX.format("TARGET"))]
+SourceCrs = Annotated[str | None, _of_side("source", "crs", _CRS.format("SOURCE"))]
+TargetCrs = Annotated[str | None, _of_side("target", "crs", _CRS.format("TARGET"))]
+SourceTimes = Annotated[str | None, _of_side("source", "times", _TIMES.format("SOURCE"))]
+TargetTimes = Annotated[str | None, _of_side("target", "times", _TIMES.format("TARGET"))]
+SourceLayer = Annotated[str | None, _of_side("source", "layer", _LAYER.format("SOURCE"))]
+TargetLayer = Annotated[str | None, _of_side("target", "layer", _LAYER.format("TARGET"))]
+SourceQuery = Annotated[str | None, _of_side("source", "query", _QUERY.format("SOURCE"))]
+TargetQuery = Annotated[str | None, _of_side("target", "query", _QUERY.format("TARGET"))]
+SourceGeometry = Annotated[str | None, _of_side("source", "geometry", _GEOMETRY.format("SOURCE"))]
+TargetGeometry = Annotated[str | None, _of_side("target", "geometry", _GEOMETRY.format("TARGET"))]
+Within = Annotated[
+    float | None,
+    typer.Option("--within", min=0, help="Also link what is at most so many metres apart.",
+                 rich_help_panel=_LINKING),
+]  # fmt: skip
+Nearest = Annotated[
+    int | None,
+    typer.Option("--nearest", min=1, help="Also link each feature with so many nearest ones.",
+                 rich_help_panel=_LINKING),
+]  # fmt: skip
+BudgetText = Annotated[
+    str | None,
+    typer.Option("--budget", help="Verify the most promising pairs only: 50000 (pairs), 30s, 5min, 1h.",
+                 rich_help_panel=_RUNNING),
+]  # fmt: skip
+Weights = Annotated[
+    str,
+    typer.Option("--weighting", help="What is promising: cf, js, x2, mbro, isp, a+b or a*b.",
+                 rich_help_panel=_RUNNING),
+]  # fmt: skip
+Measure = Annotated[
+    bool,
+    typer.Option("--measure", help="With a budget: also count what a full run finds, for the recall.",
+                 rich_help_panel=_RUNNING),
+]  # fmt: skip
+Filter = Annotated[
+    str,
+    typer.Option("--filter", help="auto, rtree, giant, radon or sweep.", rich_help_panel=_RUNNING),
+]
+Invalid = Annotated[
+    Literal["repair", "skip", "keep"],
+    typer.Option("--on-invalid", help="What to do with invalid shapes.", rich_help_panel=_RUNNING),
+]
+State = Annotated[
+    Path | None,
+    typer.Option("--state", help="Parquet file of what was linked before: only what is new is linked.",
+                 rich_help_panel=_RUNNING),
+]  # fmt: skip
+ReportFile = Annotated[
+    Path | None, typer.Option("--json", help="Write a report as JSON; '-' for standard output.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What the command line says of one source."""
+
+    place: str
+    id: str | None
+    prefix: str
+    crs: str | None
+    times: str | None
+    layer: str | None
+    query: str | None
+    geometry: str | None
+
+    def read(self, client: SafeClient) -> FeatureSet:
+        from extremeearth.knowledge.interlinking import read_features
+
+        return read_features(
+            self.place, id_column=self.id, prefix=self.prefix, crs=self.crs, times=_columns(self.times),
+            layer=self.layer, query=self.query, geometry=self.geometry, client=client,
+        )  # fmt: skip
 
 
 def register(application: typer.Typer) -> None:
@@ -56,80 +155,36 @@ def interlink(
     out: Out,
     target: Target = None,
     relations: Relations = "all",
-    vocabulary: Annotated[
-        Literal["sf", "eh", "rcc8"], typer.Option("--vocabulary", help="Family of the properties.")
-    ] = "sf",
-    source_id: Annotated[
-        str | None, typer.Option("--source-id", help="Column that names the features of SOURCE.")
-    ] = None,
-    target_id: Annotated[
-        str | None, typer.Option("--target-id", help="Column that names the features of TARGET.")
-    ] = None,
-    source_prefix: Annotated[
-        str, typer.Option("--source-prefix", help="Put before the ids of SOURCE to make IRIs.")
-    ] = "",
-    target_prefix: Annotated[
-        str, typer.Option("--target-prefix", help="Put before the ids of TARGET to make IRIs.")
-    ] = "",
+    vocabulary: Family = "sf",
+    within_m: Within = None,
+    nearest: Nearest = None,
     crs: Crs = None,
-    source_crs: Annotated[
-        str | None, typer.Option("--source-crs", help="The same for SOURCE alone.")
-    ] = None,
-    target_crs: Annotated[
-        str | None, typer.Option("--target-crs", help="The same for TARGET alone.")
-    ] = None,
-    source_times: Annotated[
-        str | None,
-        typer.Option("--source-times", help="Column, or START,END, of when features hold."),
-    ] = None,
-    target_times: Annotated[
-        str | None, typer.Option("--target-times", help="The same for TARGET.")
-    ] = None,
-    within_m: Annotated[
-        float | None,
-        typer.Option("--within", min=0, help="Also link what is at most so many metres apart."),
-    ] = None,
-    nearest: Annotated[
-        int | None,
-        typer.Option("--nearest", min=1, help="Also link each feature with so many nearest ones."),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            "--budget", help="Verify the most promising pairs only: 50000 (pairs), 30s, 5min, 1h."
-        ),
-    ] = None,
-    weighting: Annotated[
-        str,
-        typer.Option("--weighting", help="What is promising: cf, js, x2, mbro, isp, a+b or a*b."),
-    ] = "mbro+js",
-    measure: Annotated[
-        bool,
-        typer.Option(
-            "--measure", help="With a budget: also count what a full run finds, for the recall."
-        ),
-    ] = False,
-    filter_name: Annotated[
-        str, typer.Option("--filter", help="auto, rtree, giant, radon or sweep.")
-    ] = "auto",
-    on_invalid: Annotated[
-        Literal["repair", "skip", "keep"],
-        typer.Option("--on-invalid", help="What to do with invalid shapes."),
-    ] = "repair",
+    source_id: SourceId = None,
+    target_id: TargetId = None,
+    source_prefix: SourcePrefix = "",
+    target_prefix: TargetPrefix = "",
+    source_crs: SourceCrs = None,
+    target_crs: TargetCrs = None,
+    source_times: SourceTimes = None,
+    target_times: TargetTimes = None,
+    source_layer: SourceLayer = None,
+    target_layer: TargetLayer = None,
+    source_query: SourceQuery = None,
+    target_query: TargetQuery = None,
+    source_geometry: SourceGeometry = None,
+    target_geometry: TargetGeometry = None,
+    budget: BudgetText = None,
+    weighting: Weights = "mbro+js",
+    measure: Measure = False,
+    filter_name: Filter = "auto",
+    on_invalid: Invalid = "repair",
     engine: EngineUrl = None,
     workers: Workers = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            "--state", help="Parquet file of what was linked before: only what is new is linked."
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--json", help="Write a report as JSON; '-' for standard output.")
-    ] = None,
+    state: State = None,
+    report: ReportFile = None,
 ) -> None:
     """Find every topological relation between the features of two sources."""
-    from extremeearth.knowledge.interlinking import Budget, LinkOptions, link_files, read_features
+    from extremeearth.knowledge.interlinking import Budget, LinkOptions, link_files
 
     if not str(out).endswith(_ENDINGS):
         raise typer.BadParameter(f"Name it {', '.join(_ENDINGS)}.", param_hint="--out")
@@ -139,26 +194,22 @@ def interlink(
         budget=None if budget is None else Budget.read(budget), weighting=weighting, measure=measure,
         threads=1 if engine else workers or 1,
     )  # fmt: skip
-    client = _client()
-    ours = read_features(
-        source, id_column=source_id, prefix=source_prefix, crs=source_crs or crs,
-        times=_columns(source_times), client=client,
-    )  # fmt: skip
-    theirs = None
+    sides = [_Side(source, source_id, source_prefix, source_crs or crs, source_times, source_layer, source_query,
+                   source_geometry)]  # fmt: skip
     if target is not None:
-        theirs = read_features(
-            target, id_column=target_id, prefix=target_prefix, crs=target_crs or crs,
-            times=_columns(target_times), client=client,
-        )  # fmt: skip
+        sides.append(_Side(target, target_id, target_prefix, target_crs or crs, target_times, target_layer,
+                           target_query, target_geometry))  # fmt: skip
+    client = _client()
+    ours, theirs = [*(side.read(client) for side in sides), None][:2]
+    assert ours is not None
     with running_engine(engine, workers) as runs, shown_progress() as progress:
         done = link_files(
-            ours, theirs, out, options=options, state=state, on_invalid=on_invalid, progress=progress,
-            engine=runs,
+            ours, theirs, out, options=options, state=state, on_invalid=on_invalid, progress=progress, engine=runs,
         )  # fmt: skip
     _tell(done, options, out, report)
 
 
-def _client() -> Any:
+def _client() -> SafeClient:
     from extremeearth.core.http import SafeClient
 
     return SafeClient(allow_hosts=settings_for().allow_hosts)
@@ -177,6 +228,10 @@ def _tell(done: LinkReport, options: LinkOptions, out: Path, report: Path | None
             typer.echo(text, nl=False)
         else:
             write_atomic(report, text)
+    _tell_counts(done, options, out)
+
+
+def _tell_counts(done: LinkReport, options: LinkOptions, out: Path) -> None:
     total = sum(done.links.values())
     typer.echo(
         f"{total} links of {done.verified} verified pairs ({done.candidates} candidates) "
@@ -194,13 +249,15 @@ def _tell(done: LinkReport, options: LinkOptions, out: Path, report: Path | None
             err=True,
         )
     for what, counts in (
-        ("invalid", done.invalid),
-        ("without extent", done.empty),
-        ("unreadable", done.unread),
+        ("are invalid", done.invalid),
+        ("are without extent", done.empty),
+        ("are unreadable", done.unread),
+        ("lie beyond the poles", done.beyond_pole),
+        ("lie beyond the antimeridian", done.beyond_antimeridian),
     ):
         if any(counts):
             typer.echo(
-                f"{counts[0]} features of the source and {counts[1]} of the target are {what}",
+                f"{counts[0]} features of the source and {counts[1]} of the target {what}",
                 err=True,
             )
     if done.reused:

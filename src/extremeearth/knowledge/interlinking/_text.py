@@ -13,7 +13,7 @@ import shapely
 
 from extremeearth.core.errors import DataBrokenError, InputError
 
-__all__ = ["read_text_table", "shapes_of_wkt"]
+__all__ = ["WKT_NAMES", "XY_NAMES", "flat", "points_of", "read_text_table", "shapes_of_wkt"]
 
 BLOCK_BYTES = 4 << 20
 """Read at a time; what a block leaves behind in the allocators counts as much as the shapes themselves."""
@@ -129,9 +129,18 @@ def _all_wkt(values: Any) -> bool:
 
 
 def _points(batch: Any, names: tuple[str, ...]) -> tuple[Any, int]:
-    x, y = (
-        pc.cast(batch.column(name), pa.float64()).to_numpy(zero_copy_only=False) for name in names
-    )
+    return points_of(*(batch.column(name) for name in names))
+
+
+def points_of(x: Any, y: Any) -> tuple[Any, int]:
+    """Make points of two columns, and count those without one.
+
+    Examples
+    --------
+    >>> points_of(pa.array(["1", None]), pa.array(["2", "3"]))
+    (array([<POINT (1 2)>, None], dtype=object), 1)
+    """
+    x, y = (pc.cast(side, pa.float64()).to_numpy(zero_copy_only=False) for side in (x, y))
     points = shapely.points(x, y)
     known = np.isfinite(x) & np.isfinite(y)
     points[~known] = None

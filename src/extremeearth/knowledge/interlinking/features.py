@@ -27,6 +27,9 @@ Times = str | Sequence[str] | Callable[[Any], Any]
 """When features hold: one column (an instant), two (start and end), or a function of the table that gives both."""
 
 
+_POLE, _HALF_TURN = 90.0, 180.0
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
     """Features of one source.
@@ -73,7 +76,10 @@ class FeatureSet:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a join: features in the common system, the rows that have a shape, and what was wrong with them."""
+    """One side of a join: features in the common system, the rows that have a shape, and what was wrong with them.
+
+    `polar` and `across` count shapes of longitude and latitude beyond a pole, and beyond longitude 180.
+    """
 
     iris: Any
     shapes: Any
@@ -84,6 +90,8 @@ class Side:
     invalid: int
     empty: int
     unread: int
+    polar: int = 0
+    across: int = 0
 
     def only(self, rows: Any) -> Self:
         """Keep some of the rows; positions stay those of the whole."""
@@ -237,8 +245,17 @@ def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid, threads: int) -
         gone = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     return Side(
         features.iris, shapes, bounds, features.spans, np.flatnonzero(~gone), crs,
-        int(broken.sum()), int(missing.sum()), features.unread,
+        int(broken.sum()), int(missing.sum()), features.unread, *_off_the_globe(features),
     )  # fmt: skip
+
+
+def _off_the_globe(features: FeatureSet) -> tuple[int, int]:
+    """Count the shapes beyond a pole, and the others beyond the antimeridian."""
+    if not features.crs.geographic:
+        return 0, 0
+    west, south, east, north = shapely.bounds(features.shapes).T  # NaN is beyond nothing
+    polar = (south < -_POLE) | (north > _POLE)
+    return int(polar.sum()), int((~polar & ((west < -_HALF_TURN) | (east > _HALF_TURN))).sum())
 
 
 def _valid(shapes: Any, threads: int) -> Any:

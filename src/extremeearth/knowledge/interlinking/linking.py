@@ -8,7 +8,7 @@ is decoded once (the holistic verification of JedAI-spatial, arXiv:2205.01905).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
 
 from extremeearth.core.errors import InputError
 from extremeearth.core.progress import SILENT, Progress
@@ -31,22 +31,27 @@ if TYPE_CHECKING:
 __all__ = ["count_by_relation", "link", "link_batches", "link_with_report", "write_links"]
 
 
+class LinkChoices(TypedDict, total=False):
+    """What may be said of a run; see :func:`link`."""
+
+    left_id: str | None
+    right_id: str | None
+    relations: Names
+    vocabulary: Vocabulary
+    left_prefix: str
+    right_prefix: str
+    left_times: Times | None
+    right_times: Times | None
+    options: LinkOptions | None
+    engine: Engine | None
+    on_invalid: OnInvalid
+    progress: Progress
+
+
 def link(
     left: GeoDataFrame | FeatureSet,
     right: GeoDataFrame | FeatureSet | None,
-    *,
-    left_id: str | None = None,
-    right_id: str | None = None,
-    relations: Names = "all",
-    vocabulary: Vocabulary = "sf",
-    left_prefix: str = "",
-    right_prefix: str = "",
-    left_times: Times | None = None,
-    right_times: Times | None = None,
-    options: LinkOptions | None = None,
-    engine: Engine | None = None,
-    on_invalid: OnInvalid = "repair",
-    progress: Progress = SILENT,
+    **choices: Unpack[LinkChoices],
 ) -> pa.Table:
     """Find how the features of two sets relate.
 
@@ -102,29 +107,13 @@ def link(
     ... ]
     ['sfIntersects', 'sfWithin']
     """
-    return link_with_report(
-        left, right, left_id=left_id, right_id=right_id, relations=relations, vocabulary=vocabulary,
-        left_prefix=left_prefix, right_prefix=right_prefix, left_times=left_times, right_times=right_times,
-        options=options, engine=engine, on_invalid=on_invalid, progress=progress,
-    )[0]  # fmt: skip
+    return link_with_report(left, right, **choices)[0]
 
 
 def link_with_report(
     left: GeoDataFrame | FeatureSet,
     right: GeoDataFrame | FeatureSet | None,
-    *,
-    left_id: str | None = None,
-    right_id: str | None = None,
-    relations: Names = "all",
-    vocabulary: Vocabulary = "sf",
-    left_prefix: str = "",
-    right_prefix: str = "",
-    left_times: Times | None = None,
-    right_times: Times | None = None,
-    options: LinkOptions | None = None,
-    engine: Engine | None = None,
-    on_invalid: OnInvalid = "repair",
-    progress: Progress = SILENT,
+    **choices: Unpack[LinkChoices],
 ) -> tuple[pa.Table, LinkReport]:
     """Find how the features of two sets relate, and say what was done; parameters as for :func:`link`.
 
@@ -139,11 +128,7 @@ def link_with_report(
     >>> report.candidates, dict(report.links)
     (1, {'equals': 1})
     """
-    run = link_batches(
-        left, right, left_id=left_id, right_id=right_id, relations=relations, vocabulary=vocabulary,
-        left_prefix=left_prefix, right_prefix=right_prefix, left_times=left_times, right_times=right_times,
-        options=options, engine=engine, on_invalid=on_invalid, progress=progress,
-    )  # fmt: skip
+    run = link_batches(left, right, **choices)
     return run.collect(), run.report
 
 

@@ -12,6 +12,13 @@ import numpy as np
 
 from extremeearth.core.errors import DataBrokenError, NoDataError, RemoteError
 from extremeearth.knowledge.interlinking.features import FeatureSet
+from extremeearth.knowledge.interlinking.rdf_times import (
+    PathWalker,
+    TimePaths,
+    read_path,
+    times_query,
+    with_times,
+)
 from extremeearth.knowledge.rdf import (
     CRS84_CODE,
     FORMS,
@@ -25,7 +32,9 @@ from extremeearth.knowledge.rdf import (
 if TYPE_CHECKING:
     from extremeearth.core.http import SafeClient
 
-__all__ = ["RDF_ENDINGS", "features_of_endpoint", "features_of_graph", "features_of_rdf"]
+__all__ = [
+    "RDF_ENDINGS", "TimePaths", "features_of_endpoint", "features_of_graph", "features_of_rdf",
+]  # fmt: skip
 
 RDF_ENDINGS = (".nt", ".nq", ".ttl", ".trig", ".rdf", ".owl", ".jsonld", ".n3")
 QUERY_TIMEOUT_S = 300.0
@@ -44,11 +53,12 @@ Row = tuple[str, str, str]
 """IRI of a feature, form of its geometry literal, and the literal's text."""
 
 
-def features_of_rdf(path: Path, ending: str) -> FeatureSet:
+def features_of_rdf(path: Path, ending: str, *, times: TimePaths = ()) -> FeatureSet:
     """Read the features of an RDF file, ``.gz`` and ``.zst`` too.
 
     A feature's geometry is the one of ``geo:hasDefaultGeometry``, or else the first of ``geo:hasGeometry``, and of its
-    serialisations the first that is read. What has a literal of its own and is nobody's geometry is a feature.
+    serialisations the first that is read. What has a literal of its own and is nobody's geometry is a feature. `times`
+    are paths of properties to when it holds.
 
     Raises
     ------
@@ -60,8 +70,10 @@ def features_of_rdf(path: Path, ending: str) -> FeatureSet:
     geometry_of: dict[str, str] = {}
     default: set[str] = set()
     literals: dict[str, tuple[str, str]] = {}
+    steps = PathWalker([read_path(text) for text in times])
     for quad in _quads(path, ending):
         predicate, subject = quad.predicate.value, str(quad.subject)
+        steps.note(subject, predicate, quad.object)
         if predicate in _LINKS:
             first = predicate == GEO.hasDefaultGeometry
             if subject not in geometry_of or (first and subject not in default):
@@ -77,7 +89,8 @@ def features_of_rdf(path: Path, ending: str) -> FeatureSet:
         for feature, shape in owners.items()
         if shape in literals and feature.startswith("<")  # a blank node has no name to link
     )
-    return _features(rows, path.name)
+    ends = [list(steps.ends(owners, place)) for place in range(len(times))]
+    return with_times(_features(rows, path.name), ends)
 
 
 def _quads(path: Path, ending: str) -> Iterator[Any]:
@@ -107,7 +120,7 @@ class _Readable:
 
 
 def features_of_endpoint(
-    url: str, *, query: str | None = None, client: SafeClient | None = None
+    url: str, *, query: str | None = None, client: SafeClient | None = None, times: TimePaths = ()
 ) -> FeatureSet:
     """Ask a SPARQL endpoint for its features.
 
@@ -122,15 +135,27 @@ def features_of_endpoint(
     """
     from extremeearth.core.http import SafeClient
 
-    body = urlencode({"query": query or QUERY}).encode()
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
         "Accept": "application/sparql-results+json",
     }
     with contextlib.ExitStack() as stack:
         own = client or stack.enter_context(SafeClient())
-        answer = own.post(url, content=body, headers=headers, timeout_s=QUERY_TIMEOUT_S).checked()
-    return _features(_bindings(answer.json(), url), url)
+
+        def asked(text: str) -> Any:
+            body = urlencode({"query": text}).encode()
+            return (
+                own.post(url, content=body, headers=headers, timeout_s=QUERY_TIMEOUT_S)
+                .checked()
+                .json()
+            )
+
+        found = _features(_bindings(asked(query or QUERY), url), url)
+        ends = [
+            [(iri, text) for iri, _, text in _bindings(asked(times_query(path)), url)]
+            for path in times
+        ]
+    return with_times(found, ends)
 
 
 def _bindings(found: Any, url: str) -> Iterator[Row]:
@@ -151,19 +176,24 @@ def _bindings(found: Any, url: str) -> Iterator[Row]:
         ) from err
 
 
-def features_of_graph(graph: Any, *, query: str | None = None) -> FeatureSet:
+def features_of_graph(graph: Any, *, query: str | None = None, times: TimePaths = ()) -> FeatureSet:
     """Ask a graph store of this platform for its features."""
+    found = _features(_solutions(graph, query or QUERY), "the store")
+    ends = [
+        [(iri, text) for iri, _, text in _solutions(graph, times_query(path))] for path in times
+    ]
+    return with_times(found, ends)
+
+
+def _solutions(graph: Any, query: str) -> Iterator[Row]:
     from extremeearth.knowledge.sparql.terms import Iri, Literal
 
-    solutions = graph.query(query or QUERY, timeout_s=QUERY_TIMEOUT_S)
-    rows = (
-        (feature.value, _FORM_OF_TYPE.get(str(shape.datatype), "wkt"), shape.lexical)
-        for feature, shape in zip(
-            solutions.column("feature"), solutions.column("geometry"), strict=True
-        )
-        if isinstance(feature, Iri) and isinstance(shape, Literal)
-    )
-    return _features(rows, "the store")
+    solutions = graph.query(query, timeout_s=QUERY_TIMEOUT_S)
+    for feature, shape in zip(
+        solutions.column("feature"), solutions.column("geometry"), strict=True
+    ):
+        if isinstance(feature, Iri) and isinstance(shape, Literal):
+            yield feature.value, _FORM_OF_TYPE.get(str(shape.datatype), "wkt"), shape.lexical
 
 
 def _features(rows: Iterable[Row], name: str) -> FeatureSet:

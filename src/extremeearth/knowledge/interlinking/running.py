@@ -46,6 +46,8 @@ class LinkReport:
         How many links each relation has.
     invalid, empty, unread
         On each side: shapes that were not valid, features without extent, features that could not be read.
+    beyond_pole, beyond_antimeridian
+        On each side: shapes with a latitude beyond 90, or a longitude beyond 180 degrees. They are related as they are.
     verified, qualifying
         Pairs that were verified, and those of them that share a point.
     cells
@@ -73,6 +75,8 @@ class LinkReport:
     invalid: tuple[int, int]
     empty: tuple[int, int]
     unread: tuple[int, int] = (0, 0)
+    beyond_pole: tuple[int, int] = (0, 0)
+    beyond_antimeridian: tuple[int, int] = (0, 0)
     verified: int = 0
     qualifying: int = 0
     cells: int = 0
@@ -177,7 +181,9 @@ class LinkRun:
         return LinkReport(
             candidates=count["candidates"], related=count["related"], links=dict(self._links),
             invalid=(self.left.invalid, self.right.invalid), empty=(self.left.empty, self.right.empty),
-            unread=(self.left.unread, self.right.unread), verified=count["verified"],
+            unread=(self.left.unread, self.right.unread),
+            beyond_pole=(self.left.polar, self.right.polar),
+            beyond_antimeridian=(self.left.across, self.right.across), verified=count["verified"],
             qualifying=count["qualifying"], cells=count["cells"], filters=dict(self._filters),
             seconds=time.monotonic() - self._began, progressive=self._quality,
         )  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +24,19 @@ from extremeearth.knowledge.interlinking.features import (
 )
 from extremeearth.knowledge.interlinking.rdf_sources import (
     RDF_ENDINGS,
+    TimePaths,
     features_of_endpoint,
     features_of_graph,
     features_of_rdf,
 )
+from extremeearth.knowledge.interlinking.record_sources import (
+    FeatureTable,
+    RecordReader,
+    is_database_url,
+    open_records,
+)
 
 if TYPE_CHECKING:
-    from odc.geo.crs import CRS
-
     from extremeearth.core.http import SafeClient
 
 __all__ = ["read_features"]
@@ -43,17 +48,6 @@ FEATURE_NUMBER = "fid"
 """GDAL's own number of a feature, for files without a key."""
 ID_NAMES = ("iri", "uri", "id")
 """Columns that name features where none is said, in this order, whatever their case."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """What was read of a table: Arrow columns and shapes."""
-
-    columns: Any
-    shapes: Any
-    crs: CRS | None
-    unread: int = 0
-    valid: Any = None
 
 
 def read_features(
@@ -75,8 +69,10 @@ def read_features(
     source
         A GeoDataFrame; an Arrow table with WKB; a `FeatureSet`; a graph store that is open; or a path or URL: CSV or
         TSV with WKT or with x and y (``.csv``, ``.tsv``, also ``.gz``, ``.zst``), GeoParquet, RDF (``.nt``, ``.ttl``
-        and others, packed too), everything else that GDAL reads, the folder of a graph store, or ``http(s)://`` of a
-        SPARQL endpoint.
+        and others, packed too), JSON, XML, STAC items (``.json``), a classified raster (``.tif``), everything else
+        that GDAL reads, the folder of a graph store, ``http(s)://`` of a SPARQL endpoint, or the URL of a database
+        (``sqlite:///file``, ``postgresql+psycopg://...``). Also a mapping's `Database` or `ClassifiedRaster`, and an
+        iterable of `pystac.Item`, as a catalogue search gives.
     id_column
         Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``; ``fid``
         for GDAL's number of the feature in its file. RDF sources have their own IRIs.
@@ -85,13 +81,15 @@ def read_features(
     crs
         Reference system of a source that does not say its own; one that does must not differ.
     geometry
-        Column with the shapes, of CSV and Arrow tables; found where there is one.
+        Column with the shapes, of CSV, Arrow tables and records (WKT, or WKB in hexadecimal); found where there is one.
     layer
-        Layer, of files that have several.
+        Layer of a file, table of a database, or where the records are: a JSONPath or an XPath, found by default.
     times
-        Columns or function that say when each feature holds; not for RDF.
+        Columns or function that say when each feature holds. For RDF: one or two paths of properties from the feature
+        to its times, e.g. ``dcterms:date`` or ``time:hasTime/time:hasBeginning/time:inXSDDateTime``.
     query
-        For an endpoint or a store: a SELECT of ``?feature ?geometry`` (a geometry literal) in place of the usual one.
+        For an endpoint or a store: a SELECT of ``?feature ?geometry`` (a geometry literal) in place of the usual one;
+        for a database one in SQL.
     client
         How to reach an endpoint; by default one that refuses private addresses.
 
@@ -114,14 +112,22 @@ def read_features(
     """
     if isinstance(source, FeatureSet):
         return source
-    if not isinstance(source, str | Path):
-        return _of_memory(
-            source, id_column=id_column, prefix=prefix, crs=crs, geometry=geometry, times=times, query=query
-        )  # fmt: skip
+    wanted: dict[str, Any] = {
+        "id_column": id_column, "prefix": prefix, "crs": crs, "times": times,
+    }  # fmt: skip
     if isinstance(source, str) and source.startswith(("http://", "https://")):
-        _no_times(times)
-        return features_of_endpoint(source, query=query, client=client)
-    path = Path(source)
+        return features_of_endpoint(source, query=query, client=client, times=_paths(times))
+    if not isinstance(source, str | Path) or is_database_url(source):
+        records = None if hasattr(source, "geometry") else _records(source, layer, query)
+        if records is not None:
+            return _of_records(records, geometry=geometry, **wanted)
+        return _of_memory(source, geometry=geometry, query=query, **wanted)
+    return _of_path(Path(source), geometry=geometry, layer=layer, query=query, **wanted)
+
+
+def _of_path(
+    path: Path, *, geometry: str | None, layer: str | None, query: str | None, **wanted: Any
+) -> FeatureSet:
     if not path.exists():
         raise DataMissingError(f"There is no {path}.", hint="Check the name.")
     ending = path.with_suffix("").suffix.lower() if path.suffix in PACKED else path.suffix.lower()
@@ -129,14 +135,39 @@ def read_features(
         if path.is_dir() and ending != ".gdb":
             from extremeearth.knowledge.store import open_graph
 
-            _no_times(times)
             with open_graph(path, read_only=True) as graph:
-                return features_of_graph(graph, query=query)
+                return features_of_graph(graph, query=query, times=_paths(wanted["times"]))
         if ending in RDF_ENDINGS:
-            _no_times(times)
-            return features_of_rdf(path, ending)
-        table = _read_file(path, ending, geometry, layer, fids=id_column == FEATURE_NUMBER)
-    return _features(table, path.name, id_column=id_column, prefix=prefix, crs=crs, times=times)
+            return features_of_rdf(path, ending, times=_paths(wanted["times"]))
+        records = open_records(path, layer=layer)
+        if records is not None:
+            return _of_records(records, geometry=geometry, **wanted)
+        table = _read_file(
+            path, ending, geometry, layer, fids=wanted["id_column"] == FEATURE_NUMBER
+        )
+    return _features(table, path.name, **wanted)
+
+
+def _records(source: Any, layer: str | None, query: str | None) -> RecordReader | None:
+    if hasattr(source, "find_version"):  # a graph store
+        return None
+    return open_records(source, layer=layer, query=query)
+
+
+def _of_records(
+    records: RecordReader, *, id_column: str | None, prefix: str, crs: Any, geometry: str | None,
+    times: Times | None,
+) -> FeatureSet:  # fmt: skip
+    """Read what is needed of records: who they are, where, and when."""
+    names = list(records.references)
+    column = id_column or _id_name(names, records.name)
+    when = names if callable(times) else [times] if isinstance(times, str) else list(times or ())
+    with records.database or nullcontext():
+        table = records.read(
+            list(dict.fromkeys((column, *when))), geometry=geometry,
+            crs=None if crs is None else as_crs(crs),
+        )  # fmt: skip
+    return _features(table, records.name, id_column=column, prefix=prefix, crs=crs, times=times)
 
 
 def _of_memory(
@@ -144,8 +175,7 @@ def _of_memory(
     query: str | None,
 ) -> FeatureSet:  # fmt: skip
     if hasattr(source, "query") and hasattr(source, "find_version"):
-        _no_times(times)
-        return features_of_graph(source, query=query)
+        return features_of_graph(source, query=query, times=_paths(times))
     if hasattr(source, "geometry"):
         if source.crs is None and crs is not None:
             source = source.set_crs(as_crs(crs).to_wkt())
@@ -161,15 +191,23 @@ def _of_memory(
     return _features(table, "the table", id_column=id_column, prefix=prefix, crs=crs, times=times)
 
 
-def _no_times(times: Times | None) -> None:
-    if times is not None:
+def _paths(times: Times | None) -> TimePaths:
+    if callable(times):
         raise InputError(
-            "Times cannot be read of an RDF source.", hint="Link without times, or from a table."
+            "The times of RDF are no table that a function could look at.",
+            hint="Name one or two properties.",
         )
+    return () if times is None else (times,) if isinstance(times, str) else tuple(times)
 
 
 def _features(
-    table: _Table, name: str, *, id_column: str | None, prefix: str, crs: Any, times: Times | None
+    table: FeatureTable,
+    name: str,
+    *,
+    id_column: str | None,
+    prefix: str,
+    crs: Any,
+    times: Times | None,
 ) -> FeatureSet:
     names = list(table.columns.column_names)
     column = id_column or _id_name(names, name)
@@ -222,14 +260,14 @@ def _unchanged(path: Path) -> Iterator[None]:
 
 def _read_file(
     path: Path, ending: str, geometry: str | None, layer: str | None, *, fids: bool
-) -> _Table:
+) -> FeatureTable:
     if ending in CSV_ENDINGS:
         columns, shapes, valid, unread = read_text_table(path, CSV_ENDINGS[ending], geometry)
-        return _Table(columns, shapes, None, unread, valid)
+        return FeatureTable(columns, shapes, None, unread, valid)
     return _of_parquet(path) if ending in PARQUET_ENDINGS else _of_gdal(path, layer, fids)
 
 
-def _of_gdal(path: Path, layer: str | None, fids: bool) -> _Table:
+def _of_gdal(path: Path, layer: str | None, fids: bool) -> FeatureTable:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
@@ -246,7 +284,7 @@ def _of_gdal(path: Path, layer: str | None, fids: bool) -> _Table:
     return replace(_of_arrow(table, name), crs=crs)
 
 
-def _of_parquet(path: Path) -> _Table:
+def _of_parquet(path: Path) -> FeatureTable:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -271,7 +309,7 @@ def _of_parquet(path: Path) -> _Table:
     return replace(_of_arrow(table, name), crs=None if crs is None else as_crs(crs))
 
 
-def _of_arrow(table: Any, geometry: str | None) -> _Table:
+def _of_arrow(table: Any, geometry: str | None) -> FeatureTable:
     import pyarrow as pa
 
     from extremeearth.knowledge.rdf import crs_of_field
@@ -298,4 +336,4 @@ def _of_arrow(table: Any, geometry: str | None) -> _Table:
     shapes = np.concatenate([np.empty(0, dtype=object), *parts])
     unread = int(shapely.is_missing(shapes).sum()) - table[geometry].null_count
     others = table.drop_columns([geometry])
-    return _Table(others, flat(shapes), crs_of_field(field.metadata), unread)
+    return FeatureTable(others, flat(shapes), crs_of_field(field.metadata), unread)

@@ -230,7 +230,7 @@ def test_x_and_y_columns(tmp_path):
         ("f.csv", "id,wkt\n1,2,3\n", {"crs": 4326}, DataBrokenError, "cannot be read"),
         ("f.ttl", "<urn:a> <urn:b>", {}, DataBrokenError, "as RDF"),
         ("f.ttl", "<urn:a> <urn:b> 1 .", {}, NoDataError, "no features with geometries"),
-        ("f.ttl", "", {"times": "when"}, InputError, "RDF"),
+        ("f.ttl", "", {"times": "when"}, InputError, "no path"),
         ("f.gpkg", "nothing", {}, DataBrokenError, "cannot be read"),
         ("f.parquet", "nothing", {}, DataBrokenError, "as Parquet"),
     ],
