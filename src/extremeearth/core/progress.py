@@ -18,12 +18,15 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.progress import Progress as RichBars
+from rich.progress import Task as RichTask
+from rich.text import Text
 
 from extremeearth.core.errors import CancelledError
 
@@ -207,14 +210,24 @@ class LineProgress(_Base):
             self._last.pop(event.label, None)
 
 
+class _SpeedColumn(ProgressColumn):
+    """How much was done per second so far."""
+
+    def render(self, task: RichTask) -> Text:
+        """Write the speed, once there is one."""
+        seconds = task.elapsed
+        speed = f"{task.completed / seconds:,.0f}/s" if seconds and task.completed else ""
+        return Text(speed, style="progress.data.speed")
+
+
 class BarProgress(_Base, AbstractContextManager["BarProgress"]):
     """Draws a bar per task on a terminal; use it as a context manager."""
 
     def __init__(self, console: Console, *, token: CancelToken | None = None) -> None:
         super().__init__(token)
         self._bars = RichBars(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=console,
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(28), MofNCompleteColumn(), _SpeedColumn(),
+            TimeElapsedColumn(), console=console,
         )  # fmt: skip
         self._ids: dict[str, TaskID] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 
 import pytest
@@ -182,6 +183,7 @@ def test_a_bar_of_unknown_size_ends_full() -> None:
     ):
         task.advance(5)
     assert "5/5" in terminal.getvalue()
+    assert re.search(r"\d/s", terminal.getvalue())
 
 
 def test_silence_is_silent() -> None:

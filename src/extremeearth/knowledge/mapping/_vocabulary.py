@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pyoxigraph as ox
 
 from extremeearth.knowledge.rdf import Namespace
@@ -40,6 +42,15 @@ SOURCE_PROPERTIES = frozenset(
 FORMULATION_PROPERTIES = frozenset({RML.namespace})
 NAMESPACE_PROPERTIES = frozenset({RML.namespacePrefix, RML.namespaceURL})
 JOIN_PROPERTIES = frozenset(RML[name] for name in ("child", "childMap", "parent", "parentMap"))
+
+NOT_SUPPORTED = MappingProxyType(
+    {
+        RML.logicalTarget: "Statements go where the run says: -o OUT on the command line, target= in Python.",
+        RML.viewOn: "Join triples maps, or give the view as a query of a database.",
+        RML.structuralAnnotation: "Leave it out.",
+    }
+)
+"""Words of RML that are understood and refused, and what to do instead."""
 
 
 def current(node: ox.NamedNode) -> ox.NamedNode:

@@ -132,9 +132,18 @@ class UnchangedSource:
 
 
 def _state(path: Path) -> tuple[int, int, int]:
-    """Size, time of change and identity; a folder's own state stands for what is in it."""
+    """Size, time of change and identity, of a shapefile those of its parts; a folder stands for its files."""
+    parts = (
+        [path]
+        if path.suffix.lower() != ".shp"
+        else [path.with_suffix(s) for s in (".shp", ".shx", ".dbf")]
+    )
     try:
-        state = path.stat()
+        states = [part.stat() for part in parts if part == path or part.exists()]
     except OSError:
         return (-1, -1, -1)
-    return (state.st_size, state.st_mtime_ns, state.st_ino)
+    return (
+        sum(state.st_size for state in states),
+        max(state.st_mtime_ns for state in states),
+        sum(state.st_ino for state in states),
+    )

@@ -91,6 +91,11 @@ class Document:
         """Refuse properties of RML that mean nothing here: a typing error, or not supported."""
         known = {*allowed, _RDF_TYPE}
         for name in self._said.get(node, ()):
+            if name in words.NOT_SUPPORTED:
+                raise MappingError(
+                    f"rml:{name.removeprefix(RML)} of {node} is not supported.",
+                    hint=words.NOT_SUPPORTED[name],
+                )
             if name.startswith(RML) and name not in known:
                 raise MappingError(
                     f"rml:{name.removeprefix(RML)} of {node} is not known here.",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+import geopandas as gpd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import shapely
 
 from extremeearth.core.errors import DataBrokenError, MappingError
-from extremeearth.knowledge.mapping import BATCH_ROWS, map_to_rdf
+from extremeearth.knowledge.mapping import BATCH_ROWS, map_to_rdf, read_mapping
 from extremeearth.knowledge.mapping.contract import UnchangedSource, similar_to
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
@@ -107,3 +109,30 @@ def test_values_that_fit_no_datatype_are_told_or_counted(mapped, object_map, val
     found, report = mapped(text, sources={"t": table}, on_error="skip")
     assert len(found) == 1
     assert report.skipped == {reason: 1}
+
+
+@pytest.mark.parametrize("part", [".shp", ".dbf"])
+def test_a_shapefile_whose_part_changes_while_it_is_read_is_an_error(tmp_path, part, monkeypatch):
+    points = [shapely.Point(1, 2), shapely.Point(3, 4)]
+    frame = gpd.GeoDataFrame({"id": [1, 2], "v": [2, 3]}, geometry=points, crs=4326)
+    frame.to_file(tmp_path / "t.shp")
+    real = UnchangedSource.frames
+
+    def frames(self, references, *, batch_rows):
+        os.utime(tmp_path / f"t{part}", ns=(2**62, 2**62))
+        yield from real(self, references, batch_rows=batch_rows)
+
+    monkeypatch.setattr(UnchangedSource, "frames", frames)
+    with pytest.raises(DataBrokenError, match=r"t\.shp changed while it was read"):
+        map_to_rdf(MAPPING % ("shp", "", "v"), target=tmp_path / "o.nt", folder=tmp_path)
+
+
+@pytest.mark.parametrize("word", ["logicalTarget", "viewOn"])
+def test_what_of_rml_is_refused_says_what_to_do(word):
+    where = "subjectMap" if word == "logicalTarget" else "logicalSource"
+    text = (MAPPING % ("csv", "", "v")).replace(
+        f"rml:{where} [", f"rml:{where} [ rml:{word} <urn:x> ;", 1
+    )
+    with pytest.raises(MappingError, match=f"rml:{word} of .* is not supported") as caught:
+        read_mapping(text)
+    assert caught.value.hint
