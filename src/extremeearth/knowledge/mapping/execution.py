@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -188,6 +189,7 @@ def map_to_rdf(
                 source, sources=sources or {}, folder=folder, geometry=options, database=database
             )
         _check_references(run)
+        stack.enter_context(_old_objects_left_alone())
         sink = stack.enter_context(open_target(target))
         with Task(progress, "rows to RDF") as task:
             rows, triples, repeated = _write(run, sink, engine, task)
@@ -196,6 +198,23 @@ def map_to_rdf(
         rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds, geometries=options.totals(),
         repeated=repeated,
     )  # fmt: skip
+
+
+@contextmanager
+def _old_objects_left_alone() -> Iterator[None]:
+    """Let Python's garbage collector look only at what comes from here on.
+
+    Each geometry is an object to it, so that it runs often; all modules and tables of the process would be gone
+    through each time.
+    """
+    if gc.get_freeze_count():  # somebody else's, to be kept
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _check_sizes(batch_rows: int, threads: int) -> None:

@@ -70,7 +70,8 @@ class Frame:
         if name in self.systems:
             shapes = self.memory.get(name, {}).get("shapes")
             shapes = read_wkb(column) if shapes is None else shapes
-            return Values(as_text(wkt_literals(shapes, crs=self.systems[name])), GEO.wktLiteral)
+            literals = wkt_literals(shapes, crs=self.systems[name])
+            return Values(pa.array(literals, TEXT), GEO.wktLiteral)
         if column.type == JSON_VALUE:
             valid = column.is_valid()
             text, datatype = (pc.struct_field(column, [i]) for i in (0, 1))
@@ -188,8 +189,9 @@ def _numbers(column: Any, wanted: str | None) -> Values:
             )
         return Values(_without_exponents(as_text(column)), XSD.decimal)
     text = as_text(column)
-    for printed, lexical in (("^inf$", "INF"), ("^-inf$", "-INF"), ("^nan$", "NaN")):
-        text = pc.replace_substring_regex(text, pattern=printed, replacement=lexical)
+    if not pc.all(pc.is_finite(column), min_count=0).as_py():
+        for printed, lexical in (("^inf$", "INF"), ("^-inf$", "-INF"), ("^nan$", "NaN")):
+            text = pc.replace_substring_regex(text, pattern=printed, replacement=lexical)
     return Values(text, XSD.double)
 
 
