@@ -22,6 +22,8 @@ MAX_BYTES = 1 << 30
 _XML = frozenset({".gml", ".kml"})
 _SHX_HEAD = 100
 _RECORD_SEPARATOR = b"\x1e"
+_PACKED = (b"\x1f\x8b", b"PK", b"\x28\xb5", b"BZ")
+"""How files of gzip, zip, zstd and bzip2 begin."""
 
 Loss = tuple[int, str]
 """How many features or geometries were lost, and where the first of them is."""
@@ -66,7 +68,9 @@ def real_rows(layer: Layer, read: int) -> int:
     """Tell how many features there should be, where a format counts them; else what was read."""
     if layer.driver == "FlatGeobuf":
         return layer.declared
-    if layer.driver == "GPKG" and read < layer.declared:  # what is declared may be out of date
+    if (
+        layer.driver == "GPKG" and read < layer.declared and layer.path.suffix.lower() == ".gpkg"
+    ):  # what is declared may be out of date
         with _asking(layer) as ask:
             count = f"SELECT COUNT(*) FROM {_quoted(layer.name)}"  # noqa: S608 - a quoted name
             return int(ask(count).fetchone()[0])
@@ -103,13 +107,21 @@ def _beside(path: Path, suffix: str) -> Path | None:
 
 def lost_lines(layer: Layer, read: int) -> Loss | None:
     """Find the lines of a GeoJSON text sequence that are no feature."""
-    if layer.driver != "GeoJSONSeq" or not layer.path.is_file():
+    if layer.driver != "GeoJSONSeq" or not _is_text(layer.path):
         return None
     texts = sum(1 for _ in _texts(layer.path))
     if texts <= read:
         return None
     first = next((n for n, text in enumerate(_texts(layer.path), 1) if not _is_feature(text)), None)
     return texts - read, "a line" if first is None else f"line {first}"
+
+
+def _is_text(path: Path) -> bool:
+    """Tell whether a file is not packed; what GDAL unpacks is not looked at again."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return not file.read(2).startswith(_PACKED)
 
 
 def _texts(path: Path) -> Iterator[bytes]:
@@ -146,12 +158,12 @@ def lost_shapes(layer: Layer, rows: Any) -> Loss | None:
     rows
         Their numbers, from 0, in rising order.
     """
-    if layer.driver == "GPKG":
+    if layer.driver == "GPKG" and layer.path.suffix.lower() == ".gpkg":
         lost = _with_shape_in_table(layer, rows)
+    elif not _is_text(layer.path):
+        return None
     elif layer.driver == "GeoJSON" and layer.path.stat().st_size <= MAX_BYTES:
-        said = json.loads(layer.path.read_bytes().decode("utf-8", "replace"))
-        features = said.get("features", [said])
-        lost = [n for n in rows if n < len(features) and features[n].get("geometry") is not None]
+        lost = _with_shape_in_document(layer, rows)
     elif layer.driver == "GeoJSONSeq":
         wanted = set(rows.tolist())
         readable = (json.loads(text) for text in _texts(layer.path) if _is_feature(text))
@@ -161,6 +173,21 @@ def lost_shapes(layer: Layer, rows: Any) -> Loss | None:
     else:
         return None
     return (len(lost), f"geometry of feature {lost[0]}") if lost else None
+
+
+def _with_shape_in_document(layer: Layer, rows: Any) -> list[int]:
+    try:
+        said = json.loads(layer.path.read_bytes().decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return []  # GDAL reads more than JSON allows
+    features = said.get("features", [said]) if isinstance(said, dict) else []
+    return [
+        int(n)
+        for n in rows
+        if n < len(features)
+        and isinstance(features[n], dict)
+        and features[n].get("geometry") is not None
+    ]
 
 
 def _with_shape_in_table(layer: Layer, rows: Any) -> list[int]:

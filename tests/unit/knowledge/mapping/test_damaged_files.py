@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
 
 import geopandas as gpd
 import numpy as np
@@ -243,3 +244,28 @@ def test_a_csv_file_that_is_no_utf8_or_has_a_line_of_more_columns(frame, run, tm
     report = run("t.csv", on_error="skip", **options)
     assert (report.rows, report.triples) == (ROWS - 2, 2 * (ROWS - 2))
     assert report.geometries == {"is a row with too many or too few values": 2}
+
+
+@pytest.mark.parametrize("name", ["t.geojson", "t.geojsonl", "t.gpkg", "t.shp"])
+def test_a_packed_file_is_read_as_it_is(frame, run, tmp_path, name):
+    nothing = frame.copy()
+    nothing.loc[3, "geometry"] = None
+    (tmp_path / "in").mkdir()
+    write(nothing, tmp_path / "in" / name)
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as packed:
+        for file in (tmp_path / "in").iterdir():
+            packed.write(file, file.name)
+    report = run("t.zip")
+    assert (report.triples, report.geometries) == (2 * ROWS - 1, {})
+
+
+def test_records_that_begin_with_a_separator(frame, run, tmp_path):
+    path = tmp_path / "t.geojsonl"
+    frame.to_file(path, driver="GeoJSONSeq", RS="YES")
+    assert run("t.geojsonl").rows == ROWS
+    records = path.read_bytes().split(b"\x1e")
+    records[BROKEN + 1] = b'{"type": "Feat\n'
+    path.write_bytes(b"\x1e".join(records))
+    with pytest.raises(DataBrokenError, match=rf"line {BROKEN + 1} of t\.geojsonl"):
+        run("t.geojsonl")
+    assert run("t.geojsonl", on_error="skip").geometries == {FEATURE: 1}
