@@ -23,7 +23,7 @@ from extremeearth.core.progress import SILENT, Progress
 from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid
 from extremeearth.knowledge.interlinking.options import LinkOptions
-from extremeearth.knowledge.interlinking.running import LinkReport, LinkRun
+from extremeearth.knowledge.interlinking.running import Fresh, LinkReport, LinkRun
 from extremeearth.knowledge.rdf import TEXT, iri_terms, open_statements
 
 __all__ = ["link_files"]
@@ -55,14 +55,16 @@ def link_files(
         What is linked, and how.
     state
         Parquet file that remembers what was linked. Where it is there, and `out` too, only what is new or changed is
-        linked, and the links of what is gone or changed go. Where the choices were others, all is linked anew.
+        linked, and the links of what is gone or changed go. Nearest features are found anew for all as soon as
+        anything is new, changed or gone. Where the choices were others, all is linked anew.
     on_invalid, engine, progress
         As for `link`.
 
     Raises
     ------
     InputError
-        Nearest features or a budget with a state: neither can be kept up to date from what is new.
+        A budget with a state: which pairs a budget leaves out depends on all features, so what is new says nothing of
+        them. Or the property of nearest features is that of other links too.
     DataBrokenError
         The state or the links cannot be read.
 
@@ -91,26 +93,40 @@ def link_files(
         )
         run.write(out)
         return run.report
-    if options.nearest is not None or options.budget is not None:
-        raise InputError(
-            "Nearest features and budgets cannot be kept up to date from what is new.",
-            hint="Leave out the state, or link by relations and distances.",
-        )
+    _check(options)
     now = _State.of(left, right, options, on_invalid)
     before = _State.read(state) if state.is_file() and out.is_file() else None
     if before is not None and before.choices != now.choices:
         before = None
     fresh = None if before is None else now.fresh(before)
+    # nearest ones are found anew, so the old ones are not copied
+    without = options.nearest_property if fresh is not None and fresh.anything else None
     run = LinkRun(
         left, right, options=options, on_invalid=on_invalid, engine=engine, progress=progress, fresh=fresh
     )  # fmt: skip
     kept: dict[str, int] = {}
     with open_statements(out) as file:
         if before is not None:
-            kept = _copy(out, file, now.known(before, self_join=right is None))
+            kept = _copy(out, file, now.known(before, self_join=right is None), without=without)
         run.write(file)
     now.write(state)
     return _together(run, kept)
+
+
+def _check(options: LinkOptions) -> None:
+    if options.budget is not None:
+        raise InputError(
+            "A budget cannot be kept up to date from what is new: what it leaves out depends on all features.",
+            hint="Leave out the state, or the budget.",
+        )
+    others = {relation.iri for relation in options.chosen()}
+    if options.within_m is not None:
+        others.add(options.within_property)
+    if options.nearest is not None and options.nearest_property in others:
+        raise InputError(
+            "With a state, nearest features need a property of their own.",
+            hint="Say another nearest_property.",
+        )
 
 
 def _together(run: LinkRun, kept: dict[str, int]) -> LinkReport:
@@ -181,10 +197,15 @@ class _State:
         with atomic_path(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
-    def fresh(self, before: _State) -> tuple[Any, Any]:
-        """Give the rows of each side that are new or changed."""
-        masks = [_same(now, then) for now, then in zip(self.sides, before.sides, strict=True)]
-        return np.flatnonzero(~masks[0]), np.flatnonzero(~masks[1])
+    def fresh(self, before: _State) -> Fresh:
+        """Give what is new or changed, and whether anything, the order too, is other than before."""
+        pairs = list(zip(self.sides, before.sides, strict=True))
+        masks = [_same(now, then) for now, then in pairs]
+        anything = not all(
+            mask.all() and now[0].to_pylist() == then[0].to_pylist()
+            for mask, (now, then) in zip(masks, pairs, strict=True)
+        )
+        return Fresh(np.flatnonzero(~masks[0]), np.flatnonzero(~masks[1]), anything)
 
     def known(self, before: _State, *, self_join: bool) -> tuple[Any, Any]:
         """Give the terms of the features of each side that are there unchanged."""
@@ -224,8 +245,10 @@ def _hashes(features: FeatureSet) -> Any:
     )
 
 
-def _copy(old: Path, file: BinaryIO, known: tuple[Any, Any]) -> dict[str, int]:
-    """Copy the links whose features are both known; give how many each property has."""
+def _copy(
+    old: Path, file: BinaryIO, known: tuple[Any, Any], *, without: str | None
+) -> dict[str, int]:
+    """Copy the links whose features are both known, `without` one property; give how many each other one has."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -241,6 +264,8 @@ def _copy(old: Path, file: BinaryIO, known: tuple[Any, Any]) -> dict[str, int]:
             )
         source, name, target = (pc.struct_field(parts, i).cast(TEXT) for i in range(3))
         good = pc.and_(pc.is_in(source, known[0].cast(TEXT)), pc.is_in(target, known[1].cast(TEXT)))
+        if without is not None:
+            good = pc.and_(good, pc.not_equal(name, f"<{without}>"))
         kept = lines.filter(good)
         if len(kept):
             file.write(("\n".join(kept.to_pylist()) + "\n").encode())

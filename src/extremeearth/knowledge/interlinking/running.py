@@ -24,7 +24,7 @@ from extremeearth.knowledge.interlinking.plane import Plane
 from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import ON_REQUEST
 
-__all__ = ["LinkReport", "LinkRun"]
+__all__ = ["Fresh", "LinkReport", "LinkRun"]
 
 ROWS_PER_BATCH = 100_000
 
@@ -86,6 +86,15 @@ class LinkReport:
     reused: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What is new since another run: rows of each side, and whether anything came, changed or went at all."""
+
+    left: Any
+    right: Any
+    anything: bool
+
+
 class LinkRun:
     """One run over two sets of features, or over one with itself; made by `link_batches`.
 
@@ -95,7 +104,7 @@ class LinkRun:
     def __init__(
         self, left: FeatureSet, right: FeatureSet | None, *, options: LinkOptions,
         on_invalid: OnInvalid = "repair", engine: Engine | None = None, progress: Progress = SILENT,
-        fresh: tuple[Any, Any] | None = None,
+        fresh: Fresh | None = None,
     ) -> None:  # fmt: skip
         self.options, self.progress = options, progress
         self._crew = Crew.of(engine, options.threads)
@@ -205,6 +214,11 @@ class LinkRun:
         for left, right in self._parts():
             for pairs in self._others(left, right, meets):
                 yield self._counted(pairs)
+        if self.options.nearest is not None and (self._fresh is None or self._fresh.anything):
+            # a feature that came or went can change the nearest ones of any other: all are looked for
+            near = Near.of(self.left, self.right, self_join=self.self_join)
+            for found in nearest(near, self.options.nearest, self._crew):
+                yield self._counted(self._of_kind(found, len(self.properties) - 1))
 
     def _counted(self, triples: Triples) -> Triples:
         for kind, count in enumerate(np.bincount(triples[2], minlength=len(self.properties))):
@@ -215,7 +229,7 @@ class LinkRun:
         """Give what is to be joined: all with all, or only pairs with something new."""
         if self._fresh is None:
             return [(self.left, self.right)]
-        new_left, new_right = self._fresh
+        new_left, new_right = self._fresh.left, self._fresh.right
         old_left = np.setdiff1d(self.left.rows, new_left)
         return [
             (self.left.only(new_left), self.right),
@@ -271,15 +285,9 @@ class LinkRun:
             for pairs in disjoint_pairs(left, right, meets, relation, self_join=self.self_join):
                 yield self._of_kind(pairs, kind)
             kind += 1
-        if self.options.within_m is None and self.options.nearest is None:
-            return
-        near = Near.of(left, right, self_join=self.self_join)
         if self.options.within_m is not None:
+            near = Near.of(left, right, self_join=self.self_join)
             for pairs in within_distance(near, self.options.within_m, self._crew):
-                yield self._of_kind(pairs, kind)
-            kind += 1
-        if self.options.nearest is not None:
-            for pairs in nearest(near, self.options.nearest, self._crew):
                 yield self._of_kind(pairs, kind)
 
     @staticmethod

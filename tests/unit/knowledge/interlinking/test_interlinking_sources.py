@@ -276,16 +276,17 @@ def some_features(described, letter):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(numbered, numbered), min_size=2, max_size=3), st.booleans(), st.booleans()
-)
-def test_linking_what_is_new_equals_linking_all(tmp_path_factory, stages, alone, disjoint):
+    st.lists(st.tuples(numbered, numbered), min_size=2, max_size=3), st.booleans(), st.booleans(),
+    st.sampled_from([None, 1, 2]),
+)  # fmt: skip
+def test_linking_what_is_new_equals_linking_all(tmp_path_factory, stages, alone, disjoint, nearest):
     """Features come, change and go; after each stage the file holds what a full run gives."""
     folder = tmp_path_factory.mktemp("grow")
     options = LinkOptions(
         relations=["intersects", "touches", "equals", "within", *["disjoint"] * disjoint],
-        within_m=1.0,
-    )
-    for left, right in stages:
+        within_m=1.0, nearest=nearest,
+    )  # fmt: skip
+    for left, right in (*stages, stages[-1]):
         ours, theirs = some_features(left, "a"), None if alone else some_features(right, "b")
         report = link_files(
             ours, theirs, folder / "l.nt.gz", options=options, state=folder / "s.parquet"
@@ -314,8 +315,11 @@ def test_only_what_is_new_is_verified_and_other_choices_start_anew(clusters, ora
 def test_states_that_cannot_be_used(oracle, tmp_path):
     some = feature_set(oracle.frame([shapely.Point(1, 1)]), id_column="id", prefix="urn:")
     out, state = tmp_path / "l.nt", tmp_path / "s.parquet"
-    for options in (LinkOptions(nearest=1), LinkOptions(budget=Budget(pairs=1))):
-        with pytest.raises(InputError, match="up to date"):
+    for options, message in (
+        (LinkOptions(budget=Budget(pairs=1)), "up to date"),
+        (LinkOptions(nearest=1, nearest_property=str(GEO.sfWithin)), "property of their own"),
+    ):
+        with pytest.raises(InputError, match=message):
             link_files(some, some, out, options=options, state=state)
     link_files(some, some, out, options=LinkOptions(), state=state)
     whole = out.read_bytes()
