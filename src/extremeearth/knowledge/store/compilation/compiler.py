@@ -19,6 +19,8 @@ __all__ = ["DIALECT", "compile_plan"]
 
 DIALECT = ""
 """How statements are written for the embedded engine; another engine has its own."""
+MOST_NESTED = 16
+"""Nodes of a plan in one statement, one inside the other: the embedded engine refuses statements 50 levels deep."""
 
 
 def compile_plan(plan: p.Plan) -> t.Program:
@@ -46,6 +48,7 @@ class _Compiler:
         self.steps: dict[str, t.Step] = {}
         self._count = 0
         self._made: dict[Any, str] = {}
+        self._deepest = 0
 
     # ----------------------------------------------------------------------------------- steps
 
@@ -75,9 +78,15 @@ class _Compiler:
         return self.add(lambda name: t.SqlStep(name=name, sql=sql, inputs=inputs))
 
     def relation(self, node: p.Plan) -> Relation:
-        """Compile a plan."""
+        """Compile a plan; a statement that would nest too deep becomes a table on the way."""
         method: Callable[[Any], Relation] = getattr(self, f"_{type(node).__name__.lower()}")
-        return method(node)
+        beside, self._deepest = self._deepest, 0
+        found = method(node)
+        depth = 0 if found.table is not None else self._deepest + 1
+        if depth > MOST_NESTED:
+            found, depth = Relation.of_table(self.table(found), found.variables, found.certain), 0
+        self._deepest = max(beside, depth)
+        return found
 
     def _of(self, name: str, node: p.Plan, *, ordered: bool = False) -> Relation:
         return Relation.of_table(name, node.variables, node.certain, ordered=ordered)

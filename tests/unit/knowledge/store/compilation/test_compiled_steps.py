@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from extremeearth.knowledge.sparql import parse_query, translate
+from extremeearth.knowledge.store import open_graph
 from extremeearth.knowledge.store.compilation import compile_plan
 from extremeearth.knowledge.store.plan import build
 
@@ -32,3 +33,20 @@ def test_tables_that_a_step_reads_are_made_before_it() -> None:
             assert made.issuperset(step.inputs)
             made.add(step.name)
         assert program.result in made
+
+
+NESTED = {
+    "minus": " ".join(f"MINUS {{ ?s <urn:q> {n + 7} }}" for n in range(40)),
+    "not exists": " ".join(f"FILTER NOT EXISTS {{ ?s <urn:q> {n + 7} }}" for n in range(40)),
+    "optionals": "OPTIONAL { ?s <urn:q> ?o " * 30 + "}" * 30,
+    "parts": " ".join(f"{{ ?s <urn:q> ?a{n} OPTIONAL {{ ?s <urn:p> ?b{n} }} }}" for n in range(20)),
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_statements_do_not_nest_deeper_than_the_engine_allows(kind: str) -> None:
+    graph = open_graph()
+    graph.load(b"<urn:a> <urn:p> 1 ; <urn:q> 1 . <urn:b> <urn:p> 2 ; <urn:q> 7 .", "ttl")
+    found = graph.query(f"SELECT ?s {{ ?s <urn:p> ?o {NESTED[kind]} }}").serialize("csv")
+    both = kind in {"optionals", "parts"}
+    assert found.split() == [b"s", b"urn:a", *([b"urn:b"] if both else [])]
