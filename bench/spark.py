@@ -2,7 +2,7 @@
 
 On one machine Spark can only cost more: the figures say how much, so that one knows when a cluster pays. Spark starts
 once, before anything is timed. EXTREMEEARTH_BENCH_ROWS says how many lines are mapped, 100 000 by default;
-EXTREMEEARTH_BENCH_FEATURES how many features each side of the links has, 20 000.
+EXTREMEEARTH_BENCH_FEATURES how many features each side of the links has, 10 000.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def cases(quick: bool) -> Iterator[Case]:
     if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
         raise Skip("there is no Java")
     rows = 5_000 if quick else int(os.environ.get(ROWS, "100000"))
-    features = 1_000 if quick else int(os.environ.get(FEATURES, "20000"))
+    features = 1_000 if quick else int(os.environ.get(FEATURES, "10000"))
     with SparkEngine("local[2]", options={"spark.driver.memory": "2g"}) as spark:
         engines: dict[str, Engine] = {
             OURS: spark,
@@ -53,7 +53,7 @@ def cases(quick: bool) -> Iterator[Case]:
             yield mapping(folder, rows, engines)
         yield interlinking(features, engines)
         yield spatial_join(
-            2_000 if quick else 100_000, {k: engines[k] for k in (OURS, "one process")}
+            2_000 if quick else 50_000, {k: engines[k] for k in (OURS, "one process")}
         )
 
 
