@@ -30,6 +30,10 @@ from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 GEOMETRY = "geometry"
 """Name under which a vector file's shapes are always found, whatever the format calls them."""
 
+_HOW_TO_SAY_THE_ENCODING = (
+    "Save it as UTF-8, or name a shapefile's encoding in a .cpg file beside it, such as ISO-8859-1"
+)
+
 Stream = tuple[Iterator[Any], dict[str, CRS]]
 
 
@@ -135,7 +139,9 @@ class FileSource:
             except pa.ArrowInvalid:
                 broken = _not_utf8(column)
                 place = f"{name} of row {frame.first_row + broken[0]} of {self.name}"
-                self.options.broken(found, "is not UTF-8", place, len(broken))
+                self.options.broken(
+                    found, "is not UTF-8", place, len(broken), mend=_HOW_TO_SAY_THE_ENCODING
+                )
                 good = np.ones(len(column), bool)
                 good[broken] = False
                 columns[name] = _where(good, column)

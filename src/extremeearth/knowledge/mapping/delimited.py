@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class CsvSource:
         found: Counter[str] = Counter()
         parsing = arrow_csv.ParseOptions(
             delimiter=self._delimiter(), newlines_in_values=True,
-            invalid_row_handler=lambda row: self._odd_row(row, found),
+            invalid_row_handler=None if self.options.on_error == "raise" else partial(_odd_row, found),
         )  # fmt: skip
         try:
             with arrow_csv.open_csv(
@@ -85,13 +86,6 @@ class CsvSource:
                 hint="Check the row, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
             ) from err
 
-    def _odd_row(self, row: Any, found: Counter[str]) -> str:
-        """Leave out and count a row with too many or too few values, if the options say so."""
-        if self.options.on_error == "raise":
-            return "error"
-        found[ODD_ROW] += 1
-        return "skip"
-
     def _checked(self, batch: Any) -> Any:
         """Raise `DataBrokenError` if a text is not UTF-8; texts of ASCII alone, most of all, are told at once."""
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -104,6 +98,12 @@ class CsvSource:
                         hint="Save it as UTF-8.",
                     ) from err
         return batch
+
+
+def _odd_row(found: Counter[str], _: Any) -> str:
+    """Leave out and count a row with too many or too few values."""
+    found[ODD_ROW] += 1
+    return "skip"
 
 
 def open_delimited(request: SourceRequest) -> Source | None:

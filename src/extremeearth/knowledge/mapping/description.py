@@ -23,6 +23,7 @@ from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.items import ITEM_TIMES, ItemSource
 from extremeearth.knowledge.mapping.sources import open_source
 from extremeearth.knowledge.mapping.text_geometries import TextGeometry, TextGeometrySource
+from extremeearth.knowledge.mapping.vector_files import unreadable
 from extremeearth.knowledge.rdf import XSD
 
 __all__ = ["SourceColumn", "SourceDescription", "describe_source", "list_layers"]
@@ -83,9 +84,7 @@ def list_layers(path: Path) -> tuple[str | None, ...]:
     try:
         return tuple(str(name) for name, _ in pyogrio.list_layers(path))
     except pyogrio.errors.DataSourceError as err:
-        raise DataBrokenError(
-            f"{path.name} cannot be read: {err}.", hint="Check the file's format."
-        ) from err
+        raise unreadable(path, err, "Check the file's format.") from err
 
 
 def describe_source(

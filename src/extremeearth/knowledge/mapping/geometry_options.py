@@ -56,12 +56,20 @@ class GeometryOptions:
         """Give the reference system of sources that name none."""
         return None if self.crs is None else as_crs(self.crs)
 
-    def broken(self, found: Counter[str], reason: str, example: str, rows: int) -> None:
+    def broken(
+        self,
+        found: Counter[str],
+        reason: str,
+        example: str,
+        rows: int,
+        *,
+        mend: str = "Mend the source",
+    ) -> None:
         """Count values that are no geometry, or raise `DataBrokenError` if the options say so."""
         if self.on_error == "raise":
             raise DataBrokenError(
                 f"'{example}' {reason}.",
-                hint="Mend the source, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
+                hint=f"{mend}, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
             )
         found[reason] += rows
 

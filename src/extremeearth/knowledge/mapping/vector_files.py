@@ -28,13 +28,24 @@ from extremeearth.knowledge.mapping.vector_losses import (
     real_rows,
 )
 
-__all__ = ["GeoFile", "open_vector"]
+__all__ = ["GeoFile", "open_vector", "unreadable"]
 
 UNREADABLE = "is a feature that cannot be read"
 _FORMULATIONS = frozenset({None, "SHP", "GeoJSON", "KML", "GML"})
 """Reference formulations for vector files: none is needed; GeoTriples names some."""
 _GIVE_UP = 10
 """After so many broken features in a row, what follows cannot be found any more."""
+
+
+def unreadable(path: Path, why: object, hint: str) -> DataBrokenError:
+    """Make the error that says that GDAL cannot read a file, in few words."""
+    said = str(why).partition("; It might help")[0].strip().rstrip(".")
+    said = said.replace(f"'{path}'", "it is")  # GDAL: '/data/x.json' not recognized as ...
+    if path.is_dir():
+        hint = "It is a folder: name a file in it."
+    if ".shx" in said and "SHAPE_RESTORE_SHX" in said:
+        said, hint = "its .shx file is missing", "A shapefile is .shp, .shx and .dbf: give all."
+    return DataBrokenError(f"{path.name} cannot be read: {said}.", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -53,17 +64,8 @@ class GeoFile:
         try:
             info: dict[str, Any] = pyogrio.read_info(self.path, layer=self.layer)
         except (DataSourceError, DataLayerError) as err:
-            raise self._broken(err, "Check the file's format and layer.") from err
+            raise unreadable(self.path, err, "Check the file's format and layer.") from err
         return info
-
-    def _broken(self, why: object, hint: str = "Check the file.") -> DataBrokenError:
-        said = str(why).partition("; It might help")[0].strip().rstrip(".")
-        said = said.replace(f"'{self.path}'", "it is")  # GDAL: '/data/x.json' not recognized as ...
-        if self.path.is_dir():
-            hint = "It is a folder: name a file in it."
-        if ".shx" in said and "SHAPE_RESTORE_SHX" in said:
-            said, hint = "its .shx file is missing", "A shapefile is .shp, .shx and .dbf: give all."
-        return DataBrokenError(f"{self.path.name} cannot be read: {said}.", hint=hint)
 
     def columns(self) -> list[str]:
         """List the attributes, and the geometry under its one name."""
