@@ -23,6 +23,7 @@ _KINDS = (
     "Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",
     "GeometryCollection",
 )  # fmt: skip
+_COLLECTION = 7
 Answer = Callable[[NDArray[Any], NDArray[np.bool_]], TermColumn]
 
 
@@ -40,6 +41,16 @@ def _of_shape(ask: Callable[[NDArray[Any]], Any], answer: Answer, error: Any) ->
 def _dimensions(shapes: NDArray[Any]) -> Any:
     """Give the topological dimension; that of an empty collection is 0, as there is no smaller one."""
     return np.maximum(shapely.get_dimensions(shapes), 0)
+
+
+def _simple(shapes: NDArray[Any]) -> Any:
+    """Tell which shapes are simple: empty ones are, and collections whose parts all are."""
+    found = np.asarray(shapely.is_simple(shapes) | shapely.is_empty(shapes))
+    collections = np.flatnonzero((shapely.get_type_id(shapes) == _COLLECTION) & ~found)
+    if len(collections):
+        parts, owners = shapely.get_parts(shapes[collections], return_index=True)
+        found[collections] = np.bincount(owners, ~_simple(parts), len(collections)) == 0
+    return found
 
 
 def _axes(shapes: NDArray[Any]) -> Any:
@@ -195,7 +206,7 @@ ACCESSORS: Mapping[str, Function] = {
     "is3D": _of_shape(shapely.has_z, arguments.booleans, False),
     "isMeasured": _of_shape(shapely.has_m, arguments.booleans, False),
     "isEmpty": _of_shape(shapely.is_empty, arguments.booleans, False),
-    "isSimple": _of_shape(shapely.is_simple, arguments.booleans, False),
+    "isSimple": _of_shape(_simple, arguments.booleans, False),
     "minX": _of_shape(_bound(0), arguments.doubles, np.nan),
     "minY": _of_shape(_bound(1), arguments.doubles, np.nan),
     "maxX": _of_shape(_bound(2), arguments.doubles, np.nan),

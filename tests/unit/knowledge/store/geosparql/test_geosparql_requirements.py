@@ -222,6 +222,10 @@ def test_emptiness_and_simplicity(geof):
         False,
         True,
     ]
+    simple = ["", "POINT EMPTY", "GEOMETRYCOLLECTION (POINT (1 1), LINESTRING (0 0, 1 1))"]
+    assert [geof("isSimple", text) for text in simple] == [True, True, True]
+    crossing = "GEOMETRYCOLLECTION (POINT (1 1), LINESTRING (0 0, 1 1, 0 1, 1 0))"
+    assert geof("isSimple", crossing) is False
 
 
 def test_bounds_are_easting_and_northing_whatever_the_order_of_axes(geof):
