@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from extremeearth.core.errors import LimitError
 from extremeearth.core.http import SafeClient
 from extremeearth.core.progress import CancelToken
 from extremeearth.infrastructure.engine import Engine, LocalEngine
@@ -171,7 +172,12 @@ class Evaluator:
         LimitError
             An intermediate result is too large.
         """
-        program, constants = self.program(algebra)
+        try:
+            program, constants = self.program(algebra)
+        except RecursionError as err:
+            raise LimitError(
+                "The query has too many clauses inside each other.", hint="Cut it into several."
+            ) from err
         run = self._run(constants)
         self.measured = []
         needed = _last_uses(program)

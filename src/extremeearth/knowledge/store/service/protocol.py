@@ -106,6 +106,7 @@ def _add_sparql(router: APIRouter, graph: GraphStore, limits: Settings, write_sc
         )  # fmt: skip
 
     @router.get("/sparql")
+    @router.head("/sparql", include_in_schema=False)
     async def query_by_get(request: Request, caller: Caller) -> Response:
         """Answer a SPARQL query; without one, describe the service."""
         return await answer(request, caller)
@@ -123,6 +124,8 @@ def _dataset_iri(request: Request) -> str:
 def _add_void(router: APIRouter, graph: GraphStore, limits: Settings) -> None:
     @router.get("/void")
     @router.get("/.well-known/void")
+    @router.head("/void", include_in_schema=False)
+    @router.head("/.well-known/void", include_in_schema=False)
     async def describe_dataset(request: Request, caller: Caller) -> Response:
         """Tell what is in the store: counts by predicate and class, extent in space and time (VoID)."""
         if limits.graph_read_key:

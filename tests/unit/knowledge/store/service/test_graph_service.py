@@ -275,3 +275,16 @@ def test_errors_of_watched_work_reach_the_caller(client: TestClient) -> None:
     answer = ask(client, "SELECT (<urn:unknown>(1) AS ?x) {}")
     assert answer.status_code in (200, 400)
     assert json.loads(answer.content)
+
+
+@pytest.mark.parametrize("path", ["/sparql?query=ASK%7B%7D", "/sparql", "/void"])
+def test_head_is_a_get_without_a_body(client: TestClient, path: str) -> None:
+    head, got = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_a_query_with_too_many_clauses_is_refused(client: TestClient) -> None:
+    answer = ask(client, "SELECT * { " + " ".join(f"BIND({n} AS ?v{n})" for n in range(600)) + " }")
+    assert answer.status_code == 413
+    assert "clauses" in answer.json()["title"]
