@@ -217,8 +217,8 @@ class LinkRun:
         if self.options.nearest is not None and (self._fresh is None or self._fresh.anything):
             # a feature that came or went can change the nearest ones of any other: all are looked for
             near = Near.of(self.left, self.right, self_join=self.self_join)
-            for found in nearest(near, self.options.nearest, self._crew):
-                yield self._counted(self._of_kind(found, len(self.properties) - 1))
+            for closest in nearest(near, self.options.nearest, self._crew):
+                yield self._counted(self._of_kind(closest, len(self.properties) - 1))
 
     def _counted(self, triples: Triples) -> Triples:
         for kind, count in enumerate(np.bincount(triples[2], minlength=len(self.properties))):

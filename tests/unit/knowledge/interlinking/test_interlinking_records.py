@@ -177,3 +177,24 @@ def test_times_of_rdf_limit_links(tmp_path):
     pairs = set(zip(found["source"].to_pylist(), found["target"].to_pylist(), strict=True))
     assert ("urn:f:b", "urn:f:a") not in pairs
     assert len(pairs) == 3
+
+
+def test_tables_and_queries_of_postgresql(postgres_url):
+    import psycopg
+
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as opened:
+        opened.execute("CREATE TABLE fields (id text, wkt text, raw bytea, valid_from timestamptz)")
+        for name, shape in SHAPES.items():
+            opened.execute(
+                "INSERT INTO fields VALUES (%s, %s, %s, '2020-01-01T00:00:00Z')",
+                (name, shape.wkt, shape.wkb),
+            )
+    for options in (
+        {"layer": "fields", "times": "valid_from"},
+        {"layer": "fields", "geometry": "raw"},
+        {"query": "SELECT id, wkt FROM fields"},
+    ):
+        shapes, found = read(postgres_url, **options)
+        assert same_shapes(shapes)
+        if "times" in options:
+            assert found.spans.tolist() == [[1577836800.0] * 2] * 2
