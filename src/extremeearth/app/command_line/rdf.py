@@ -113,7 +113,7 @@ def map_(
     as_json: AsJson = False,
 ) -> None:
     """Turn sources into RDF as a mapping says: all of it, or nothing."""
-    from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf
+    from extremeearth.knowledge.mapping import GeometryOptions, map_to_rdf
     from extremeearth.knowledge.rdf import BASE
 
     options: dict[str, Any] = {
@@ -128,10 +128,7 @@ def map_(
         if _STORE.match(out):
             report = _into_store(mapping, out.removeprefix("store:"), graph, options)
         else:
-            target: StatementTarget = Path(out)
-            if part_mb is not None:
-                target = Parts(folder=Path(out), form=form, part_bytes=part_mb * _MEGABYTE)
-            report = map_to_rdf(mapping, target=target, **options)
+            report = map_to_rdf(mapping, target=_files(Path(out), part_mb, form), **options)
     _tell(report, out, as_json=as_json)
 
 
@@ -146,6 +143,14 @@ def _named_files(given: list[str]) -> dict[str, Path]:
             )
         files[name] = Path(path)
     return files
+
+
+def _files(out: Path, part_mb: int | None, form: str) -> StatementTarget:
+    from extremeearth.knowledge.mapping import Parts
+
+    if part_mb is None:
+        return out
+    return Parts(folder=out, form=form, part_bytes=part_mb * _MEGABYTE)
 
 
 def _into_store(

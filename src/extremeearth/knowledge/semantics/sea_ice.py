@@ -130,15 +130,7 @@ def ice_chart_sources(
     (np.int64(9), 'grey ice')
     """
     _check_time(time)
-    if chart.crs is None:
-        raise CrsError("The chart has no reference system.", hint="Set it with .set_crs(...).")
-    wanted = ["CT", *(f"{kind}{part}" for part in _PARTS for kind in "CSF"), "POLY_TYPE"]
-    missing = [name for name in (*wanted, *([area_id] if area_id else [])) if name not in chart]
-    if missing:
-        raise InputError(
-            f"The chart has no column '{missing[0]}'.", hint=f"It needs {', '.join(wanted)}."
-        )
-    codes = chart[wanted].astype(object).where(chart[wanted].notna(), None)
+    codes = _codes(chart, area_id)
     ids = chart[area_id].astype(str) if area_id else pd.Series(range(len(chart))).astype(str)
     tenths = [_tenths(code) for code in codes["CT"]]
     areas = gpd.GeoDataFrame(
@@ -156,6 +148,19 @@ def ice_chart_sources(
     )  # fmt: skip
     types = pd.concat([_types(codes, ids, chart_id, rank) for rank in range(len(_PARTS))])
     return {"ice_areas": areas, "ice_types": types.reset_index(drop=True), "ice_map": _no_map()}
+
+
+def _codes(chart: gpd.GeoDataFrame, area_id: str | None) -> pd.DataFrame:
+    """Check a chart, and give its codes."""
+    if chart.crs is None:
+        raise CrsError("The chart has no reference system.", hint="Set it with .set_crs(...).")
+    wanted = ["CT", *(f"{kind}{part}" for part in _PARTS for kind in "CSF"), "POLY_TYPE"]
+    missing = [name for name in (*wanted, *([area_id] if area_id else [])) if name not in chart]
+    if missing:
+        raise InputError(
+            f"The chart has no column '{missing[0]}'.", hint=f"It needs {', '.join(wanted)}."
+        )
+    return pd.DataFrame(chart[wanted].astype(object).where(chart[wanted].notna(), None))
 
 
 def _types(codes: pd.DataFrame, ids: pd.Series[Any], chart_id: str, rank: int) -> pd.DataFrame:
