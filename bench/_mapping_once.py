@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -46,9 +47,11 @@ def ours(mapping: Path, target: Path, threads: int, workers: int) -> tuple[int, 
 
 
 def main() -> None:
-    """Take mapping, target, threads and worker processes from the command line."""
+    """Take mapping, target, threads, worker processes and cores (0: all) from the command line."""
     started = time.perf_counter()
-    threads, workers = (int(number) for number in sys.argv[3:5])
+    threads, workers, cores = (int(number) for number in sys.argv[3:6])
+    if cores:  # before the libraries count them
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     triples, mapping_s = ours(Path(sys.argv[1]), Path(sys.argv[2]), threads, workers)
     sys.stdout.write(measured(started, triples, mapping_s) + "\n")
 

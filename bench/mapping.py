@@ -133,9 +133,11 @@ def cases(quick: bool) -> Iterator[Case]:
         )
         yield Case(
             label="two threads or processes against one",
-            data=f"{recipe.rpartition(';')[0]}; seconds of the mapping alone, after the imports",
+            data=f"{recipe.rpartition(';')[0]}; seconds of the mapping alone, after the imports; "
+            "one thread has Arrow read in others, but where it may use one core only",
             rivals={
                 "two threads": platform(folder, "roads.csv", rows, threads=2),
+                "one on one core": platform(folder, "roads.csv", rows, cores=1),
                 "one": platform(folder, "roads.csv", rows),
                 "two processes": platform(folder, "roads.csv", rows, workers=2),
             },
@@ -147,7 +149,7 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 def platform(
-    folder: Path, source: str, rows: int, *, threads: int = 1, workers: int = 1
+    folder: Path, source: str, rows: int, *, threads: int = 1, workers: int = 1, cores: int = 0
 ) -> Callable[[], Outcome]:
     """Run our mapping in a process of its own."""
 
@@ -161,7 +163,7 @@ def platform(
             str(target),
         ]
         done = subprocess.run(
-            [*command, str(threads), str(workers)],
+            [*command, str(threads), str(workers), str(cores)],
             check=True, capture_output=True, text=True, timeout=3600,
         )  # fmt: skip
         told = json.loads(done.stdout)
