@@ -69,3 +69,14 @@ def test_the_nearest_begin_with_those_without_a_distance(graph: Graph, text: str
         graph, f"SELECT ?g {{ ?g geo:asWKT ?w BIND({order} + 0 AS ?d) }} ORDER BY ?d ?g LIMIT 8"
     )
     assert fast == slow
+
+
+@pytest.mark.parametrize(
+    ("limit", "count"),
+    [('"200000"', 0), ('"200000"^^<urn:metres>', 0), ('"2e5"^^xsd:integer', 0), ('"2e5"^^xsd:float', 3)],
+)  # fmt: skip
+def test_a_distance_is_compared_with_numbers_alone(graph: Graph, limit: str, count: int) -> None:
+    condition = f'geof:distance(?w, "POINT (1 1)"^^geo:wktLiteral, uom:metre) <= {limit}'
+    text = "PREFIX xsd: <http://www.w3.org/2001/XMLSchema#> SELECT ?g { ?g geo:asWKT ?w "
+    assert len(answer(graph, f"{text} FILTER({condition}) }}")) == count
+    assert len(answer(graph, f"{text} FILTER(IF({condition}, true, false)) }}")) == count

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Variable
+from extremeearth.knowledge.store.columns import TermColumn
+from extremeearth.knowledge.store.expressions import read_numbers
 from extremeearth.knowledge.store.geosparql import RELATIONS, unit_of
 from extremeearth.knowledge.store.plan import nodes as p
 
@@ -64,11 +66,11 @@ def _distance(condition: s.Comparison) -> SpatialCondition | None:
     if operator not in {"<", "<="} or not isinstance(right, Literal):
         return None
     ends = distance_to(left)
-    try:
-        limit = float(right.lexical)
-    except ValueError:
+    if ends is None:
         return None
-    if ends is None or not math.isfinite(limit) or limit < 0:
+    read = read_numbers(TermColumn.of([right]))  # what is no number makes the comparison an error
+    limit = float(read.doubles()[0]) if read.present[0] else math.nan
+    if not math.isfinite(limit) or limit < 0:
         return None
     relation = p.SpatialRelation(GEOF + "distance", distance_m=limit * ends[1])
     return _between(ends[0], relation, exact=operator == "<=" and ends[1] == 1.0)
