@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from extremeearth import __version__
@@ -95,7 +96,7 @@ def create_app(
     )
     app.state.verifier = platform.accounts
     install_problem_handlers(app)
-    _install_guards(app, platform)
+    _install_guards(app, settings)
     app.include_router(_operations(platform))
     if "hub" in layers:
         app.include_router(hub_router(platform.catalogue, platform.store))
@@ -147,9 +148,16 @@ def _operations(platform: Platform) -> APIRouter:
     return router
 
 
-def _install_guards(app: FastAPI, platform: Platform) -> None:
-    settings = platform.settings
+def _install_guards(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestGuard, limit_bytes=settings.request_limit_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("authorization", "content-type"),
+            expose_headers=("location", "link", "etag"),
+        )
     # added last, so it runs first: a wrong Host never reaches a route
     names = sorted({*settings.trusted_hosts, settings.host})
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
@@ -162,8 +170,6 @@ def create_graph_app(
     app = FastAPI(title="extremeearth graph", version=__version__, docs_url=None, redoc_url=None)
     app.state.verifier = verifier
     install_problem_handlers(app)
-    app.add_middleware(RequestGuard, limit_bytes=settings.request_limit_bytes)
-    names = sorted({*settings.trusted_hosts, settings.host})
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+    _install_guards(app, settings)
     app.include_router(sparql_router(graph, settings=settings))
     return app

@@ -84,6 +84,11 @@ class Settings(BaseSettings):
         default=("127.0.0.1", "localhost", "[::1]", "testserver"),
         description="Names under which the server answers (guards against DNS rebinding).",
     )
+    cors_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Origins (`https://name`) whose pages may ask this server from a browser; none by default. "
+        "Cookies are never allowed; a page that writes sends an API key.",
+    )
     allow_hosts: tuple[str, ...] = Field(
         default=(),
         description="Hosts (`name` or `name:port`) that outgoing requests may reach although they are "

@@ -9,8 +9,11 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from extremeearth.app.guards import RequestGuard
+from extremeearth.app.web_application import create_graph_app
 from extremeearth.core.errors import LimitError
 from extremeearth.core.problems import install_problem_handlers
+from extremeearth.core.settings import Settings
+from extremeearth.knowledge.store import open_graph
 
 
 @pytest.fixture
@@ -56,3 +59,31 @@ def test_headers_are_on_every_answer_and_errors_keep_secrets(client: TestClient)
     assert "swordfish" not in response.text
     assert response.json()["code"] == "server.bug"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "allowed"),
+    [
+        ((), "https://map.example", None),
+        (("https://map.example",), "https://map.example", "https://map.example"),
+        (("https://map.example",), "https://other.example", None),
+    ],
+)
+def test_pages_of_other_origins_ask_only_where_settings_allow_it(
+    origins: tuple[str, ...], origin: str, allowed: str | None
+) -> None:
+    client = TestClient(create_graph_app(open_graph(), settings=Settings(cors_origins=origins)))
+    asked = client.get("/sparql", params={"query": "ASK {}"}, headers={"Origin": origin})
+    assert asked.status_code == 200
+    assert asked.headers.get("Access-Control-Allow-Origin") == allowed
+    assert "Access-Control-Allow-Credentials" not in asked.headers
+    preflight = client.options(
+        "/sparql",
+        headers={
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "Authorization, Content-Type",
+        },
+    )
+    assert preflight.headers.get("Access-Control-Allow-Origin") == allowed
+    assert preflight.is_success is (allowed is not None)
