@@ -19,7 +19,7 @@ from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal, Term, V
 from extremeearth.knowledge.sparql.translate import translate_pattern
 from extremeearth.knowledge.sparql.walk import exists_in, mentioned
 from extremeearth.knowledge.store.plan import nodes as p
-from extremeearth.knowledge.store.plan.substitution import is_plain, looks_into
+from extremeearth.knowledge.store.plan.substitution import asks_exists, is_plain, looks_into
 
 __all__ = ["Shape", "build", "conjuncts"]
 
@@ -273,19 +273,21 @@ class _Builder:
             plan = self._semi_join(plan, exists, context)
         return plan
 
-    def _inner(self, exists: s.Exists, context: _Context) -> p.Plan:
+    def _inner(self, pattern: a.Algebra, context: _Context) -> p.Plan:
         outside, self._inside = self._inside, self._inside + 1
         self._inside += self._fresh  # different for every EXISTS, also for two beside each other
         try:
-            return self.node(self.rewrite(translate_pattern(exists.pattern)), context)
+            return self.node(pattern, context)
         finally:
             self._fresh += 1
             self._inside = outside
 
     def _semi_join(self, plan: p.Plan, exists: s.Exists, context: _Context) -> p.Plan:
-        inner = self._inner(exists, context)
-        if is_plain(inner):
-            return p.SemiJoin(plan, inner, exists.negated)
+        pattern = self.rewrite(translate_pattern(exists.pattern))
+        if not asks_exists(pattern):  # never plain: to try it would double with every level
+            inner = self._inner(pattern, context)
+            if is_plain(inner):
+                return p.SemiJoin(plan, inner, exists.negated)
         kept = plan.variables
         flagged, flags = self._flagged(plan, (exists,), context)
         return p.Project(p.Filter(exists, flagged, flags), kept)
@@ -299,7 +301,8 @@ class _Builder:
             inside = {v.name for v in mentioned(exists.pattern)}
             names = tuple(v for v in plan.variables if v in inside or v in context.carried)
             seed = p.Seed(self.fresh("row"), names, plan.certain & frozenset(names))
-            inner = self._inner(exists, _Context(context.graph, (_Carrier(seed.key, seed),)))
+            pattern = self.rewrite(translate_pattern(exists.pattern))
+            inner = self._inner(pattern, _Context(context.graph, (_Carrier(seed.key, seed),)))
             flag = self.fresh("exists")
             plan = p.ExistsFlag(plan, p.Project(inner, (seed.key,)), seed, flag)
             flags.append((exists, flag))

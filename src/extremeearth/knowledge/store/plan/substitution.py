@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
+
+from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.scope import variables_of
 from extremeearth.knowledge.store.plan import nodes as p
 
-__all__ = ["is_plain", "looks_into"]
+__all__ = ["asks_exists", "is_plain", "looks_into"]
 
 
 def looks_into(plan: p.Plan, scope: p.GraphScope) -> bool:
@@ -17,6 +20,22 @@ def looks_into(plan: p.Plan, scope: p.GraphScope) -> bool:
     if isinstance(plan, p.Filter | p.Extend | p.Project | p.Distinct):
         return looks_into(plan.pattern, scope)
     return False
+
+
+def asks_exists(node: object) -> bool:
+    """Tell whether a pattern of the algebra, or an expression in it, has an EXISTS; such a pattern is not plain.
+
+    Examples
+    --------
+    >>> from extremeearth.knowledge.sparql import parse_query, translate
+    >>> asks_exists(translate(parse_query("ASK { ?a ?b ?c FILTER(!EXISTS { ?c ?d ?a }) }")))
+    True
+    """
+    if isinstance(node, s.Exists):
+        return True
+    if isinstance(node, tuple):
+        return any(map(asks_exists, node))
+    return is_dataclass(node) and any(asks_exists(getattr(node, f.name)) for f in fields(node))
 
 
 def is_plain(plan: p.Plan) -> bool:
