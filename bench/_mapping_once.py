@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
 import sys
 import time
 from pathlib import Path
+
+_SMALL = """@prefix rml: <http://w3id.org/rml/> .
+<urn:m> rml:logicalSource [ rml:source "t" ] ; rml:subjectMap [ rml:template "urn:{id}" ; rml:class <urn:c> ] ."""
 
 
 def peak_mb() -> float:
@@ -35,6 +39,8 @@ def measured(started: float, triples: int, mapping_s: float) -> str:
 
 def ours(mapping: Path, target: Path, threads: int, workers: int) -> tuple[int, float]:
     """Run the platform's mapping; give triples, and its seconds without Python's start and the imports."""
+    import pyarrow as pa
+
     from extremeearth.knowledge.mapping import map_to_rdf
 
     engine = None
@@ -42,6 +48,10 @@ def ours(mapping: Path, target: Path, threads: int, workers: int) -> tuple[int, 
         from extremeearth.infrastructure.engine import LocalEngine
 
         engine = LocalEngine(workers=workers)
+    # what is imported at its first use is imported before the clock runs
+    map_to_rdf(
+        _SMALL, sources={"t": pa.table({"id": [1]})}, target=io.BytesIO(), folder=mapping.parent
+    )
     report = map_to_rdf(mapping, target=target, threads=threads, engine=engine)
     return report.triples, report.seconds
 

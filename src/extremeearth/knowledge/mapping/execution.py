@@ -40,6 +40,7 @@ from extremeearth.knowledge.mapping.parallel import (
     PackedFrame,
     in_order,
     needs_no_join,
+    put_aside,
 )
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike, open_source
@@ -258,14 +259,18 @@ def _here(
         made = [frame_lines(own, m, frame) for m in maps]
         return frame.rows, made if run.threads == 1 else [m.ready() for m in made], own.issues
 
-    build_indexes(run, maps)
-    for count, parts, issues in in_order(make, frames, threads=run.threads):
-        for made, distinct in zip(parts, known, strict=True):
-            for lines in distinct.new(made.subjects, made.parts):
+    def put(made: tuple[int, list[Lines], Issues]) -> None:
+        nonlocal rows, triples
+        count, parts, issues = made
+        for said, distinct in zip(parts, known, strict=True):
+            for lines in distinct.new(said.subjects, said.parts):
                 triples += write_lines(lines, cast(BinaryIO, sink))
         run.issues.counts.update(issues.counts)
         rows += count * len(maps)
         task.advance(count * len(maps))
+
+    build_indexes(run, maps)
+    put_aside(in_order(make, frames, threads=run.threads), put, threads=run.threads)
     for triples_map, distinct in zip(maps, known, strict=True):
         for made in joint_lines(run, triples_map):
             for lines in distinct.new(made.subjects, made.parts):

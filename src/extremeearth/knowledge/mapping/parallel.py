@@ -19,7 +19,7 @@ from extremeearth.knowledge.mapping.lines import Lines
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-__all__ = ["Done", "PackedFrame", "joined", "in_order", "needs_no_join"]
+__all__ = ["Done", "PackedFrame", "in_order", "joined", "needs_no_join", "put_aside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,34 @@ def in_order(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def put_aside(results: Iterable[Item], put: Callable[[Item], None], *, threads: int) -> None:
+    """Put results away in their order; with several threads in one of its own, so that reading goes on.
+
+    Examples
+    --------
+    >>> shelf: list[int] = []
+    >>> put_aside([1, 2, 3], shelf.append, threads=2)
+    >>> shelf
+    [1, 2, 3]
+    """
+    if threads == 1:
+        for result in results:
+            put(result)
+        return
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="mapping-put") as pool:
+        try:
+            for result in results:
+                waiting.append(pool.submit(put, result))
+                if len(waiting) > 1:
+                    waiting.popleft().result()
+            while waiting:
+                waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
