@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -102,6 +103,7 @@ def test_batches_bound_the_memory_of_a_run(mapped):
     from extremeearth.knowledge.mapping.frames import Frame
 
     made, alive = [], []
+    columns: list[weakref.ref[pa.Array]] = []
 
     class Endless:
         def check(self, references):
@@ -114,7 +116,8 @@ def test_batches_bound_the_memory_of_a_run(mapped):
                     columns={n: pa.array(np.arange(batch_rows) + number * batch_rows) for n in references},
                     rows=batch_rows, first_row=number * batch_rows,
                 )  # fmt: skip
-                alive.append(pa.total_allocated_bytes())
+                alive.append(sum(column() is not None for column in columns))
+                columns.extend(map(weakref.ref, frame.columns.values()))
                 yield frame
 
     with pytest.MonkeyPatch.context() as patch:
@@ -122,4 +125,4 @@ def test_batches_bound_the_memory_of_a_run(mapped):
         _, report = mapped(MAPPING % "q", batch_rows=200)
     assert report.rows == 50 * 200
     assert set(made) == {200}
-    assert max(alive[10:]) < 3 * max(alive[1:10])
+    assert max(alive) <= len(columns) // 50, "no more than the columns of one batch before"
