@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Variable
 from extremeearth.knowledge.store.compilation import relations as r
@@ -23,8 +24,13 @@ MOST_NESTED = 16
 """Nodes of a plan in one statement, one inside the other: the embedded engine refuses statements 50 levels deep."""
 
 
-def compile_plan(plan: p.Plan) -> t.Program:
+def compile_plan(plan: p.Plan, *, token: CancelToken | None = None) -> t.Program:
     """Make the steps of a plan.
+
+    Raises
+    ------
+    CancelledError
+        The token was cancelled; it is looked at for each node.
 
     Examples
     --------
@@ -37,14 +43,15 @@ def compile_plan(plan: p.Plan) -> t.Program:
     t2 scan ?b <urn:q> ?c
     t3 sql SELECT ...
     """
-    compiler = _Compiler()
+    compiler = _Compiler(token or CancelToken())
     with r.fresh_names():
         result = compiler.table(compiler.relation(plan))
     return t.Program(tuple(compiler.steps.values()), result, plan.variables, plan)
 
 
 class _Compiler:
-    def __init__(self) -> None:
+    def __init__(self, token: CancelToken) -> None:
+        self._token = token
         self.steps: dict[str, t.Step] = {}
         self._count = 0
         self._made: dict[Any, str] = {}
@@ -73,12 +80,14 @@ class _Compiler:
             (source,) = relation.inputs
             columns = relation.columns
             return self.add(lambda name: t.PickStep(name=name, input=source, columns=columns))
+        self._token.check()  # writing a large statement takes its time
         sql = relation.statement().sql(dialect=DIALECT)
         inputs = tuple(sorted(relation.inputs))
         return self.add(lambda name: t.SqlStep(name=name, sql=sql, inputs=inputs))
 
     def relation(self, node: p.Plan) -> Relation:
         """Compile a plan; a statement that would nest too deep becomes a table on the way."""
+        self._token.check()
         method: Callable[[Any], Relation] = getattr(self, f"_{type(node).__name__.lower()}")
         beside, self._deepest = self._deepest, 0
         found = method(node)

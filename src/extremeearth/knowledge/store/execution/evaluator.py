@@ -198,15 +198,15 @@ class Evaluator:
         return improve(shape.plan, facts), facts
 
     def _shape(self, algebra: Algebra) -> tuple[Shape, Facts]:
-        shape = build(self._rewritten(algebra), rewrite=self._rewritten)
-        return shape, Facts(self.snapshot, shape.constants, self._dataset())
+        shape = build(self._rewritten(algebra), rewrite=self._rewritten, token=self.token)
+        return shape, Facts(self.snapshot, shape.constants, self._dataset(), self.token)
 
     def program(self, algebra: Algebra) -> tuple[Program, Sequence[Any]]:
         """Give the compiled steps of a pattern, and the terms of its triple patterns."""
         shape, facts = self._shape(algebra)
 
         def make() -> Program:
-            return compile_plan(improve(shape.plan, facts))
+            return compile_plan(improve(shape.plan, facts), token=self.token)
 
         return self.plans.get((shape.plan, facts.magnitudes(shape.plan)), make), shape.constants
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.sparql import algebra as a
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.scope import visible
@@ -51,7 +52,10 @@ class _Context:
 
 
 def build(
-    algebra: a.Algebra, *, rewrite: Callable[[a.Algebra], a.Algebra] = lambda node: node
+    algebra: a.Algebra,
+    *,
+    rewrite: Callable[[a.Algebra], a.Algebra] = lambda node: node,
+    token: CancelToken | None = None,
 ) -> Shape:
     """Make the first plan of a query or a pattern.
 
@@ -61,6 +65,13 @@ def build(
         From `translate`, already rewritten.
     rewrite
         Applied to the patterns of EXISTS, which are translated here.
+    token
+        Cancelling it stops the work: it is looked at for each node.
+
+    Raises
+    ------
+    CancelledError
+        The token was cancelled.
 
     Examples
     --------
@@ -69,7 +80,7 @@ def build(
     >>> shape.plan.pattern
     Scan(subject='a', predicate=Iri(value='urn:p'), object=Constant(index=0), graph=...)
     """
-    builder = _Builder(rewrite)
+    builder = _Builder(rewrite, token or CancelToken())
     plan = builder.node(algebra, _Context())
     return Shape(plan, tuple(builder.constants))
 
@@ -82,8 +93,9 @@ def conjuncts(condition: s.Expression) -> tuple[s.Expression, ...]:
 
 
 class _Builder:
-    def __init__(self, rewrite: Callable[[a.Algebra], a.Algebra]) -> None:
+    def __init__(self, rewrite: Callable[[a.Algebra], a.Algebra], token: CancelToken) -> None:
         self.rewrite = rewrite
+        self.token = token
         self.constants: list[Iri | Literal] = []
         self._indices: dict[Term, int] = {}
         self._fresh = 0
@@ -116,6 +128,7 @@ class _Builder:
     # ----------------------------------------------------------------------------- patterns
 
     def node(self, node: a.Algebra, context: _Context) -> p.Plan:
+        self.token.check()
         method: Callable[[Any, _Context], p.Plan] = getattr(self, f"_{type(node).__name__.lower()}")
         return method(node, context)
 

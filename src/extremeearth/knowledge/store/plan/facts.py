@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import shapely
 
+from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.sparql.terms import Iri, Literal
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.geosparql import read_geometries
 from extremeearth.knowledge.store.plan import nodes as p
 from extremeearth.knowledge.store.storage.contract import UNKNOWN, Snapshot
 
-__all__ = ["Estimate", "Facts"]
+__all__ = ["Estimate", "Facts", "Rule"]
 
 FILTERED = 0.3
 """Part of the rows that is expected to meet a condition of which nothing is known."""
@@ -49,6 +51,13 @@ class Estimate:
         return Estimate(self.rows * fraction, self.different)
 
 
+class Rule(Protocol):
+    """Changes a plan into one that gives the same rows; gives the same object where it has nothing to change."""
+
+    def __call__(self, plan: p.Plan, facts: Facts) -> p.Plan:
+        """Apply it to a plan and to what is below."""
+
+
 class Facts:
     """Estimates for the plans of one query.
 
@@ -60,15 +69,33 @@ class Facts:
         Terms of the query's triple patterns.
     dataset
         Its graphs.
+    token
+        Cancelling it stops planning: it is looked at before each node that a rule changes or estimates.
     """
 
     def __init__(
-        self, snapshot: Snapshot, constants: Sequence[Iri | Literal], dataset: Any
+        self,
+        snapshot: Snapshot,
+        constants: Sequence[Iri | Literal],
+        dataset: Any,
+        token: CancelToken | None = None,
     ) -> None:
         self.snapshot = snapshot
+        self.token = token or CancelToken()
         self._constants = constants
         self._dataset = dataset
         self._known: dict[Any, Estimate] = {}
+
+    def below(self, plan: p.Plan, rule: Rule) -> p.Plan:
+        """Apply a rule to each plan directly below a node.
+
+        Raises
+        ------
+        CancelledError
+            The token was cancelled.
+        """
+        self.token.check()
+        return p.with_children(plan, partial(rule, facts=self))
 
     def magnitudes(self, plan: p.Plan) -> tuple[Any, ...]:
         """Give what a compiled plan depends on beside its shape, roughly.
@@ -94,6 +121,7 @@ class Facts:
         """Estimate the rows of a plan and the values of its variables."""
         found = self._known.get(plan)
         if found is None:
+            self.token.check()
             found = self._known[plan] = self._estimated(plan)
         return found
 

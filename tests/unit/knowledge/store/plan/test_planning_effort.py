@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from extremeearth.core.errors import CancelledError, TimeoutExceededError
+from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.sparql import parse_query, translate
 from extremeearth.knowledge.sparql.algebra import Algebra
 from extremeearth.knowledge.store import open_graph
+from extremeearth.knowledge.store.compilation import compile_plan
+from extremeearth.knowledge.store.execution import Evaluator
+from extremeearth.knowledge.store.execution.run import Dataset
 from extremeearth.knowledge.store.plan import build
+from extremeearth.knowledge.store.plan.facts import Facts
+from extremeearth.knowledge.store.plan.rules import RULES
 
 
 def nested_exists(levels: int, word: str = "NOT EXISTS") -> str:
@@ -32,3 +41,56 @@ def test_deeply_nested_exists_are_answered() -> None:
     # not followed by one that is not followed ... : of the chain's end every second
     found = graph.query(nested_exists(11))
     assert sorted(str(row[0]) for row in found.rows) == [f"<urn:{n}>" for n in (1, 3, 5, 7, 9)]
+
+
+class CancelledAfter(CancelToken):
+    """Cancels itself when it has been asked so many times; counts on."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.asked = 0
+
+    def check(self) -> None:
+        self.asked += 1
+        if self.asked > self.most:
+            self.cancel()
+        super().check()
+
+
+def chain(triples: int) -> str:
+    return f"SELECT * {{ {' '.join(f'?v{n} <urn:p> ?v{n + 1} .' for n in range(triples))} }}"
+
+
+def test_each_stage_of_planning_stops_when_the_query_is_cancelled() -> None:
+    graph = open_graph()
+    algebra = translate(parse_query(chain(20)))
+    cancelled = CancelToken()
+    cancelled.cancel()
+    snapshot = graph.storage.snapshot()
+    shape = build(algebra)
+    with pytest.raises(CancelledError):
+        build(algebra, token=cancelled)
+    for rule in RULES:
+        with pytest.raises(CancelledError):
+            rule(shape.plan, Facts(snapshot, shape.constants, Dataset(), cancelled))
+    with pytest.raises(CancelledError):
+        compile_plan(shape.plan, token=cancelled)
+
+
+@pytest.mark.parametrize("most", [0, 1, 30, 100, 150])
+def test_planning_stops_at_the_next_look_at_the_token(most: int) -> None:
+    whole, token = CancelledAfter(10_000), CancelledAfter(most)
+    algebra = translate(parse_query(chain(20)))
+    snapshot = open_graph().storage.snapshot()
+    Evaluator(snapshot, token=whole).program(algebra)
+    with pytest.raises(CancelledError):
+        Evaluator(snapshot, token=token).program(algebra)
+    assert whole.asked > 150
+    assert token.asked == most + 1
+
+
+def test_a_query_whose_time_is_over_is_not_planned() -> None:
+    graph = open_graph()
+    with pytest.raises(TimeoutExceededError):
+        graph.query(chain(20), timeout_s=1e-9)

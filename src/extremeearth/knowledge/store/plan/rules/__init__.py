@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from extremeearth.knowledge.store.plan.facts import Facts
+from extremeearth.knowledge.store.plan.facts import Facts, Rule
 from extremeearth.knowledge.store.plan.nodes import Plan
 from extremeearth.knowledge.store.plan.rules.gather_joins import gather_joins
 from extremeearth.knowledge.store.plan.rules.look_up_joins import look_up_joins
@@ -16,8 +14,6 @@ from extremeearth.knowledge.store.plan.rules.pass_constants import pass_constant
 from extremeearth.knowledge.store.plan.rules.push_filters import push_filters
 
 __all__ = ["RULES", "improve"]
-
-Rule = Callable[[Plan, Facts], Plan]
 
 RULES: tuple[Rule, ...] = (
     push_filters, gather_joins, pass_constants, pass_bindings, match_geometries, order_joins, nearest_first,

@@ -34,7 +34,7 @@ def _collect(
         _collect(plan.pattern, inputs, conditions, facts)
         conditions += conjuncts(plan.condition)
     elif not (isinstance(plan, p.Values) and plan.is_unit):
-        inputs.append(p.with_children(plan, lambda child: gather_joins(child, facts)))
+        inputs.append(facts.below(plan, gather_joins))
     elif not inputs:
         inputs.append(plan)
 

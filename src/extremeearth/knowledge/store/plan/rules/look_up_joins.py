@@ -21,7 +21,7 @@ def look_up_joins(plan: p.Plan, facts: Facts) -> p.Plan:
     The last of the rules: it takes the order of joins as it is.
     """
     before = plan
-    plan = p.with_children(plan, lambda child: look_up_joins(child, facts))
+    plan = facts.below(plan, look_up_joins)
     if isinstance(plan, p.Join) and isinstance(before, p.Join):
         return _inner(plan.left, plan.right, before.left, facts) or plan
     if isinstance(plan, p.LeftJoin) and isinstance(before, p.LeftJoin) and plan.condition is None:

@@ -19,7 +19,7 @@ def match_geometries(plan: p.Plan, facts: Facts) -> p.Plan:
     Only for a variable that stands as object in a scan: what it binds is stored. Where other patterns leave few rows,
     the condition stays one and is asked of those (thematic first).
     """
-    plan = p.with_children(plan, lambda child: match_geometries(child, facts))
+    plan = facts.below(plan, match_geometries)
     if isinstance(plan, p.Filter) and isinstance(plan.pattern, p.Scan) and not plan.flags:
         plan = p.JoinGraph((plan.pattern,), (plan.condition,))
     if not isinstance(plan, p.JoinGraph):

@@ -14,7 +14,7 @@ __all__ = ["nearest_first"]
 
 def nearest_first(plan: p.Plan, facts: Facts) -> p.Plan:
     """Of an order by distance to a constant with a limit, sort only the rows that can be among the first (kNN)."""
-    plan = p.with_children(plan, lambda child: nearest_first(child, facts))
+    plan = facts.below(plan, nearest_first)
     if (
         not isinstance(plan, p.Slice)
         or plan.limit is None

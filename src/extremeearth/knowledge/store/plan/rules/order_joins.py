@@ -19,7 +19,7 @@ def order_joins(plan: p.Plan, facts: Facts) -> p.Plan:
 
     Parts that share no variable but have a spatial condition between them become a spatial join.
     """
-    plan = p.with_children(plan, lambda child: order_joins(child, facts))
+    plan = facts.below(plan, order_joins)
     if not isinstance(plan, p.JoinGraph):
         return plan
     return ordered_joins(plan.inputs, plan.conditions, facts)
@@ -34,6 +34,7 @@ def ordered_joins(
     for part in _connected(inputs):
         parts.append(_chain(part, waiting, facts))
     while len(parts) > 1:
+        facts.token.check()
         parts = _together(parts, waiting, facts)
     return _conditioned(parts[0], waiting, everything=True)
 
@@ -60,6 +61,7 @@ def _chain(inputs: Sequence[p.Plan], waiting: list[s.Expression], facts: Facts) 
     left.remove(start)
     plan = _conditioned(start, waiting)
     while left:
+        facts.token.check()
         bound = frozenset(plan.variables)
         best = min(left, key=lambda node: _cost(plan, node, bound, facts))
         left.remove(best)

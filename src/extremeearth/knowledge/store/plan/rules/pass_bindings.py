@@ -20,7 +20,7 @@ def pass_bindings(plan: p.Plan, facts: Facts) -> p.Plan:
     rows that the join would have kept anyway. So a rewritten topological property is not computed for all geometries
     of the store where few features are asked for.
     """
-    plan = p.with_children(plan, lambda child: pass_bindings(child, facts))
+    plan = facts.below(plan, pass_bindings)
     if not isinstance(plan, p.JoinGraph):
         return plan
     scans = [node for node in plan.inputs if isinstance(node, p.Scan)]

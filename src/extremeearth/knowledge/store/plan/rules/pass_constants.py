@@ -18,7 +18,7 @@ def pass_constants(plan: p.Plan, facts: Facts) -> p.Plan:
     ``?x = <a>`` becomes a row of VALUES, and scans look for <a>; ``?x IN (<a>, <b>)`` becomes two rows. Literals stay
     conditions: equal numbers may be different terms.
     """
-    plan = p.with_children(plan, lambda child: pass_constants(child, facts))
+    plan = facts.below(plan, pass_constants)
     if not isinstance(plan, p.JoinGraph):
         return plan
     inputs, kept = list(plan.inputs), []

@@ -20,7 +20,7 @@ def push_filters(plan: p.Plan, facts: Facts) -> p.Plan:
 
     A condition that asks an EXISTS, or that answers differently each time, stays where it is.
     """
-    plan = p.with_children(plan, lambda child: push_filters(child, facts))
+    plan = facts.below(plan, push_filters)
     if not isinstance(plan, p.Filter) or plan.flags:
         return plan
     found = plan.pattern
