@@ -170,11 +170,24 @@ def _read_geojson(geometry: Any) -> shapely.Geometry:
 
     try:
         shape = shapely.from_geojson(json.dumps(geometry, allow_nan=False))
+        return _without_empty_pieces(shapely.force_2d(shape))
     except (shapely.GEOSException, TypeError, ValueError, RecursionError) as err:
         raise InputError(
             "A geometry is no GeoJSON.", hint="Give type and coordinates, see RFC 7946."
         ) from err
-    return shapely.force_2d(shape)
+
+
+def _without_empty_pieces(shape: shapely.Geometry) -> shapely.Geometry:
+    """Leave out the empty holes of polygons, at which GEOS ends the process, and the empty parts of collections."""
+    if isinstance(shape, shapely.Polygon):
+        holes = [hole for hole in shape.interiors if not hole.is_empty]
+        return (
+            shape if len(holes) == len(shape.interiors) else shapely.Polygon(shape.exterior, holes)
+        )
+    if isinstance(shape, shapely.geometry.base.BaseMultipartGeometry):
+        parts = [_without_empty_pieces(part) for part in shape.geoms if not part.is_empty]
+        return type(shape)(parts)  # type: ignore[call-arg]  # the stubs know the classes below it alone
+    return shape
 
 
 def _shortest_span(west: Any, east: Any) -> tuple[float, float]:

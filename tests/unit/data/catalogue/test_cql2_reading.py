@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -171,3 +173,31 @@ def test_a_query_takes_one_region() -> None:
 
     with pytest.raises(InputError, match="not both"):
         ItemQuery(box=as_box([0, 0, 1, 1]), intersects=shapely.Point(0, 0))
+
+
+RING = [[0, 0], [1, 0], [1, 1], [0, 0]]
+HOLLOW = {"type": "Polygon", "coordinates": [RING, []]}
+READ_AND_ASK = """
+import json, sys, shapely
+from extremeearth.data.catalogue import parse_cql2, read_shape
+shape = read_shape(json.loads(sys.argv[1]))
+parse_cql2({"op": "s_intersects", "args": [{"property": "geometry"}, json.loads(sys.argv[1])]})
+print(shape.intersects(shapely.box(0, 0, 1, 1)), shape.distance(shapely.box(0, 0, 1, 1)), shape.area)
+"""
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        HOLLOW,
+        {"type": "MultiPolygon", "coordinates": [[], [RING, [], []], [[]]]},
+        {
+            "type": "GeometryCollection",
+            "geometries": [{"type": "Point", "coordinates": []}, HOLLOW],
+        },
+    ],
+)
+def test_empty_holes_and_parts_do_not_end_the_process(shape: dict[str, Any]) -> None:
+    command = [sys.executable, "-c", READ_AND_ASK, json.dumps(shape)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["True", "0.0", "0.5"]), done.stderr
