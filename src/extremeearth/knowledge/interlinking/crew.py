@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
+from extremeearth.core.threads import in_order
 from extremeearth.infrastructure.engine import Engine
 
 __all__ = ["Crew"]
@@ -60,6 +61,4 @@ class Crew:
         """Work on tasks and give the results in their order; only a few tasks are taken ahead."""
         if self.engine is not None:
             return self.engine.map(function, tasks, label=label)
-        from extremeearth.knowledge.mapping.parallel import in_order
-
         return in_order(function, tasks, threads=self.threads)

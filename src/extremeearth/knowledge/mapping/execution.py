@@ -14,6 +14,7 @@ import numpy as np
 
 from extremeearth.core.errors import InputError, MappingError
 from extremeearth.core.progress import SILENT, Progress, Task
+from extremeearth.core.threads import in_order, put_aside
 from extremeearth.knowledge.mapping import document as doc
 from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.distinct import Distinct
@@ -38,9 +39,7 @@ from extremeearth.knowledge.mapping.parallel import (
     Done,
     LineBlock,
     PackedFrame,
-    in_order,
     needs_no_join,
-    put_aside,
 )
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike, open_source

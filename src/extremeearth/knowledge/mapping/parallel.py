@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from odc.geo.crs import CRS
@@ -16,10 +14,7 @@ from extremeearth.knowledge.mapping.document import ReferencingMap, TriplesMap
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.lines import Lines
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-__all__ = ["Done", "PackedFrame", "in_order", "joined", "needs_no_join", "put_aside"]
+__all__ = ["Done", "LineBlock", "PackedFrame", "joined", "needs_no_join"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,60 +141,3 @@ def needs_no_join(triples_map: TriplesMap) -> bool:
         for said in triples_map.properties
         for object_ in said.objects
     )
-
-
-def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int
-) -> Iterator[Result]:
-    """Do some work on each item, several at once, and give the results in the order of the items.
-
-    Arrow, Shapely and Polars work outside Python's lock, so threads share the cores without copies.
-
-    Examples
-    --------
-    >>> list(in_order(abs, [-1, 2, -3], threads=2))
-    [1, 2, 3]
-    """
-    if threads == 1:
-        yield from map(work, items)
-        return
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="mapping") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) >= 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def put_aside(results: Iterable[Item], put: Callable[[Item], None], *, threads: int) -> None:
-    """Put results away in their order; with several threads in one of its own, so that reading goes on.
-
-    Examples
-    --------
-    >>> shelf: list[int] = []
-    >>> put_aside([1, 2, 3], shelf.append, threads=2)
-    >>> shelf
-    [1, 2, 3]
-    """
-    if threads == 1:
-        for result in results:
-            put(result)
-        return
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="mapping-put") as pool:
-        try:
-            for result in results:
-                waiting.append(pool.submit(put, result))
-                if len(waiting) > 1:
-                    waiting.popleft().result()
-            while waiting:
-                waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
