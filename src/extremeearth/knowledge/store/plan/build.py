@@ -8,7 +8,7 @@ keep them. So a pattern is evaluated once for all graphs and all rows, and still
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -192,8 +192,14 @@ class _Builder:
         )
 
     def _extend(self, node: a.Extend, context: _Context) -> p.Plan:
-        plan, flags = self._flagged(self.node(node.pattern, context), (node.expression,), context)
-        return p.Extend(plan, node.variable.name, node.expression, flags)
+        plan = self.node(node.pattern, context)
+        return self._extended(plan, node.variable.name, node.expression, context)
+
+    def _extended(self, plan: p.Plan, name: str, value: s.Expression, context: _Context) -> p.Plan:
+        """Add a column with the value of an expression; those that its EXISTS need go again."""
+        flagged, flags = self._flagged(plan, (value,), context)
+        extended = p.Extend(flagged, name, value, flags)
+        return p.Project(extended, (*plan.variables, name)) if flags else extended
 
     def _project(self, node: a.Project, context: _Context) -> p.Plan:
         plan = self.node(node.pattern, context)
@@ -218,16 +224,19 @@ class _Builder:
         keys: list[str] = []
         for variable, expression in node.keys:
             if expression != variable:
-                plan, flags = self._flagged(plan, (expression,), context)
-                plan = p.Extend(plan, variable.name, expression, flags)
+                plan = self._extended(plan, variable.name, expression, context)
             keys.append(variable.name)
-        operands_of = tuple(e for _, e in node.aggregates)
-        plan, _ = self._flagged(plan, operands_of, context)
-        aggregates = tuple((v.name, e) for v, e in node.aggregates)
-        domain = None
-        if not keys and context.carriers:
-            domain = self._leaf(p.Values((), ((),)), context)
-        return p.Group(plan, (*dict.fromkeys(keys), *context.carried), aggregates, domain)
+        aggregates = {variable.name: call for variable, call in node.aggregates}
+        for name, call in node.aggregates:
+            if isinstance(call, s.Aggregate) and call.operand and any(exists_in(call)):
+                operand = self.fresh("operand")
+                plan = self._extended(plan, operand, call.operand, context)
+                aggregates[name.name] = replace(call, operand=Variable(operand))
+        alone = not keys and bool(context.carriers)
+        domain = self._leaf(p.Values((), ((),)), context) if alone else None
+        return p.Group(
+            plan, (*dict.fromkeys(keys), *context.carried), tuple(aggregates.items()), domain
+        )
 
     # -------------------------------------------------------------------- graphs and services
 

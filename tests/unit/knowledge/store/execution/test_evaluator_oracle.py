@@ -80,7 +80,7 @@ def groups(draw: st.DrawFn, depth: int = 2) -> str:
     if depth == 0:
         return text
     inner = groups(depth - 1)
-    for kind in draw(st.lists(st.integers(0, 10), max_size=2)):
+    for kind in draw(st.lists(st.integers(0, 12), max_size=2)):
         if kind == 0:
             text += f" OPTIONAL {{ {draw(inner)} }}"
         elif kind == 1:
@@ -110,6 +110,11 @@ def groups(draw: st.DrawFn, depth: int = 2) -> str:
             text += (
                 f" {{ SELECT {draw(st.sampled_from(['', 'DISTINCT ']))}?a ?b {{ {draw(inner)} }} }}"
             )
+        elif kind == 10:
+            text += f" BIND({draw(expressions)} || EXISTS {{ {draw(inner)} }} AS ?e{len(text)})"
+        elif kind == 11:
+            counted = f"SUM(IF(EXISTS {{ {draw(inner)} }}, 1, 0))"
+            text += f" {{ SELECT ?a ({counted} AS ?n{depth}) {{ {draw(inner)} }} GROUP BY ?a }}"
         else:
             text += f" {{ SELECT ?a (COUNT(?b) AS ?n{depth}) {{ {draw(inner)} }} GROUP BY ?a }}"
     return text
@@ -169,6 +174,28 @@ def test_the_same_solutions_as_the_oracle(found: list[Any], group: str) -> None:
         assert answer == expected, (
             f"{document.decode()}\n{text}\n+ {answer - expected}\n- {expected - answer}"
         )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * { { ?a <urn:p> ?b BIND(EXISTS { ?a <urn:q> ?c } AS ?e) } UNION { ?c <urn:q> ?d } }",
+        "SELECT * { ?a <urn:p> ?b BIND(EXISTS { ?a <urn:q> ?c } AS ?e) OPTIONAL { ?b <urn:q> ?d } }",
+        "SELECT (SUM(IF(EXISTS { ?a <urn:q> ?c }, ?b, 10)) AS ?s) { ?a <urn:p> ?b }",
+        "SELECT ?b (COUNT(EXISTS { ?a <urn:q> ?c }) AS ?s) { ?a <urn:p> ?b } GROUP BY ?b",
+        "SELECT ?e (MAX(?b) AS ?m) { ?a <urn:p> ?b } GROUP BY (EXISTS { ?a <urn:q> ?c } AS ?e)",
+    ],
+)
+def test_exists_as_a_value(text: str) -> None:
+    document = b"<urn:a> <urn:p> 1, 2 ; <urn:q> <urn:b> . <urn:b> <urn:p> 3 ."
+    oracle = ox.Store()
+    oracle.load(document, format=ox.RdfFormat.TURTLE)
+    storage = open_storage(None)
+    load_documents(storage, [document], format="ttl")
+    rows = Evaluator(storage.snapshot()).rows(translate(parse_query(text)))
+    names, expected = _expected(oracle, text)
+    columns = [[None if t is None else str(t) for t in rows.column(v).terms()] for v in names]
+    assert Counter(zip(*columns, strict=True)) == expected
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
