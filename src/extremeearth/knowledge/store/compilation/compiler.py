@@ -81,7 +81,7 @@ class _Compiler:
             columns = relation.columns
             return self.add(lambda name: t.PickStep(name=name, input=source, columns=columns))
         self._token.check()  # writing a large statement takes its time
-        sql = relation.statement().sql(dialect=DIALECT)
+        sql = relation.statement().sql(dialect=DIALECT, copy=False)
         inputs = tuple(sorted(relation.inputs))
         return self.add(lambda name: t.SqlStep(name=name, sql=sql, inputs=inputs))
 
@@ -314,7 +314,7 @@ class _Compiler:
     def _rename(self, node: p.Rename) -> Relation:
         inner = self.relation(node.pattern)
         columns = [
-            exp.alias_(r.column(old, "t"), exp.to_identifier(new, quoted=True))
+            r.named(r.column(old, "t"), new)
             for old, new in zip(node.pattern.variables, node.variables, strict=True)
         ]
         return Relation(inner.select(*columns), node.variables, node.certain, inner.inputs)
@@ -336,14 +336,8 @@ class _Compiler:
 
     def _counted(self, node: p.Group, inner: Relation) -> Relation:
         """Let the engine count."""
-        keys = [
-            exp.alias_(_key(name, inner), exp.to_identifier(name, quoted=True))
-            for name in node.keys
-        ]
-        counts = [
-            exp.alias_(_count(aggregate, inner), exp.to_identifier(name, quoted=True))
-            for name, aggregate in node.aggregates
-        ]
+        keys = [r.named(_key(name, inner), name) for name in node.keys]
+        counts = [r.named(_count(aggregate, inner), name) for name, aggregate in node.aggregates]
         select = inner.select(*keys, *counts) if keys or counts else inner.select()
         bound = [_key(name, inner) for name in node.keys if name in inner.variables]
         if bound:
@@ -403,12 +397,7 @@ class _Compiler:
                 )
             )
             return self._of(name, node, ordered=inner.ordered)
-        select = inner.select(
-            *(
-                exp.alias_(r.column(v, "t"), exp.to_identifier(v, quoted=True))
-                for v in node.variables
-            )
-        )
+        select = inner.select(*(r.named(r.column(v, "t"), v) for v in node.variables))
         if node.limit is not None:
             select = select.limit(node.limit)
         if node.offset:

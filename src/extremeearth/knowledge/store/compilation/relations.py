@@ -13,7 +13,7 @@ from sqlglot import exp
 from extremeearth.knowledge.store.compilation.steps import UNIT
 
 __all__ = [
-    "Relation", "anti_join", "column", "fresh_names", "join", "left_join", "project", "semi_join", "union",
+    "Relation", "anti_join", "column", "fresh_names", "join", "left_join", "named", "project", "semi_join", "union",
 ]  # fmt: skip
 
 _numbers: ContextVar[Iterator[int]] = ContextVar("numbers")
@@ -73,45 +73,47 @@ class Relation:
 
     def select(self, *columns: exp.Expr) -> exp.Select:
         """Select columns from it."""
-        return exp.select(*(columns or (_unit(),))).from_(self.aliased("t"), copy=False)
+        return exp.select(*(columns or (_unit(),)), copy=False).from_(self.aliased("t"), copy=False)
 
     def aliased(self, alias: str) -> exp.Expr:
         """Give it a name inside a statement."""
         if isinstance(self.source, exp.Table):
-            return exp.alias_(self.source.copy(), alias, table=True)
+            return exp.alias_(self.source.copy(), alias, table=True, copy=False)
         return self.source.subquery(alias, copy=False)
 
     def statement(self) -> exp.Expr:
         """Give it as a statement."""
         if isinstance(self.source, exp.Table):
-            return self.select(*(_named(column(name), name) for name in self.variables))
+            return self.select(*(named(column(name), name) for name in self.variables))
         return self.source
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
     """Name a column."""
-    return exp.column(exp.to_identifier(name, quoted=True), table=table)
+    whose = None if table is None else exp.Identifier(this=table, quoted=False)
+    return exp.Column(this=exp.Identifier(this=name, quoted=True), table=whose)
 
 
-def _named(expression: exp.Expr, name: str) -> exp.Expr:
-    return exp.alias_(expression, exp.to_identifier(name, quoted=True))
+def named(expression: exp.Expr, name: str) -> exp.Alias:
+    """Give an expression a name; it is not copied, and so cannot stand elsewhere besides."""
+    return exp.Alias(this=expression, alias=exp.Identifier(this=name, quoted=True))
 
 
 def _unit() -> exp.Expr:
-    return _named(exp.Literal.number(1), UNIT)
+    return named(exp.Literal.number(1), UNIT)
 
 
 def _null() -> exp.Expr:
-    return exp.cast(exp.null(), "BIGINT")
+    return exp.Cast(this=exp.Null(), to=exp.DataType(this=exp.DataType.Type.BIGINT))
 
 
 def project(relation: Relation, variables: Sequence[str], *, distinct: bool = False) -> Relation:
     """Select variables; one that is not there is null."""
     known = frozenset(relation.variables)
-    columns = [_named(column(name, "t") if name in known else _null(), name) for name in variables]
+    columns = [named(column(name, "t") if name in known else _null(), name) for name in variables]
     select = relation.select(*columns)
     if distinct:
-        select = select.distinct()
+        select = select.distinct(copy=False)
     certain = relation.certain & frozenset(variables)
     picked = None
     if relation.columns is not None and not distinct and variables and known.issuperset(variables):
@@ -147,9 +149,9 @@ class _Sides:
             column(relation.variables[0] if relation.variables else UNIT, side)
             for relation, side in ((self.left, self.one), (self.right, self.two))
         )
-        wanted = exp.func("still_wanted", first, second)
+        wanted = exp.Anonymous(this="still_wanted", expressions=[first, second])
         return (
-            exp.select(*outputs)
+            exp.select(*outputs, copy=False)
             .from_(self.left.aliased(self.one), copy=False)
             .join(
                 self.right.aliased(self.two),
@@ -172,7 +174,7 @@ def _compatible(sides: _Sides) -> list[exp.Expr]:
             for side, relation in ((one, left), (two, right))
             if name not in relation.certain
         ]
-        found.append(exp.paren(exp.or_(same, *loose)) if loose else same)
+        found.append(exp.paren(exp.or_(same, *loose, copy=False), copy=False) if loose else same)
     return found
 
 
@@ -182,9 +184,9 @@ def _merged(sides: _Sides) -> list[exp.Expr]:
     for name in left.variables:
         both = name in right.variables and name not in left.certain
         one, two = column(name, sides.one), column(name, sides.two)
-        columns.append(_named(exp.func("COALESCE", one, two) if both else one, name))
+        columns.append(named(exp.Coalesce(this=one, expressions=[two]) if both else one, name))
     columns += [
-        _named(column(name, sides.two), name)
+        named(column(name, sides.two), name)
         for name in right.variables
         if name not in left.variables
     ]
@@ -192,7 +194,7 @@ def _merged(sides: _Sides) -> list[exp.Expr]:
 
 
 def _kept(sides: _Sides) -> list[exp.Expr]:
-    return [_named(column(name, sides.one), name) for name in sides.left.variables] or [_unit()]
+    return [named(column(name, sides.one), name) for name in sides.left.variables] or [_unit()]
 
 
 def join(left: Relation, right: Relation) -> Relation:
@@ -219,15 +221,17 @@ def semi_join(left: Relation, right: Relation, *, negated: bool) -> Relation:
         kind = "left anti" if negated else "left semi"
         select = sides.joined(_kept(sides), _compatible(sides), kind)
     else:
-        some = exp.select(_named(exp.Count(this=exp.Star()), "n")).from_(
-            right.aliased(f"q{sides.two}")
+        some = exp.select(named(exp.Count(this=exp.Star()), "n")).from_(
+            right.aliased(f"q{sides.two}"), copy=False
         )
         wanted = exp.EQ if negated else exp.GT
         select = (
-            exp.select(*_kept(sides))
-            .from_(left.aliased(sides.one))
-            .join(some.subquery(sides.two), join_type="cross")
-            .where(wanted(this=column("n", sides.two), expression=exp.Literal.number(0)))
+            exp.select(*_kept(sides), copy=False)
+            .from_(left.aliased(sides.one), copy=False)
+            .join(some.subquery(sides.two, copy=False), join_type="cross", copy=False)
+            .where(
+                wanted(this=column("n", sides.two), expression=exp.Literal.number(0)), copy=False
+            )
         )
     return Relation(select, left.variables, left.certain, inputs)
 
@@ -261,7 +265,11 @@ def union(branches: Sequence[Relation]) -> Relation:
     variables = tuple(dict.fromkeys(name for branch in branches for name in branch.variables))
     certain = frozenset.intersection(*(branch.certain for branch in branches))
     parts = [project(branch, variables).source for branch in branches]
-    found = exp.union(*parts, distinct=False) if len(parts) > 1 else exp.subquery(parts[0])
-    source = exp.select("*").from_(found.subquery(f"u{next(_numbers.get())}"))
+    found = (
+        exp.union(*parts, distinct=False, copy=False) if len(parts) > 1 else exp.subquery(parts[0])
+    )
+    source = exp.select("*").from_(
+        found.subquery(f"u{next(_numbers.get())}", copy=False), copy=False
+    )
     inputs = frozenset().union(*(branch.inputs for branch in branches))
     return Relation(source, variables, certain, inputs)

@@ -50,10 +50,11 @@ def scan_relation(
         )
     )
     outputs: list[exp.Expr] = [
-        exp.alias_(r.column(found[0], "t"), exp.to_identifier(variable, quoted=True))
-        for variable, found in places.items()
-    ] or [exp.alias_(exp.Literal.number(1), exp.to_identifier(t.UNIT, quoted=True))]
-    select = exp.select(*outputs).from_(exp.alias_(exp.to_table(name), "t", table=True))
+        r.named(r.column(found[0], "t"), variable) for variable, found in places.items()
+    ] or [r.named(exp.Literal.number(1), t.UNIT)]
+    select = exp.select(*outputs, copy=False).from_(
+        exp.alias_(exp.to_table(name), "t", table=True, copy=False), copy=False
+    )
     for found in places.values():
         for other in found[1:]:
             select = select.where(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol
 
 import shapely
@@ -36,15 +35,18 @@ class Estimate:
 
     def joined(self, other: Estimate) -> Estimate:
         """Estimate a join: values of shared variables are expected to be found on the other side."""
+        both = {**other.different, **self.different}
+        for name, values in other.different.items():
+            both[name] = min(both[name], values)
+        return Estimate(self.joined_rows(other), both)
+
+    def joined_rows(self, other: Estimate) -> float:
+        """Estimate the rows of a join; quick where the other side has few variables."""
         rows = self.rows * other.rows
-        for name in set(self.different) & set(other.different):
-            rows /= max(self.values(name), other.values(name))
-        names = {**other.different, **self.different}
-        both = {
-            name: min(self.different.get(name, math.inf), other.different.get(name, math.inf))
-            for name in names
-        }
-        return Estimate(rows, both)
+        for name in other.different:
+            if name in self.different:
+                rows /= max(self.values(name), other.values(name))
+        return rows
 
     def scaled(self, fraction: float) -> Estimate:
         """Estimate what is left when only a fraction of the rows is."""
@@ -85,17 +87,44 @@ class Facts:
         self._constants = constants
         self._dataset = dataset
         self._known: dict[Any, Estimate] = {}
+        self._changed: dict[tuple[Rule, int], tuple[p.Plan, p.Plan]] = {}
 
-    def below(self, plan: p.Plan, rule: Rule) -> p.Plan:
-        """Apply a rule to each plan directly below a node.
+    def below(self, plan: p.Plan, rule: Rule, *, through: tuple[type, ...] = ()) -> p.Plan:
+        """Apply a rule to each plan directly below a node, once to each.
+
+        The deepest come first, so that a rule which asks for what is below its node finds it done: plans may be deep.
+
+        Parameters
+        ----------
+        plan
+            The node.
+        rule
+            Asks this for each node that it is applied to.
+        through
+            Kinds of nodes that the rule takes apart itself.
 
         Raises
         ------
         CancelledError
             The token was cancelled.
         """
-        self.token.check()
-        return p.with_children(plan, partial(rule, facts=self))
+        waiting = [(child, False) for child in p.children(plan)]
+        while waiting:
+            node, ready = waiting.pop()
+            if (rule, id(node)) in self._changed:
+                continue
+            if ready:
+                self.token.check()
+                self._changed[rule, id(node)] = node, rule(node, self)
+                continue
+            if not isinstance(node, through):
+                waiting.append((node, True))
+            waiting += [(child, False) for child in p.children(node)]
+        return p.with_children(plan, lambda child: self._applied(rule, child))
+
+    def _applied(self, rule: Rule, plan: p.Plan) -> p.Plan:
+        done = self._changed.get((rule, id(plan)))
+        return rule(plan, self) if done is None else done[1]
 
     def magnitudes(self, plan: p.Plan) -> tuple[Any, ...]:
         """Give what a compiled plan depends on beside its shape, roughly.
@@ -211,9 +240,11 @@ class Facts:
 
 
 def _constant_scans(plan: p.Plan) -> Iterator[p.Scan]:
-    if isinstance(plan, p.Scan):
-        if isinstance(plan.subject, p.Constant) or isinstance(plan.object, p.Constant):
-            yield plan
-        return
-    for child in p.children(plan):
-        yield from _constant_scans(child)
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, p.Scan) and (
+            isinstance(node.subject, p.Constant) or isinstance(node.object, p.Constant)
+        ):
+            yield node
+        waiting += p.children(node)

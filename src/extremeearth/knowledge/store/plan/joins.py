@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extremeearth.knowledge.sparql import syntax as s
+from extremeearth.knowledge.store.plan.kept import Kept, kept
 from extremeearth.knowledge.store.plan.leaves import Scan, Seed, SpatialRelation
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OfLeft:
+class _OfLeft(Kept):
     """Has the columns of its left side."""
 
     __slots__ = ()
@@ -33,7 +34,7 @@ class _OfLeft:
         return self.left.certain
 
 
-class _OfBoth:
+class _OfBoth(Kept):
     """Has the columns of both sides."""
 
     __slots__ = ()
@@ -51,6 +52,7 @@ class _OfBoth:
         return self.left.certain | self.right.certain
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class Join(_OfBoth):
     """Compatible rows of both sides, merged."""
@@ -59,8 +61,9 @@ class Join(_OfBoth):
     right: Plan
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class JoinGraph:
+class JoinGraph(Kept):
     """Plans to be joined in any order, and the conditions on the whole; gone once joins are ordered."""
 
     inputs: tuple[Plan, ...]
@@ -77,8 +80,9 @@ class JoinGraph:
         return frozenset().union(*(node.certain for node in self.inputs))
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class LeftJoin:
+class LeftJoin(Kept):
     """Rows of the left, with those of the right that are compatible and meet the condition, if any."""
 
     left: Plan
@@ -96,8 +100,9 @@ class LeftJoin:
         return self.left.certain
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class LookUp:
+class LookUp(Kept):
     """A join with a scan in which the few values that the left has for `variable` are looked up.
 
     With `optional`, rows of the left that find nothing stay.
@@ -119,6 +124,7 @@ class LookUp:
         return self.left.certain if self.optional else self.left.certain | self.scan.certain
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class SemiJoin(_OfLeft):
     """Rows of the left that have (or have not) a compatible row on the right."""
@@ -128,8 +134,9 @@ class SemiJoin(_OfLeft):
     negated: bool
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class ExistsFlag:
+class ExistsFlag(Kept):
     """Rows of `pattern` with one more column: whether `inner` has rows for them.
 
     `inner` starts from `Seed(key, ...)`, which stands for the rows of `pattern`.
@@ -151,6 +158,7 @@ class ExistsFlag:
         return self.pattern.certain
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class Minus(_OfLeft):
     """Rows of the left that share a bound variable with no compatible row of the right.
@@ -163,8 +171,9 @@ class Minus(_OfLeft):
     hidden: tuple[str, ...] = ()
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Union:
+class Union(Kept):
     """Rows of every branch."""
 
     branches: tuple[Plan, ...]
@@ -180,6 +189,7 @@ class Union:
         return frozenset.intersection(*(branch.certain for branch in self.branches))
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class SpatialJoin(_OfBoth):
     """Pairs of rows whose geometries stand in a relation; variables of both sides must agree besides."""

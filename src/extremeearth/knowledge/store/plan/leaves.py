@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Term
+from extremeearth.knowledge.store.plan.kept import Kept, kept
 
 if TYPE_CHECKING:
     from extremeearth.knowledge.store.plan.nodes import Plan
@@ -17,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OfVariable:
+class _OfVariable(Kept):
     """Has one column."""
 
     __slots__ = ()
@@ -71,8 +72,9 @@ def ANY_NAMED(variable: str) -> GraphScope:
     return GraphScope("any", variable)
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Kept):
     """The quads that match one triple pattern; a variable may stand twice."""
 
     subject: Slot
@@ -103,8 +105,9 @@ class Scan:
         return frozenset(self.variables)
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Values:
+class Values(Kept):
     """Rows that the query gives; one row without variables changes nothing in a join."""
 
     variables: tuple[str, ...]
@@ -125,6 +128,7 @@ class Values:
         return not self.variables and len(self.rows) == 1
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class GraphNames(_OfVariable):
     """The named graphs of the dataset."""
@@ -132,8 +136,9 @@ class GraphNames(_OfVariable):
     variable: str
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(Kept):
     """The rows from outside that a pattern inside EXISTS sees: a number for each, and its variables."""
 
     key: str
@@ -151,8 +156,9 @@ class Seed:
         return self.bound | {self.key}
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Service:
+class Service(Kept):
     """What another endpoint answers."""
 
     endpoint: str | Iri
@@ -182,6 +188,7 @@ class SpatialRelation:
         return name if self.pattern is None else f"{name} {self.pattern}"
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class SpatialMatch(_OfVariable):
     """The stored geometries that stand in a relation to a constant one, found by their index.

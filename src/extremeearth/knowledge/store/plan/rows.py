@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Variable
+from extremeearth.knowledge.store.plan.kept import Kept, kept
 from extremeearth.knowledge.store.plan.leaves import Slot
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OfPattern:
+class _OfPattern(Kept):
     """Has the columns of the plan below it."""
 
     __slots__ = ()
@@ -35,6 +36,7 @@ class _OfPattern:
         return self.pattern.certain
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class Filter(_OfPattern):
     """Rows that meet a condition; `flags` names the column that answers each EXISTS in it."""
@@ -44,8 +46,9 @@ class Filter(_OfPattern):
     flags: tuple[tuple[s.Exists, str], ...] = ()
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Extend:
+class Extend(Kept):
     """Rows with one more variable; unbound where the expression is an error."""
 
     pattern: Plan
@@ -67,8 +70,9 @@ class Extend:
         return below | {self.variable} if sure else below
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Number:
+class Number(Kept):
     """Rows with their number as one more variable; equal nodes number in the same way."""
 
     pattern: Plan
@@ -85,8 +89,9 @@ class Number:
         return self.pattern.certain | {self.column}
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Kept):
     """A variable under another name."""
 
     pattern: Plan
@@ -104,8 +109,9 @@ class Rename:
         return frozenset(self.new if name == self.old else name for name in self.pattern.certain)
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(Kept):
     """One row for each different set of keys; without keys one row, whatever comes in.
 
     `domain`, where given, has a row for each group of hidden keys that must appear even when nothing falls in it.
@@ -128,6 +134,7 @@ class Group:
         return (self.pattern.certain & frozenset(self.keys)) | counts
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class Order(_OfPattern):
     """Rows in an order."""
@@ -137,8 +144,9 @@ class Order(_OfPattern):
     flags: tuple[tuple[s.Exists, str], ...] = ()
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Project:
+class Project(Kept):
     """Some of the variables; one that the pattern does not have is unbound."""
 
     pattern: Plan
@@ -150,6 +158,7 @@ class Project:
         return self.pattern.certain & frozenset(self.variables)
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class Distinct(_OfPattern):
     """Each row once."""
@@ -157,6 +166,7 @@ class Distinct(_OfPattern):
     pattern: Plan
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class Slice(_OfPattern):
     """Rows from `offset` on, at most `limit`; of each group of rows with equal `within`."""
@@ -167,8 +177,9 @@ class Slice(_OfPattern):
     within: tuple[str, ...] = ()
 
 
+@kept
 @dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(Kept):
     """Pairs that a step leads to when it is taken again and again: ``step*``, ``step+`` and ``step?``.
 
     Attributes
@@ -207,6 +218,7 @@ class Closure:
         return frozenset(self.variables)
 
 
+@kept
 @dataclass(frozen=True, slots=True)
 class Nearest(_OfPattern):
     """The rows whose geometry is nearest to a constant one: the first `limit` by distance, ties kept."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
 import pytest
 
 from extremeearth.core.errors import CancelledError, TimeoutExceededError
@@ -94,3 +99,62 @@ def test_a_query_whose_time_is_over_is_not_planned() -> None:
     graph = open_graph()
     with pytest.raises(TimeoutExceededError):
         graph.query(chain(20), timeout_s=1e-9)
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Count the calls of functions of the store that some work makes."""
+    count = 0
+    store = str(Path(open_graph.__code__.co_filename).parent)
+
+    def seen(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call" and frame.f_code.co_filename.startswith(store)
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def star(triples: int) -> str:
+    return f"SELECT * {{ {' '.join(f'?v <urn:p> ?v{n} .' for n in range(triples))} }}"
+
+
+def path(steps: int) -> str:
+    return f"SELECT * {{ ?a {'/'.join(['<urn:p>'] * steps)} ?b }}"
+
+
+def optionals(count: int) -> str:
+    inner = (f"OPTIONAL {{ ?v <urn:p> ?v{n} FILTER(?v{n} != 3) }}" for n in range(count))
+    return f"SELECT * {{ ?v <urn:q> ?w {' '.join(inner)} }}"
+
+
+def unions(count: int) -> str:
+    branches = (f"{{ ?a{n} <urn:p> ?b{n} }}" for n in range(count))
+    return f"SELECT * {{ {' UNION '.join(branches)} }}"
+
+
+@pytest.mark.parametrize("text", [chain, star, path, optionals, unions])
+def test_planning_twice_as_much_takes_at_most_four_times_the_calls(
+    text: Callable[[int], str],
+) -> None:
+    graph = open_graph()
+    snapshot = graph.storage.snapshot()
+    graph.query("ASK { ?a ?b ?c }")  # what is imported on first use is not planning
+
+    def planned(size: int) -> int:
+        algebra = translate(parse_query(text(size)))
+        return calls_of(lambda: Evaluator(snapshot).program(algebra))
+
+    assert planned(80) <= 4.2 * planned(40)
+
+
+@pytest.mark.parametrize("text", [chain, star, path, optionals, unions])
+def test_wide_queries_are_planned_however_deep_their_plan(text: Callable[[int], str]) -> None:
+    program, _ = Evaluator(open_graph().storage.snapshot()).program(
+        translate(parse_query(text(200)))
+    )
+    assert program.steps

@@ -27,16 +27,19 @@ def gather_joins(plan: p.Plan, facts: Facts) -> p.Plan:
 def _collect(
     plan: p.Plan, inputs: list[p.Plan], conditions: list[s.Expression], facts: Facts
 ) -> None:
-    if isinstance(plan, p.Join):
-        _collect(plan.left, inputs, conditions, facts)
-        _collect(plan.right, inputs, conditions, facts)
-    elif isinstance(plan, p.Filter) and not plan.flags and _is_stable(plan):
-        _collect(plan.pattern, inputs, conditions, facts)
-        conditions += conjuncts(plan.condition)
-    elif not (isinstance(plan, p.Values) and plan.is_unit):
-        inputs.append(facts.below(plan, gather_joins))
-    elif not inputs:
-        inputs.append(plan)
+    waiting: list[p.Plan | tuple[s.Expression, ...]] = [plan]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            conditions += node
+        elif isinstance(node, p.Join):
+            waiting += node.right, node.left
+        elif isinstance(node, p.Filter) and not node.flags and _is_stable(node):
+            waiting += conjuncts(node.condition), node.pattern
+        elif not (isinstance(node, p.Values) and node.is_unit):
+            inputs.append(facts.below(node, gather_joins, through=(p.Join,)))
+        elif not inputs:
+            inputs.append(node)
 
 
 def _is_stable(plan: p.Filter) -> bool:

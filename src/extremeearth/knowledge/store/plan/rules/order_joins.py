@@ -80,9 +80,10 @@ def _is_late(node: p.Plan, bound: frozenset[str]) -> bool:
 def _cost(
     plan: p.Plan, node: p.Plan, bound: frozenset[str], facts: Facts
 ) -> tuple[bool, bool, float, float]:
-    apart = not bound & set(node.variables)
-    loose = bool((bound & set(node.variables)) - (plan.certain & node.certain))
-    rows = facts.estimate(plan).joined(facts.estimate(node)).rows
+    shared = bound.intersection(node.variables)
+    apart = not shared
+    loose = not (shared <= plan.certain and shared <= node.certain)
+    rows = facts.estimate(plan).joined_rows(facts.estimate(node))
     return apart, _is_late(node, bound) or loose, rows, facts.rows(node)
 
 
