@@ -136,7 +136,7 @@ class GraphStore(Protocol):
 
     def load(
         self,
-        source: Source,
+        source: Source | Sequence[Source],
         format: str | None = None,
         *,
         graph: str | None = None,
@@ -169,9 +169,14 @@ class GraphStore(Protocol):
         """Give all triples of a graph; of the default graph for `None`."""
 
     def replace_graph(
-        self, graph: str | None, source: Source, format: str, *, base: str | None = None
+        self,
+        graph: str | None,
+        source: Source | Sequence[Source],
+        format: str,
+        *,
+        base: str | None = None,
     ) -> LoadReport:
-        """Make a graph hold exactly a document, in one step."""
+        """Make a graph hold exactly what documents say, in one step."""
 
     def drop_graph(self, graph: str | None) -> None:
         """Remove a graph with its triples; empty the default graph for `None`."""

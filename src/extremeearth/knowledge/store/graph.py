@@ -240,9 +240,14 @@ class Graph(GraphView):
         return report
 
     def replace_graph(
-        self, graph: str | None, source: Source, format: str, *, base: str | None = None
+        self,
+        graph: str | None,
+        source: Source | Sequence[Source],
+        format: str,
+        *,
+        base: str | None = None,
     ) -> LoadReport:
-        """Make a graph hold exactly a document: it is read to its end before anything changes.
+        """Make a graph hold exactly what documents say: they are read to their end before anything changes.
 
         Raises
         ------
@@ -255,7 +260,10 @@ class Graph(GraphView):
             check_iri(graph)
         started = time.perf_counter()
         found = rdf_format(format)
-        batches = list(read_statements(source, format, base=base))
+        sources = (
+            source if isinstance(source, Sequence) and not isinstance(source, bytes) else [source]
+        )
+        batches = [batch for one in sources for batch in read_statements(one, format, base=base)]
         if any((batch.quads["g"].to_numpy() >= 0).any() for batch in batches):
             raise InputError(
                 "A graph is replaced by triples, not by quads.", hint="Send Turtle or N-Triples."

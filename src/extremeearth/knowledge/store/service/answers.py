@@ -69,7 +69,9 @@ def answer_response(
     media, short = _chosen(accept, offered, format)
     sent = {"Vary": "Accept", **(headers or {})}
     if not body:
-        return Response(media_type=media, headers=sent)
+        empty = Response(media_type=media, headers=sent)
+        del empty.headers["Content-Length"]  # it would be that of the content, which is not known
+        return empty
     if isinstance(answer, bool):
         pieces: Iterator[bytes] = iter((boolean_text(answer, short),))
     elif isinstance(answer, Solutions):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
@@ -29,6 +29,8 @@ __all__ = [
 QUERY_MEDIA, UPDATE_MEDIA = "application/sparql-query", "application/sparql-update"
 FORM_MEDIA = "application/x-www-form-urlencoded"
 MOST_FIELDS = 1_000
+IN_PATHS = "/:@!$&'()*+,;=%"
+"""Characters of a path that stay as they are, escapes that were sent among them."""
 
 _GRAPH_FIELDS = {
     "query": ("default-graph-uri", "named-graph-uri"),
@@ -239,5 +241,6 @@ def _number(text: str | None, name: str) -> float | None:
 
 
 def base_of(request: Request) -> str:
-    """Give the IRI that relative ones in a request are resolved against: its URL without the query."""
-    return str(request.url.replace(query="", fragment=""))
+    """Give the IRI that relative ones in a request are resolved against: its URL as it was sent, without the query."""
+    sent: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return str(request.url.replace(path=quote(sent, safe=IN_PATHS), query="", fragment=""))

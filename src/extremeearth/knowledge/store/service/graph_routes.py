@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from extremeearth.core.errors import InputError, NotFoundError
 from extremeearth.core.security import Caller, Principal, Scope
@@ -14,11 +17,16 @@ from extremeearth.core.settings import Settings
 from extremeearth.knowledge.sparql.iris import resolve
 from extremeearth.knowledge.store.contract import GraphStore
 from extremeearth.knowledge.store.formats import rdf_format
+from extremeearth.knowledge.store.loading import read_statements
 from extremeearth.knowledge.store.service.answers import answer_response
 from extremeearth.knowledge.store.service.caching import fresh, version_headers
-from extremeearth.knowledge.store.service.exchange import base_of, read_body, read_options
+from extremeearth.knowledge.store.service.exchange import IN_PATHS, base_of, read_body, read_options
 
 __all__ = ["add_graph_routes"]
+
+_Answer = Callable[[Request, Principal, str | None], Awaitable[Response]]
+
+TRIPLES_ONLY = {"text/turtle", "application/n-triples", "application/rdf+xml"}
 
 
 def _named(request: Request, direct: str | None) -> str | None:
@@ -81,15 +89,18 @@ def add_graph_routes(
         caller.need(write_scope)
         made_here = request.method == "POST" and direct is None and not request.query_params
         name = f"{base_of(request)}/{uuid.uuid4().hex}" if made_here else _named(request, direct)
-        media, document = await _document(request, limits)
+        media, documents = await _documents(request, limits)
+        base = name or base_of(request)
         existed = name is None or await run_in_threadpool(graph.has_graph, name)
         if request.method == "PUT":
-            await run_in_threadpool(graph.replace_graph, name, document, media, base=name)
+            await run_in_threadpool(graph.replace_graph, name, documents, media, base=base)
         else:
-            await run_in_threadpool(graph.load, document, media, graph=name, base=name)
-        if existed:
+            await run_in_threadpool(_need_triples, documents, media, base)
+            await run_in_threadpool(graph.load, documents, media, graph=name, base=base)
+        if existed or name is None:
             return Response(status_code=HTTPStatus.NO_CONTENT)
-        return Response(status_code=HTTPStatus.CREATED, headers={"Location": str(name)})
+        location = quote(name, safe=f"?#[]{IN_PATHS}")
+        return Response(status_code=HTTPStatus.CREATED, headers={"Location": location})
 
     async def delete(request: Request, caller: Principal, direct: str | None) -> Response:
         caller.need(write_scope)
@@ -98,14 +109,25 @@ def add_graph_routes(
         await run_in_threadpool(graph.drop_graph, name)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    @router.api_route("/graphs", methods=["GET", "HEAD"])
+    _add_indirect(router, read, write, delete)
+    _add_direct(router, read, write, delete)
+
+
+def _add_indirect(router: APIRouter, read: _Answer, write: _Answer, delete: _Answer) -> None:
+    @router.get("/graphs")
+    @router.head("/graphs", include_in_schema=False)
     async def read_graph(request: Request, caller: Caller) -> Response:
         """Give a graph: ``?graph=IRI`` or ``?default``."""
         return await read(request, caller, None)
 
-    @router.api_route("/graphs", methods=["PUT", "POST"])
-    async def write_graph(request: Request, caller: Caller) -> Response:
-        """Replace a graph (PUT) or add to it (POST); POST without a name makes a new one."""
+    @router.put("/graphs")
+    async def replace_graph(request: Request, caller: Caller) -> Response:
+        """Make a graph hold what is sent and nothing else."""
+        return await write(request, caller, None)
+
+    @router.post("/graphs")
+    async def extend_graph(request: Request, caller: Caller) -> Response:
+        """Add to a graph; without a name, make a new one."""
         return await write(request, caller, None)
 
     @router.delete("/graphs")
@@ -113,14 +135,22 @@ def add_graph_routes(
         """Remove a graph."""
         return await delete(request, caller, None)
 
-    @router.api_route("/graphs/{name:path}", methods=["GET", "HEAD"])
+
+def _add_direct(router: APIRouter, read: _Answer, write: _Answer, delete: _Answer) -> None:
+    @router.get("/graphs/{name:path}")
+    @router.head("/graphs/{name:path}", include_in_schema=False)
     async def read_direct(request: Request, name: str, caller: Caller) -> Response:
         """Give the graph whose IRI is this URL."""
         return await read(request, caller, name)
 
-    @router.api_route("/graphs/{name:path}", methods=["PUT", "POST"])
-    async def write_direct(request: Request, name: str, caller: Caller) -> Response:
-        """Replace (PUT) or add to (POST) the graph whose IRI is this URL."""
+    @router.put("/graphs/{name:path}")
+    async def replace_direct(request: Request, name: str, caller: Caller) -> Response:
+        """Make the graph whose IRI is this URL hold what is sent and nothing else."""
+        return await write(request, caller, name)
+
+    @router.post("/graphs/{name:path}")
+    async def extend_direct(request: Request, name: str, caller: Caller) -> Response:
+        """Add to the graph whose IRI is this URL."""
         return await write(request, caller, name)
 
     @router.delete("/graphs/{name:path}")
@@ -129,27 +159,42 @@ def add_graph_routes(
         return await delete(request, caller, name)
 
 
-async def _document(request: Request, limits: Settings) -> tuple[str, bytes]:
+def _media(declared: str) -> str:
+    media = declared.partition(";")[0].strip().lower()
+    try:
+        rdf_format(media)
+    except InputError as err:
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{err.message} {err.hint}") from err
+    return media
+
+
+def _need_triples(documents: Sequence[bytes], media: str, base: str) -> None:
+    """Refuse statements that name graphs of their own: a request is about one graph."""
+    if rdf_format(media).media_type in TRIPLES_ONLY:
+        return
+    for document in documents:
+        for batch in read_statements(document, media, base=base):
+            if (batch.quads["g"].to_numpy() >= 0).any():
+                raise InputError(
+                    "A graph takes triples, not quads.", hint="Send Turtle or N-Triples."
+                )
+
+
+async def _documents(request: Request, limits: Settings) -> tuple[str, list[bytes]]:
     """Read the RDF that was sent: one body, or the files of a form, which must share a format."""
-    declared = request.headers.get("content-type", "text/turtle").partition(";")[0].strip().lower()
-    if declared != "multipart/form-data":
-        rdf_format(declared)
-        return declared, await read_body(request, limit=limits.request_limit_bytes)
+    declared = request.headers.get("content-type", "text/turtle")
+    if declared.partition(";")[0].strip().lower() != "multipart/form-data":
+        media = _media(declared)
+        return media, [await read_body(request, limit=limits.request_limit_bytes)]
     pieces: list[bytes] = []
     kinds: set[str] = set()
     async with request.form(max_files=100, max_fields=100) as form:
-        for value in form.values():
+        for _, value in form.multi_items():
             if not isinstance(value, str):
                 pieces.append(await value.read())
-                kinds.add((value.content_type or "").partition(";")[0].strip().lower())
+                kinds.add(_media(value.content_type or ""))
     if len(kinds) != 1:
         raise InputError(
             "The files of the form have not one format.", hint="Send each format apart."
         )
-    media = kinds.pop()
-    found = rdf_format(media)
-    if len(pieces) > 1 and found.media_type not in ("text/turtle", "application/n-triples"):
-        raise InputError(
-            "Only Turtle and N-Triples can be sent as several files.", hint="Send one file."
-        )
-    return media, b"\n".join(pieces)
+    return kinds.pop(), pieces

@@ -288,3 +288,87 @@ def test_a_query_with_too_many_clauses_is_refused(client: TestClient) -> None:
     answer = ask(client, "SELECT * { " + " ".join(f"BIND({n} AS ?v{n})" for n in range(600)) + " }")
     assert answer.status_code == 413
     assert "clauses" in answer.json()["title"]
+
+
+@pytest.fixture
+def writer(graph: Graph) -> Iterator[TestClient]:
+    key = LocalKey()
+    with client_of(graph, key=key) as made:
+        made.headers["Authorization"] = f"Bearer {key.secret}"
+        yield made
+
+
+TURTLE = {"Content-Type": "text/turtle"}
+
+
+@pytest.mark.parametrize("path", ["/graphs/a%20b", "/graphs/%C3%A9", "/graphs/%E6%97%A5/x"])
+def test_the_iri_of_a_graph_is_its_url_as_it_was_sent(writer: TestClient, path: str) -> None:
+    made = writer.put(path, content="<> <urn:p> <y> .", headers=TURTLE)
+    assert (made.status_code, made.headers["Location"]) == (201, f"http://testserver{path}")
+    assert writer.get(path, headers={"Accept": "text/turtle"}).text.startswith(
+        f"<http://testserver{path}> <urn:p> "
+    )
+    assert ask(writer, f"ASK {{ GRAPH <http://testserver{path}> {{ ?s ?p ?o }} }}").json()[
+        "boolean"
+    ]
+
+
+def test_a_new_graph_with_letters_from_anywhere_in_its_iri(writer: TestClient) -> None:
+    name = {"graph": "http://example.org/日本?a=1"}
+    made = writer.put("/graphs", params=name, content="<urn:a> <urn:p> 1 .", headers=TURTLE)
+    location = "http://example.org/%E6%97%A5%E6%9C%AC?a=1"
+    assert (made.status_code, made.headers["Location"]) == (201, location)
+    assert writer.get("/graphs", params=name).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_all_files_of_a_form_are_taken_each_with_its_own_blank_nodes(
+    writer: TestClient, graph: Graph, method: str
+) -> None:
+    texts = ["_:a <urn:n> 1 .", "_:a <urn:n> 2 ."]
+    files = [("file", (f"{n}.ttl", text, "text/turtle")) for n, text in enumerate(texts)]
+    assert writer.request(method, "/graphs?graph=urn:form", files=files).status_code == 201
+    found = ask(writer, "SELECT (COUNT(DISTINCT ?s) AS ?n) { GRAPH <urn:form> { ?s ?p ?o } }")
+    assert found.json()["results"]["bindings"][0]["n"]["value"] == "2"
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_graph_takes_no_quads_of_other_graphs(
+    writer: TestClient, graph: Graph, method: str
+) -> None:
+    quads = "<urn:a> <urn:p> 7 <urn:other> .".replace("7", '"7"')
+    sent = {"Content-Type": "application/n-quads"}
+    refused = writer.request(method, "/graphs?graph=urn:g", content=quads, headers=sent)
+    assert (refused.status_code, graph.has_graph("urn:other")) == (400, False)
+    taken = writer.request(
+        method, "/graphs?graph=urn:g", content="<urn:a> <urn:p> <urn:b> .", headers=sent
+    )
+    assert taken.status_code == 204
+
+
+def test_what_is_no_rdf_is_no_supported_media_type(writer: TestClient) -> None:
+    sent = {"Content-Type": "application/json"}
+    assert writer.put("/graphs?graph=urn:g", content="{}", headers=sent).status_code == 415
+    files = {"file": ("a.png", b"", "image/png")}
+    assert writer.put("/graphs?graph=urn:g", files=files).status_code == 415
+
+
+def test_documents_of_the_default_graph_have_the_url_of_the_request_as_base(
+    writer: TestClient,
+) -> None:
+    assert (
+        writer.post("/graphs?default", content="<x> <urn:p> 1 .", headers=TURTLE).status_code == 204
+    )
+    assert ask(writer, "ASK { <http://testserver/x> <urn:p> 1 }").json()["boolean"]
+
+
+def test_head_of_a_graph_claims_no_length_that_get_does_not_have(client: TestClient) -> None:
+    assert int(client.get("/graphs?graph=urn:g").headers["Content-Length"]) > 0
+    assert "Content-Length" not in client.head("/graphs?graph=urn:g").headers
+
+
+def test_every_operation_of_the_description_has_its_own_id(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    ids = [operation["operationId"] for path in paths.values() for operation in path.values()]
+    assert len(ids) == len(set(ids))
+    assert set(paths["/graphs"]) == {"get", "put", "post", "delete"}
