@@ -55,6 +55,7 @@ class _Compiler:
         self.steps: dict[str, t.Step] = {}
         self._count = 0
         self._made: dict[Any, str] = {}
+        self._numbered: dict[str, Relation] = {}
         self._deepest = 0
 
     # ----------------------------------------------------------------------------------- steps
@@ -182,8 +183,18 @@ class _Compiler:
         left = Relation.of_table(numbered, (*left.variables, row), left.certain | {row})
         joined = r.join(left, right)
         met = self._filtered(joined, node.condition, ())
+        return self._with_unmet(met, left, row, node.variables)
+
+    def _withunmet(self, node: p.WithUnmet) -> Relation:
+        met = self.relation(node.met)
+        met = self._given(self.table(met), met)
+        return self._with_unmet(met, self._numbered[node.row], node.row, node.variables)
+
+    def _with_unmet(
+        self, met: Relation, left: Relation, row: str, variables: Sequence[str]
+    ) -> Relation:
         rest = r.semi_join(left, r.project(met, (row,)), negated=True)
-        return r.project(r.union((met, rest)), node.variables)
+        return r.project(r.union((met, rest)), variables)
 
     def _semijoin(self, node: p.SemiJoin) -> Relation:
         right = self.relation(node.right)
@@ -304,12 +315,10 @@ class _Compiler:
         return self._of(name, node, ordered=inner.ordered)
 
     def _number(self, node: p.Number) -> Relation:
-        if node not in self._made:
-            inner = self.table(self.relation(node.pattern))
-            self._made[node] = self.add(
-                lambda name: t.NumberStep(name=name, input=inner, column=node.column)
-            )
-        return self._of(self._made[node], node)
+        inner = self.table(self.relation(node.pattern))
+        name = self.add(lambda name: t.NumberStep(name=name, input=inner, column=node.column))
+        self._numbered[node.column] = self._of(name, node)
+        return self._numbered[node.column]
 
     def _rename(self, node: p.Rename) -> Relation:
         inner = self.relation(node.pattern)

@@ -180,8 +180,7 @@ class _Builder:
         joined = p.Join(numbered, right)
         both, flags = self._flagged(joined, (condition,), context)
         met = p.Project(p.Filter(condition, both, flags), joined.variables)
-        rest = p.SemiJoin(numbered, p.Project(met, (numbered.column,)), negated=True)
-        return p.Project(p.Union((met, rest)), p.Join(left, right).variables)
+        return p.WithUnmet(met, numbered.column, p.Join(left, right).variables, left.certain)
 
     def _unionof(self, node: a.UnionOf, context: _Context) -> p.Plan:
         return p.Union(tuple(self.node(branch, context) for branch in node.branches))

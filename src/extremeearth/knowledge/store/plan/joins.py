@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExistsFlag", "Join", "JoinGraph", "LeftJoin", "LookUp", "Minus", "SemiJoin", "SpatialJoin", "Union",
+    "WithUnmet",
 ]  # fmt: skip
 
 
@@ -187,6 +188,36 @@ class Union(Kept):
     def certain(self) -> frozenset[str]:
         """Give the columns that are bound in every row."""
         return frozenset.intersection(*(branch.certain for branch in self.branches))
+
+
+@kept
+@dataclass(frozen=True, slots=True)
+class WithUnmet(Kept):
+    """Rows of a join that met its condition, and the rows of its left side that are in none of them.
+
+    The left side is found by its `Number`, which stands once, inside `met`: a chain of these would double with each.
+
+    Attributes
+    ----------
+    met
+        Has the column `row`.
+    row
+        Column of the number.
+    variables
+        Columns of both sides.
+    left_certain
+        Columns of the left side that are bound in every row.
+    """
+
+    met: Plan
+    row: str
+    variables: tuple[str, ...]
+    left_certain: frozenset[str]
+
+    @property
+    def certain(self) -> frozenset[str]:
+        """Give the columns that are bound in every row."""
+        return self.left_certain
 
 
 @kept

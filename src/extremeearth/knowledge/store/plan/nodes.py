@@ -20,6 +20,7 @@ from extremeearth.knowledge.store.plan.joins import (
     SemiJoin,
     SpatialJoin,
     Union,
+    WithUnmet,
 )
 from extremeearth.knowledge.store.plan.leaves import (
     ANY_NAMED,
@@ -53,7 +54,7 @@ __all__ = [
     "ANY_NAMED", "Closure", "Constant", "Distinct", "ExistsFlag", "Extend", "Filter", "GraphNames",
     "GraphScope", "Group", "Join", "JoinGraph", "LeftJoin", "LookUp", "Minus", "Nearest", "Number", "Order",
     "Plan", "Project", "Rename", "STORE_DEFAULT", "Scan", "Seed", "SemiJoin", "Service", "Slice", "Slot",
-    "SpatialJoin", "SpatialMatch", "SpatialRelation", "Union", "Values", "children", "with_children",
+    "SpatialJoin", "SpatialMatch", "SpatialRelation", "Union", "Values", "WithUnmet", "children", "with_children",
 ]  # fmt: skip
 
 Plan = (
@@ -69,6 +70,7 @@ Plan = (
     | ExistsFlag
     | Minus
     | Union
+    | WithUnmet
     | Filter
     | Extend
     | Number

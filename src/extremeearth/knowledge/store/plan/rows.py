@@ -73,7 +73,7 @@ class Extend(Kept):
 @kept
 @dataclass(frozen=True, slots=True)
 class Number(Kept):
-    """Rows with their number as one more variable; equal nodes number in the same way."""
+    """Rows with their number as one more variable."""
 
     pattern: Plan
     column: str
