@@ -20,6 +20,7 @@ from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal, Term, V
 from extremeearth.knowledge.sparql.translate import translate_pattern
 from extremeearth.knowledge.sparql.walk import exists_in, mentioned
 from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.outside import Carrier, Context
 from extremeearth.knowledge.store.plan.substitution import asks_exists, is_plain, looks_into
 
 __all__ = ["Shape", "build", "conjuncts"]
@@ -33,22 +34,6 @@ class Shape:
 
     plan: p.Plan
     constants: tuple[Iri | Literal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Carrier:
-    variable: str
-    source: p.Plan
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    graph: p.GraphScope = p.STORE_DEFAULT
-    carriers: tuple[_Carrier, ...] = ()
-
-    @property
-    def carried(self) -> tuple[str, ...]:
-        return tuple(carrier.variable for carrier in self.carriers)
 
 
 def build(
@@ -81,7 +66,7 @@ def build(
     Scan(subject='a', predicate=Iri(value='urn:p'), object=Constant(index=0), graph=...)
     """
     builder = _Builder(rewrite, token or CancelToken())
-    plan = builder.node(algebra, _Context())
+    plan = builder.node(algebra, Context())
     return Shape(plan, tuple(builder.constants))
 
 
@@ -127,12 +112,12 @@ class _Builder:
 
     # ----------------------------------------------------------------------------- patterns
 
-    def node(self, node: a.Algebra, context: _Context) -> p.Plan:
+    def node(self, node: a.Algebra, context: Context) -> p.Plan:
         self.token.check()
-        method: Callable[[Any, _Context], p.Plan] = getattr(self, f"_{type(node).__name__.lower()}")
+        method: Callable[[Any, Context], p.Plan] = getattr(self, f"_{type(node).__name__.lower()}")
         return method(node, context)
 
-    def _leaf(self, plan: p.Plan, context: _Context) -> p.Plan:
+    def _leaf(self, plan: p.Plan, context: Context) -> p.Plan:
         """Give a leaf the carriers that it does not have."""
         for carrier in context.carriers:
             if carrier.variable not in plan.variables:
@@ -140,7 +125,7 @@ class _Builder:
                 plan = carrier.source if unit else p.Join(carrier.source, plan)
         return plan
 
-    def _bgp(self, node: a.Bgp, context: _Context) -> p.Plan:
+    def _bgp(self, node: a.Bgp, context: Context) -> p.Plan:
         scans: list[p.Plan] = []
         for triple in node.triples:
             predicate = triple.predicate
@@ -155,10 +140,10 @@ class _Builder:
             )
         return self._leaf(reduce(p.Join, scans), context)
 
-    def _table(self, node: a.Table, context: _Context) -> p.Plan:
+    def _table(self, node: a.Table, context: Context) -> p.Plan:
         return self._leaf(p.Values(tuple(v.name for v in node.variables), node.rows), context)
 
-    def _join(self, node: a.Join, context: _Context) -> p.Plan:
+    def _join(self, node: a.Join, context: Context) -> p.Plan:
         left = self.node(node.left, context)
         right = self.node(node.right, context)
         if isinstance(right, p.Service) and isinstance(right.endpoint, str):
@@ -166,14 +151,14 @@ class _Builder:
             return p.Service(right.endpoint, right.pattern, variables, right.silent, left)
         return p.Join(left, right)
 
-    def _leftjoin(self, node: a.LeftJoin, context: _Context) -> p.Plan:
+    def _leftjoin(self, node: a.LeftJoin, context: Context) -> p.Plan:
         left, right = self.node(node.left, context), self.node(node.right, context)
         if node.condition is not None and any(exists_in(node.condition)):
             return self._left_join_with_exists(left, right, node.condition, context)
         return p.LeftJoin(left, right, node.condition)
 
     def _left_join_with_exists(
-        self, left: p.Plan, right: p.Plan, condition: s.Expression, context: _Context
+        self, left: p.Plan, right: p.Plan, condition: s.Expression, context: Context
     ) -> p.Plan:
         """Filter the join, whose both sides an EXISTS in the condition sees, and put back the rest of the left."""
         numbered = p.Number(left, self.fresh("row"))
@@ -182,43 +167,45 @@ class _Builder:
         met = p.Project(p.Filter(condition, both, flags), joined.variables)
         return p.WithUnmet(met, numbered.column, p.Join(left, right).variables, left.certain)
 
-    def _unionof(self, node: a.UnionOf, context: _Context) -> p.Plan:
+    def _unionof(self, node: a.UnionOf, context: Context) -> p.Plan:
         return p.Union(tuple(self.node(branch, context) for branch in node.branches))
 
-    def _minusof(self, node: a.MinusOf, context: _Context) -> p.Plan:
+    def _minusof(self, node: a.MinusOf, context: Context) -> p.Plan:
         return p.Minus(
             self.node(node.left, context), self.node(node.right, context), context.carried
         )
 
-    def _extend(self, node: a.Extend, context: _Context) -> p.Plan:
+    def _extend(self, node: a.Extend, context: Context) -> p.Plan:
         plan = self.node(node.pattern, context)
         return self._extended(plan, node.variable.name, node.expression, context)
 
-    def _extended(self, plan: p.Plan, name: str, value: s.Expression, context: _Context) -> p.Plan:
+    def _extended(self, plan: p.Plan, name: str, value: s.Expression, context: Context) -> p.Plan:
         """Add a column with the value of an expression; those that its EXISTS need go again."""
         flagged, flags = self._flagged(plan, (value,), context)
         extended = p.Extend(flagged, name, value, flags)
         return p.Project(extended, (*plan.variables, name)) if flags else extended
 
-    def _project(self, node: a.Project, context: _Context) -> p.Plan:
-        plan = self.node(node.pattern, context)
-        return p.Project(plan, (*(v.name for v in node.variables), *context.carried))
+    def _project(self, node: a.Project, context: Context) -> p.Plan:
+        names = tuple(v.name for v in node.variables)
+        return p.Project(
+            self.node(node.pattern, context.seen_by(names)), (*names, *context.carried)
+        )
 
-    def _distinct(self, node: a.Distinct, context: _Context) -> p.Plan:
+    def _distinct(self, node: a.Distinct, context: Context) -> p.Plan:
         return p.Distinct(self.node(node.pattern, context))
 
-    def _reduced(self, node: a.Reduced, context: _Context) -> p.Plan:
+    def _reduced(self, node: a.Reduced, context: Context) -> p.Plan:
         return self.node(node.pattern, context)
 
-    def _slice(self, node: a.Slice, context: _Context) -> p.Plan:
+    def _slice(self, node: a.Slice, context: Context) -> p.Plan:
         return p.Slice(self.node(node.pattern, context), node.offset, node.limit, context.carried)
 
-    def _orderby(self, node: a.OrderBy, context: _Context) -> p.Plan:
+    def _orderby(self, node: a.OrderBy, context: Context) -> p.Plan:
         conditions = tuple(condition.expression for condition in node.conditions)
         plan, flags = self._flagged(self.node(node.pattern, context), conditions, context)
         return p.Order(plan, node.conditions, flags)
 
-    def _groupby(self, node: a.GroupBy, context: _Context) -> p.Plan:
+    def _groupby(self, node: a.GroupBy, context: Context) -> p.Plan:
         plan = self.node(node.pattern, context)
         keys: list[str] = []
         for variable, expression in node.keys:
@@ -239,16 +226,16 @@ class _Builder:
 
     # -------------------------------------------------------------------- graphs and services
 
-    def _graphof(self, node: a.GraphOf, context: _Context) -> p.Plan:
+    def _graphof(self, node: a.GraphOf, context: Context) -> p.Plan:
         if isinstance(node.name, Iri):
             scope = p.GraphScope("named", self.slot(node.name))
-            inner = self.node(node.pattern, _Context(scope, context.carriers))
+            inner = self.node(node.pattern, Context(scope, context.carriers))
             return (
                 inner if looks_into(inner, scope) else p.Join(self._graph_exists(node.name), inner)
             )
         hidden = self.fresh("graph")
-        carrier = _Carrier(hidden, p.GraphNames(hidden))
-        inner = self.node(node.pattern, _Context(p.ANY_NAMED(hidden), (*context.carriers, carrier)))
+        carrier = Carrier(hidden, p.GraphNames(hidden))
+        inner = self.node(node.pattern, Context(p.ANY_NAMED(hidden), (*context.carriers, carrier)))
         name = node.name.name
         if name not in inner.variables:
             return p.Rename(inner, hidden, name)
@@ -267,7 +254,7 @@ class _Builder:
         same = s.BuiltIn("SAMETERM", (Variable(hidden), name))
         return p.Project(p.Filter(same, p.GraphNames(hidden)), ())
 
-    def _serviceof(self, node: a.ServiceOf, context: _Context) -> p.Plan:
+    def _serviceof(self, node: a.ServiceOf, context: Context) -> p.Plan:
         names = tuple(sorted(v.name for v in visible(node.group)))
         if isinstance(node.name, Variable):
             return p.Service(node.name.name, node.group, names, node.silent)
@@ -275,7 +262,7 @@ class _Builder:
 
     # ------------------------------------------------------------------------------- filters
 
-    def _filterof(self, node: a.FilterOf, context: _Context) -> p.Plan:
+    def _filterof(self, node: a.FilterOf, context: Context) -> p.Plan:
         plan = self.node(node.pattern, context)
         plain: list[s.Expression] = []
         asked: list[s.Exists] = []
@@ -294,7 +281,7 @@ class _Builder:
             plan = self._semi_join(plan, exists, context)
         return plan
 
-    def _inner(self, pattern: a.Algebra, context: _Context) -> p.Plan:
+    def _inner(self, pattern: a.Algebra, context: Context) -> p.Plan:
         outside, self._inside = self._inside, self._inside + 1
         self._inside += self._fresh  # different for every EXISTS, also for two beside each other
         try:
@@ -303,7 +290,7 @@ class _Builder:
             self._fresh += 1
             self._inside = outside
 
-    def _semi_join(self, plan: p.Plan, exists: s.Exists, context: _Context) -> p.Plan:
+    def _semi_join(self, plan: p.Plan, exists: s.Exists, context: Context) -> p.Plan:
         pattern = self.rewrite(translate_pattern(exists.pattern))
         if not asks_exists(pattern):  # never plain: to try it would double with every level
             inner = self._inner(pattern, context)
@@ -314,7 +301,7 @@ class _Builder:
         return p.Project(p.Filter(exists, flagged, flags), kept)
 
     def _flagged(
-        self, plan: p.Plan, expressions: tuple[s.Expression, ...], context: _Context
+        self, plan: p.Plan, expressions: tuple[s.Expression, ...], context: Context
     ) -> tuple[p.Plan, Flags]:
         """Add a column for every EXISTS in the expressions."""
         flags: list[tuple[s.Exists, str]] = []
@@ -323,7 +310,7 @@ class _Builder:
             names = tuple(v for v in plan.variables if v in inside or v in context.carried)
             seed = p.Seed(self.fresh("row"), names, plan.certain & frozenset(names))
             pattern = self.rewrite(translate_pattern(exists.pattern))
-            inner = self._inner(pattern, _Context(context.graph, (_Carrier(seed.key, seed),)))
+            inner = self._inner(pattern, Context(context.graph, (Carrier(seed.key, seed),)))
             flag = self.fresh("exists")
             plan = p.ExistsFlag(plan, p.Project(inner, (seed.key,)), seed, flag)
             flags.append((exists, flag))
@@ -331,7 +318,7 @@ class _Builder:
 
     # --------------------------------------------------------------------------------- paths
 
-    def _pathmatch(self, node: a.PathMatch, context: _Context) -> p.Plan:
+    def _pathmatch(self, node: a.PathMatch, context: Context) -> p.Plan:
         triple = node.triple
         assert not isinstance(triple.predicate, Variable)
         plan = self._path(

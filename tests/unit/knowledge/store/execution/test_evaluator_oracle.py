@@ -107,9 +107,9 @@ def groups(draw: st.DrawFn, depth: int = 2) -> str:
             either = f"{draw(expressions)} || EXISTS {{ {draw(inner)} }}"
             text += f" OPTIONAL {{ {draw(inner)} FILTER({either}) }}"
         elif kind == 9:
-            text += (
-                f" {{ SELECT {draw(st.sampled_from(['', 'DISTINCT ']))}?a ?b {{ {draw(inner)} }} }}"
-            )
+            distinct = draw(st.sampled_from(["", "DISTINCT "]))
+            kept = draw(st.sampled_from(["?a ?b", "?b", "?c ?a"]))
+            text += f" {{ SELECT {distinct}{kept} {{ {draw(inner)} }} }}"
         elif kind == 10:
             text += f" BIND({draw(expressions)} || EXISTS {{ {draw(inner)} }} AS ?e{len(text)})"
         elif kind == 11:
@@ -183,10 +183,14 @@ def test_the_same_solutions_as_the_oracle(found: list[Any], group: str) -> None:
         "SELECT * { ?a <urn:p> ?b BIND(EXISTS { ?a <urn:q> ?c } AS ?e) OPTIONAL { ?b <urn:q> ?d } }",
         "SELECT (SUM(IF(EXISTS { ?a <urn:q> ?c }, ?b, 10)) AS ?s) { ?a <urn:p> ?b }",
         "SELECT ?b (COUNT(EXISTS { ?a <urn:q> ?c }) AS ?s) { ?a <urn:p> ?b } GROUP BY ?b",
+        "SELECT * { ?a <urn:p> ?b FILTER EXISTS { { SELECT ?c { ?a <urn:q> ?c } } } }",
+        "SELECT * { ?a <urn:p> ?b FILTER EXISTS { { SELECT ?a { ?a <urn:q> ?b } } } }",
+        "SELECT * { ?a <urn:p> ?b FILTER(?b = 9 || EXISTS { { SELECT ?b { ?c <urn:p> ?b FILTER(?a != ?c) } } }) }",
+        "SELECT * { ?c <urn:p> ?b FILTER EXISTS { { SELECT (COUNT(?c) AS ?n) { ?c <urn:p> ?b } } FILTER(?n = 3) } }",
         "SELECT ?e (MAX(?b) AS ?m) { ?a <urn:p> ?b } GROUP BY (EXISTS { ?a <urn:q> ?c } AS ?e)",
     ],
 )
-def test_exists_as_a_value(text: str) -> None:
+def test_exists_as_a_value_and_around_subqueries(text: str) -> None:
     document = b"<urn:a> <urn:p> 1, 2 ; <urn:q> <urn:b> . <urn:b> <urn:p> 3 ."
     oracle = ox.Store()
     oracle.load(document, format=ox.RdfFormat.TURTLE)
