@@ -56,8 +56,9 @@ def answer(
     except Exception as err:  # SedonaDB raises bare Exceptions and Arrow errors for one cause
         if token is not None:
             token.check()
+        reason = next(iter(str(err).splitlines()), type(err).__name__)  # some say nothing
         raise InputError(
-            f"The SQL query could not be run: {str(err).splitlines()[0]}.",
+            f"The SQL query could not be run: {reason}.",
             hint="Check its names against those of the tables.",
         ) from err
     finally:

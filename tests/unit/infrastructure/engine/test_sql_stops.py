@@ -7,7 +7,7 @@ import threading
 import pyarrow as pa
 import pytest
 
-from extremeearth.core.errors import CancelledError, LimitError
+from extremeearth.core.errors import CancelledError, InputError, LimitError
 from extremeearth.core.progress import CancelToken
 from extremeearth.infrastructure.engine import LocalEngine
 
@@ -43,3 +43,19 @@ def test_an_answer_may_not_be_larger_than_asked_for() -> None:
 def test_still_wanted_is_true() -> None:
     found = LocalEngine().sql("select count(*) as n from t where still_wanted(n, n)", t=NUMBERS)
     assert found.to_pydict() == {"n": [20_000]}
+
+
+class SilentOnce(CancelToken):
+    """Raises an error without a text the first time it is asked."""
+
+    asked = 0
+
+    def check(self) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise MemoryError
+
+
+def test_an_error_that_says_nothing_is_told_by_its_name() -> None:
+    with pytest.raises(InputError, match="could not be run: MemoryError"):
+        LocalEngine().sql("select 1 as n", token=SilentOnce())
