@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlglot import exp
 
 from extremeearth.knowledge.sparql import parse_query, translate
 from extremeearth.knowledge.store import open_graph
@@ -50,3 +51,21 @@ def test_statements_do_not_nest_deeper_than_the_engine_allows(kind: str) -> None
     found = graph.query(f"SELECT ?s {{ ?s <urn:p> ?o {NESTED[kind]} }}").serialize("csv")
     both = kind in {"optionals", "parts"}
     assert found.split() == [b"s", b"urn:a", *([b"urn:b"] if both else [])]
+
+
+def test_statements_are_composed_with_few_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = 0
+    copy = exp.Expression.copy
+
+    def counted(self: exp.Expression) -> exp.Expression:
+        nonlocal copied
+        copied += 1
+        return copy(self)
+
+    branches = " UNION ".join(
+        f"{{ ?a{n} <urn:p> ?b{n} OPTIONAL {{ ?a{n} <urn:q> ?c }} }}" for n in range(20)
+    )
+    shape = build(translate(parse_query(f"SELECT * {{ {branches} }}")))
+    monkeypatch.setattr(exp.Expression, "copy", counted)
+    compile_plan(shape.plan)
+    assert 0 < copied < 20 * 41  # each branch has a column for each of 41 variables
