@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from extremeearth.core.errors import ExtremeEarthError, InputError
+from extremeearth.core.errors import AddressRefusedError, ExtremeEarthError, InputError
 from extremeearth.core.http import SafeClient
 from extremeearth.knowledge.store.formats import GRAPH_MEDIA, rdf_format
 
@@ -52,7 +52,10 @@ def fetch_document(client: SafeClient | None, url: str, *, timeout_s: float) -> 
     'net.address-refused'
     """
     try:
-        assert client is not None
+        if client is None:
+            raise AddressRefusedError(
+                "This store does not fetch documents for LOAD.", hint="Fetch the file and load it."
+            )
         found = client.get(url, headers={"Accept": _ACCEPT}, timeout_s=timeout_s).checked()
         return Fetched(found.url, found.content, _format_of(found.media_type, found.url))
     except ExtremeEarthError as err:

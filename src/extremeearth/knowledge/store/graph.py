@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from extremeearth.core.errors import AddressRefusedError, InputError
+from extremeearth.core.errors import InputError
 from extremeearth.core.http import SafeClient
 from extremeearth.core.progress import SILENT, CancelToken, Progress
 from extremeearth.core.settings import Settings
@@ -359,11 +359,6 @@ class Graph(GraphView):
     def _fetcher(self, update: s.Update, token: DeadlineToken) -> Any:
         """Fetch what is to be loaded before the transaction begins: the network must not hold up other writers."""
         loads = [o for o in update.operations if isinstance(o, s.Load)]
-        if loads and self.client is None:
-            raise AddressRefusedError(
-                "This store does not fetch documents for LOAD.",
-                hint="Fetch the file and load it.",
-            )
         documents = {
             o.source.value: fetch_document(self.client, o.source.value, timeout_s=token.remaining_s)
             for o in loads

@@ -229,6 +229,14 @@ def test_what_cannot_be_loaded_is_an_error_unless_silent(
     assert len(graph) == 1
 
 
+def test_a_store_that_fetches_nothing_passes_over_a_silent_load() -> None:
+    graph = open_graph()
+    graph.update("INSERT DATA { <urn:a> <urn:p> 1 } ; LOAD SILENT <https://e.org/data>")
+    with pytest.raises(AddressRefusedError):
+        graph.update("INSERT DATA { <urn:a> <urn:p> 2 } ; LOAD <https://e.org/data>")
+    assert len(graph) == 1
+
+
 def test_addresses_that_must_not_be_contacted_are_refused() -> None:
     graph = Graph.open(client=SafeClient())
     for url in ("http://169.254.169.254/latest", "file:///etc/passwd"):
