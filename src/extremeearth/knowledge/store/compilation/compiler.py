@@ -177,7 +177,7 @@ class _Compiler:
         left, right = self.relation(node.left), self.relation(node.right)
         if node.condition is None:
             return r.left_join(left, right)
-        row = f".row{self._count}"
+        row = f".left{self._count}"  # no name of the builder, which counts by itself
         source = self.table(left)
         numbered = self.add(lambda name: t.NumberStep(name=name, input=source, column=row))
         left = Relation.of_table(numbered, (*left.variables, row), left.certain | {row})

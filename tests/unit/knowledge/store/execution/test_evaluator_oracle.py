@@ -187,6 +187,8 @@ def test_the_same_solutions_as_the_oracle(found: list[Any], group: str) -> None:
         "SELECT * { ?a <urn:p> ?b FILTER EXISTS { { SELECT ?a { ?a <urn:q> ?b } } } }",
         "SELECT * { ?a <urn:p> ?b FILTER(?b = 9 || EXISTS { { SELECT ?b { ?c <urn:p> ?b FILTER(?a != ?c) } } }) }",
         "SELECT * { ?c <urn:p> ?b FILTER EXISTS { { SELECT (COUNT(?c) AS ?n) { ?c <urn:p> ?b } } FILTER(?n = 3) } }",
+        "SELECT * { ?a <urn:q> ?b FILTER EXISTS { <urn:a> <urn:p>* <urn:a> OPTIONAL { ?d ?p ?a FILTER(?d = 1) } } }",
+        "SELECT * { FILTER EXISTS { <urn:a> <urn:p>* <urn:a> OPTIONAL { ?d ?p ?a FILTER(?d = 1) } } }",
         "SELECT ?e (MAX(?b) AS ?m) { ?a <urn:p> ?b } GROUP BY (EXISTS { ?a <urn:q> ?c } AS ?e)",
     ],
 )
@@ -198,8 +200,9 @@ def test_exists_as_a_value_and_around_subqueries(text: str) -> None:
     load_documents(storage, [document], format="ttl")
     rows = Evaluator(storage.snapshot()).rows(translate(parse_query(text)))
     names, expected = _expected(oracle, text)
+    assert sum(expected.values()) == len(rows)
     columns = [[None if t is None else str(t) for t in rows.column(v).terms()] for v in names]
-    assert Counter(zip(*columns, strict=True)) == expected
+    assert not names or Counter(zip(*columns, strict=True)) == expected
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
