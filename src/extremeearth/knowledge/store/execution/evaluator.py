@@ -38,7 +38,7 @@ from extremeearth.knowledge.store.geosparql import (
 )
 from extremeearth.knowledge.store.plan import Shape, build
 from extremeearth.knowledge.store.plan.facts import Facts
-from extremeearth.knowledge.store.plan.nodes import Plan
+from extremeearth.knowledge.store.plan.nodes import Plan, flattened
 from extremeearth.knowledge.store.plan.rules import improve
 from extremeearth.knowledge.store.storage.contract import DEFAULT_GRAPH, UNKNOWN, Snapshot
 
@@ -208,7 +208,8 @@ class Evaluator:
         def make() -> Program:
             return compile_plan(improve(shape.plan, facts), token=self.token)
 
-        return self.plans.get((shape.plan, facts.magnitudes(shape.plan)), make), shape.constants
+        key = flattened(shape.plan), facts.magnitudes(shape.plan)
+        return self.plans.get(key, make), shape.constants
 
     def _rewritten(self, algebra: Algebra) -> Algebra:
         schema = self.plans.schema(self.snapshot)

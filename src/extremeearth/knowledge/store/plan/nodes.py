@@ -54,7 +54,8 @@ __all__ = [
     "ANY_NAMED", "Closure", "Constant", "Distinct", "ExistsFlag", "Extend", "Filter", "GraphNames",
     "GraphScope", "Group", "Join", "JoinGraph", "LeftJoin", "LookUp", "Minus", "Nearest", "Number", "Order",
     "Plan", "Project", "Rename", "STORE_DEFAULT", "Scan", "Seed", "SemiJoin", "Service", "Slice", "Slot",
-    "SpatialJoin", "SpatialMatch", "SpatialRelation", "Union", "Values", "WithUnmet", "children", "with_children",
+    "SpatialJoin", "SpatialMatch", "SpatialRelation", "Union", "Values", "WithUnmet", "children",
+    "flattened", "with_children",
 ]  # fmt: skip
 
 Plan = (
@@ -98,6 +99,28 @@ def children(node: Plan) -> Iterator[Plan]:
             yield value
         elif field.name in {"inputs", "branches"} and isinstance(value, tuple):
             yield from value
+
+
+def flattened(plan: Plan) -> tuple[object, ...]:
+    """Give the nodes of a plan one after the other, each as its kind and what it has beside the plans below it.
+
+    Equal for equal plans only; compared without going deep, as a key in a dictionary is.
+    """
+    found: list[object] = []
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        below = list(children(node))
+        places = {id(child) for child in below}
+        found += type(node), len(below)
+        for field in fields(node):
+            value = getattr(node, field.name)
+            if id(value) in places:
+                found.append(field.name)
+            elif not (field.name in {"inputs", "branches"} and isinstance(value, tuple)):
+                found.append(value)
+        waiting += below
+    return tuple(found)
 
 
 def with_children(node: Plan, change: Any) -> Plan:

@@ -185,3 +185,12 @@ def test_many_optionals_with_exists_are_answered() -> None:
         ("<urn:c>", "<urn:d>"): [None] * 5,
     }
     assert len(found.rows) == 3
+
+
+def test_the_plan_of_a_large_query_is_found_again() -> None:
+    evaluator = Evaluator(open_graph().storage.snapshot())
+    first, _ = evaluator.program(translate(parse_query(chain(400))))
+    again, _ = evaluator.program(translate(parse_query(chain(400))))
+    assert again is first
+    other, _ = evaluator.program(translate(parse_query(chain(399))))
+    assert other is not first
