@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from bench._processes import installed_environment
 from bench.form import Benchmark, Case, Outcome
 
 SEED = 20_260_601
@@ -88,7 +89,7 @@ def run(*command: str, environment: Mapping[str, str] | None = None) -> tuple[st
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, *command], check=True, capture_output=True, text=True,
-        env={**os.environ, **(environment or {})},
+        env={**installed_environment(), **(environment or {})},
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from bench._processes import installed_environment
 from bench.form import Benchmark, Case, Outcome
 
 SEED = 20_260_103
@@ -164,7 +165,7 @@ def platform(
         ]
         done = subprocess.run(
             [*command, str(threads), str(workers), str(cores)],
-            check=True, capture_output=True, text=True, timeout=3600,
+            check=True, capture_output=True, text=True, timeout=3600, env=installed_environment(),
         )  # fmt: skip
         told = json.loads(done.stdout)
         return outcome(

@@ -31,12 +31,16 @@ _SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 
 @dataclass(frozen=True)
 class CsvSource:
-    """A CSV or TSV file with a header; every value is text, an empty one without quotes is missing."""
+    """A CSV or TSV file with a header; every value is text, an empty one without quotes is missing.
+
+    It is read in blocks of `block_bytes`, in which every row has to fit.
+    """
 
     name: str
     path: Path
     nulls: tuple[str, ...]
     options: GeometryOptions = field(default_factory=GeometryOptions)
+    block_bytes: int = 8 << 20
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a column is missing."""
@@ -76,7 +80,7 @@ class CsvSource:
         try:
             with arrow_csv.open_csv(
                 self.path, convert_options=options, parse_options=parsing,
-                read_options=arrow_csv.ReadOptions(block_size=8 << 20),
+                read_options=arrow_csv.ReadOptions(block_size=self.block_bytes),
             ) as reader:  # fmt: skip
                 yield from frames_of(map(self._checked, reader), references, {}, batch_rows)
             self.options.note(self.name, found)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from extremeearth.core.errors import DataBrokenError
 from extremeearth.knowledge.mapping._files import GEOMETRY
 from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.delimited import CsvSource
@@ -22,6 +23,7 @@ from extremeearth.knowledge.mapping.text_geometries import (
 __all__ = ["options_for", "with_geometries"]
 
 SAMPLE_ROWS = 100
+SAMPLE_BYTES = 64 << 10
 
 
 def options_for(source: LogicalSource, options: GeometryOptions | None) -> GeometryOptions:
@@ -60,6 +62,14 @@ def _with_text_geometry(
 
 
 def _sample(opened: CsvSource, names: list[str]) -> Any:
+    """Give the first rows, from a small block where they fit in it."""
+    try:
+        return _first_rows(replace(opened, block_bytes=SAMPLE_BYTES), names)
+    except DataBrokenError:
+        return _first_rows(opened, names)
+
+
+def _first_rows(opened: CsvSource, names: list[str]) -> Any:
     for frame in opened.frames(tuple(names), batch_rows=SAMPLE_ROWS):
         return pa.table(dict(frame.columns))
     return None
