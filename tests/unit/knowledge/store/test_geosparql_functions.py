@@ -257,6 +257,18 @@ def test_aggregates(graph: Graph) -> None:
     assert aggregate("aggUnion", 'VALUES ?w { "broken"^^geo:wktLiteral }') is None
 
 
+def test_an_aggregate_of_what_exists() -> None:
+    graph = open_graph()
+    graph.update(f"""{PREFIXES} INSERT DATA {{
+        <urn:a> geo:asWKT {wkt("POINT(1 2)")} ; <urn:kept> true . <urn:b> geo:asWKT {wkt("POINT(3 4)")} }}""")
+    answer = graph.query(f"""{PREFIXES} SELECT (geof:aggUnion(IF(EXISTS {{ ?s <urn:kept> true }},
+        ?w, {wkt("POINT(9 9)")})) AS ?x) {{ ?s geo:asWKT ?w }}""")
+    assert isinstance(answer, Solutions)
+    ((found,),) = answer.rows
+    assert isinstance(found, Literal)
+    assert found.lexical == "MULTIPOINT ((1 2), (9 9))"
+
+
 def test_filters_over_stored_literals() -> None:
     graph = open_graph()
     graph.update(

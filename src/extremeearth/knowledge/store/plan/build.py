@@ -212,17 +212,32 @@ class _Builder:
             if expression != variable:
                 plan = self._extended(plan, variable.name, expression, context)
             keys.append(variable.name)
-        aggregates = {variable.name: call for variable, call in node.aggregates}
-        for name, call in node.aggregates:
-            if isinstance(call, s.Aggregate) and call.operand and any(exists_in(call)):
-                operand = self.fresh("operand")
-                plan = self._extended(plan, operand, call.operand, context)
-                aggregates[name.name] = replace(call, operand=Variable(operand))
+        aggregates = []
+        for variable, call in node.aggregates:
+            plan, plain = self._with_plain_operands(plan, call, context)
+            aggregates.append((variable.name, plain))
         alone = not keys and bool(context.carriers)
         domain = self._leaf(p.Values((), ((),)), context) if alone else None
-        return p.Group(
-            plan, (*dict.fromkeys(keys), *context.carried), tuple(aggregates.items()), domain
-        )
+        return p.Group(plan, (*dict.fromkeys(keys), *context.carried), tuple(aggregates), domain)
+
+    def _with_plain_operands(
+        self, plan: p.Plan, call: s.Aggregate | s.FunctionCall, context: Context
+    ) -> tuple[p.Plan, s.Aggregate | s.FunctionCall]:
+        """Compute what an aggregate is of before the grouping, where it asks for EXISTS."""
+        if not any(exists_in(call)):
+            return plan, call
+
+        def computed(operand: s.Expression) -> Variable:
+            nonlocal plan
+            variable = Variable(self.fresh("operand"))
+            plan = self._extended(plan, variable.name, operand, context)
+            return variable
+
+        if isinstance(call, s.FunctionCall):
+            call = replace(call, arguments=tuple(computed(part) for part in call.arguments))
+        elif call.operand is not None:
+            call = replace(call, operand=computed(call.operand))
+        return plan, call
 
     # -------------------------------------------------------------------- graphs and services
 
