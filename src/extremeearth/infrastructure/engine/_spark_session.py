@@ -130,6 +130,8 @@ def _classic(url: str, options: Mapping[str, str]) -> Any:
             "Spark needs Java, and there is none on this machine.",
             hint="Install a Java runtime, version 17 or later, or set JAVA_HOME.",
         )
+    settings = configuration(url, options)
+    _check_master(url)
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
@@ -142,8 +144,6 @@ def _classic(url: str, options: Mapping[str, str]) -> Any:
                 hint="Use one cluster per process, or close the other engine first.",
             )
         return SparkSession(running).newSession()
-    settings = configuration(url, options)
-    _check_master(url)
     with _environment(here=_is_here(url)):
         try:
             context = SparkContext(master=master, conf=SparkConf().setAll(list(settings.items())))
