@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from extremeearth.core.errors import StorageError
 
-__all__ = ["atomic_path", "write_atomic"]
+__all__ = ["atomic_path", "write_atomic", "written_behind"]
+
+BEHIND_BYTES = 64 << 20
 
 
 @contextmanager
@@ -57,6 +61,52 @@ def atomic_path(target: Path) -> Iterator[Path]:
         ) from err
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class _Behind:
+    """A file that is brought to the disk by another thread while more is written."""
+
+    def __init__(self, file: BinaryIO, pool: ThreadPoolExecutor) -> None:
+        self._file, self._pool = file, pool
+        self._new = 0
+        self._under_way: Future[None] | None = None
+
+    def write(self, data: bytes | memoryview) -> int:
+        written = self._file.write(data)
+        self._new += written
+        if self._new >= BEHIND_BYTES and (self._under_way is None or self._under_way.done()):
+            self.check()
+            self._file.flush()
+            self._under_way = self._pool.submit(os.fdatasync, self._file.fileno())
+            self._new = 0
+        return written
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def check(self) -> None:
+        """Raise what bringing it to the disk raised."""
+        if self._under_way is not None:
+            self._under_way.result()
+
+
+@contextmanager
+def written_behind(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Give a file to write to that goes to the disk meanwhile: then little is left to wait for at the end.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryFile() as file:
+    ...     with written_behind(file) as target:
+    ...         _ = target.write(b"large")
+    ...     file.tell()
+    5
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="to-disk") as pool:
+        behind = _Behind(file, pool)
+        yield cast(BinaryIO, behind)
+        behind.check()
 
 
 def write_atomic(target: Path, content: str | bytes) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
+from extremeearth.core import files
 from extremeearth.core.errors import StorageError
-from extremeearth.core.files import atomic_path, write_atomic
+from extremeearth.core.files import atomic_path, write_atomic, written_behind
 
 
 def names(folder: Path) -> list[str]:
@@ -100,3 +102,41 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="was not written"):
         write_atomic(tmp_path / "taken", "x")
     assert names(tmp_path) == ["file", "taken"]
+
+
+def test_a_large_file_goes_to_the_disk_in_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, int]] = []
+
+    def sync(number: int) -> None:
+        synced.append((os.fstat(number).st_size, threading.get_ident()))
+
+    monkeypatch.setattr(files, "BEHIND_BYTES", 1000)
+    monkeypatch.setattr(os, "fdatasync", sync)
+    path = tmp_path / "a"
+    with path.open("wb") as file, written_behind(file) as behind:
+        for number in range(100):
+            behind.write(bytes([number]) * 300)
+    assert path.read_bytes() == b"".join(bytes([number]) * 300 for number in range(100))
+    assert synced
+    assert synced[0][0] >= 1000
+    assert threading.get_ident() not in {thread for _, thread in synced}
+
+
+def test_a_disk_that_is_full_is_told_also_from_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sync(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "BEHIND_BYTES", 1000)
+    monkeypatch.setattr(os, "fdatasync", sync)
+    with (
+        pytest.raises(StorageError, match="No space left"),
+        atomic_path(tmp_path / "a") as path,
+        path.open("wb") as file,
+        written_behind(file) as behind,
+    ):
+        behind.write(b"x" * 2000)
+    assert names(tmp_path) == []

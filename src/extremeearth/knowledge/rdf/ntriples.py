@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extremeearth.core.errors import InputError
-from extremeearth.core.files import atomic_path
+from extremeearth.core.files import atomic_path, written_behind
 
 __all__ = [
     "ABSOLUTE_IRI", "TEXT", "as_text", "blank_terms", "bytes_of", "check_iri", "iri_terms", "is_absolute_iri",
@@ -362,7 +362,7 @@ def open_statements(target: Path | BinaryIO) -> Iterator[BinaryIO]:
     if not isinstance(target, Path):
         yield target
         return
-    with atomic_path(target) as path, path.open("wb") as raw:
+    with atomic_path(target) as path, path.open("r+b") as raw:
         if target.suffix == ".gz":
             # mtime 0: the same statements give the same file
             with gzip.GzipFile(
@@ -374,4 +374,5 @@ def open_statements(target: Path | BinaryIO) -> Iterator[BinaryIO]:
             with pa.CompressedOutputStream(sink, "zstd") as stream:
                 yield cast(BinaryIO, stream)
         else:
-            yield raw
+            with written_behind(raw) as behind:
+                yield behind
