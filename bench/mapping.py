@@ -5,8 +5,8 @@ Morph-KGC 2.10.0 runs in an environment of its own, as it wants other versions o
     python3.11 -m venv morph-kgc && morph-kgc/bin/pip install morph-kgc==2.10.0
     EXTREMEEARTH_BENCH_MORPH_KGC=$PWD/morph-kgc/bin/python python -m bench mapping
 
-EXTREMEEARTH_BENCH_ROWS says how many lines there are, 500 000 by default. Each then runs once after a run to warm up, as
-Morph-KGC takes half a minute.
+EXTREMEEARTH_BENCH_ROWS says how many lines there are, 500 000 by default. Each then runs once after a run to warm up,
+as Morph-KGC takes half a minute.
 """
 
 from __future__ import annotations
