@@ -112,8 +112,8 @@ def test_a_source_elsewhere_and_a_system_that_is_given(run, tmp_path):
 
 
 def test_a_table_of_a_database_from_its_mapping_to_an_answer(run, tmp_path):
-    url = f"sqlite:///{tmp_path / 'farm.db'}"
-    with sqlite3.connect(tmp_path / "farm.db") as connection:
+    url = f"sqlite:///{tmp_path / 'cadastre.db'}"
+    with sqlite3.connect(tmp_path / "cadastre.db") as connection:
         connection.executescript(
             "CREATE TABLE fields (id INTEGER PRIMARY KEY, crop TEXT); INSERT INTO fields VALUES (1, 'rye'), (2, 'oat')"
         )

@@ -50,12 +50,12 @@ def register(application: typer.Typer) -> None:
     examples: dict[Callable[..., None], tuple[str, ...]] = {
         mapping: (
             "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
-            "mapping fields --database sqlite:///farm.db -o fields.rml.ttl",
+            "mapping fields --database sqlite:///cadastre.db -o fields.rml.ttl",
         ),
         map_: (
             "map parcels.rml.ttl -o parcels.nt.gz --invalid repair --skip-bad",
             "map parcels.rml.ttl -o store:./graph",
-            "map fields.rml.ttl -o fields.nq --database sqlite:///farm.db",
+            "map fields.rml.ttl -o fields.nq --database sqlite:///cadastre.db",
         ),
     }
     for command, lines in examples.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,7 +58,10 @@ class _Session:
         self.jobs: list[int] = []
         self.sent: list[int] = []
         self.largest = self.kept = 0
-        nothing: Callable[[str], None] = lambda _tag: None  # noqa: E731 - three names for one thing
+
+        def nothing(_tag: str) -> None:
+            """Take the tag of a job as Spark does."""
+
         self.sparkContext = SimpleNamespace(
             addJobTag=nothing, removeJobTag=nothing, cancelJobsWithTag=nothing
         )

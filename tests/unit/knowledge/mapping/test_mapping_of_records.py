@@ -17,9 +17,9 @@ from extremeearth.knowledge.mapping import Database, describe_source, draft_mapp
 
 BASE = "https://example.org/"
 ONT = f"{BASE}def#"
-FIELDS = """<farm xmlns="urn:farm" xmlns:o="urn:other"><meta><year>2018</year></meta>
+FIELDS = """<holding xmlns="urn:holding" xmlns:o="urn:other"><meta><year>2018</year></meta>
   <field id="1" crop="rye"><name>North</name><o:area>1.5</o:area><owner><name>Ann</name></owner></field>
-  <field id="2"><name>South</name><o:area>2</o:area><sown>2018-03-01</sown></field></farm>"""
+  <field id="2"><name>South</name><o:area>2</o:area><sown>2018-03-01</sown></field></holding>"""
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_records_of_json_are_found(made, tmp_path):
 def test_records_of_xml_are_found_whatever_their_namespace(made, tmp_path, layer):
     (tmp_path / "f.xml").write_text(FIELDS)
     described, about = made(tmp_path / "f.xml", "f/1", layer=layer)
-    assert described.layer == (layer or "/d:farm/d:field")
+    assert described.layer == (layer or "/d:holding/d:field")
     assert types(described) == {
         "@id": "integer", "@crop": "string", "d:name": "string", "o:area": "double", "d:owner/d:name": "string",
         "d:sown": "date",
@@ -100,13 +100,13 @@ def test_xml_that_is_broken_or_not_to_be_trusted_is_refused(tmp_path, text):
 
 
 def test_a_table_of_a_database(made, tmp_path):
-    with sqlite3.connect(tmp_path / "farm.db") as connection:
+    with sqlite3.connect(tmp_path / "cadastre.db") as connection:
         connection.executescript(
             'CREATE TABLE fields (id INTEGER PRIMARY KEY, "Crop" TEXT, area DOUBLE, sown DATE, scan BLOB);'
             "INSERT INTO fields VALUES (1, 'rye', 1.5, '2018-03-01', x'00'), (2, 'oat', NULL, NULL, NULL)"
         )
     connection.close()
-    with Database(f"sqlite:///{tmp_path / 'farm.db'}") as database:
+    with Database(f"sqlite:///{tmp_path / 'cadastre.db'}") as database:
         described, about = made(
             database, "fields/1", name="fields", layer="fields", database=database
         )
