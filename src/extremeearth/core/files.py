@@ -77,7 +77,7 @@ class _Behind:
         if self._new >= BEHIND_BYTES and (self._under_way is None or self._under_way.done()):
             self.check()
             self._file.flush()
-            self._under_way = self._pool.submit(os.fdatasync, self._file.fileno())
+            self._under_way = self._pool.submit(os.fsync, self._file.fileno())
             self._new = 0
         return written
 
