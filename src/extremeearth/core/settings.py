@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     )
     cors_origins: tuple[str, ...] = Field(
         default=(),
-        description="Origins (`https://name`) whose pages may ask this server from a browser; none by default. "
+        description='Origins (`["https://name"]`) whose pages may ask this server from a browser; none by default. '
         "Cookies are never allowed; a page that writes sends an API key.",
     )
     allow_hosts: tuple[str, ...] = Field(

@@ -66,7 +66,11 @@ def _wrong_setting(err: ValueError) -> str | None:
 
     if isinstance(err, SettingsError):
         name = next((n for n in Settings.model_fields if f'"{n}"' in str(err)), None)
-        return None if name is None else f"{_variable(name)}: it is not JSON."
+        return (
+            None
+            if name is None
+            else f'{_variable(name)}: it is not JSON, in which a list is ["one", "two"].'
+        )
     if not isinstance(err, ValidationError) or err.title != Settings.__name__:
         return None
     parts = [

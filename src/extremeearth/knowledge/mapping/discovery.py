@@ -85,7 +85,10 @@ def find_records(given: Any, name: str, iterator: str | None) -> Records | None:
 
 def _in_database(database: Database, table: str | None) -> Records:
     if not table:
-        raise MappingError("No table of the database is named.", hint="Name one.")
+        raise MappingError(
+            "No table of the database is named.",
+            hint="Say which: --source-layer or --target-layer of links, layer= in Python.",
+        )
     relation = database.table(table)
     references, left_out, shape = {}, [], None
     for column in relation.columns:
