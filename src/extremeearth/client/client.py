@@ -15,9 +15,10 @@ from extremeearth.client.connection import Connection
 from extremeearth.client.downloads import download
 from extremeearth.client.inference import read_tensors, write_tensors
 from extremeearth.client.remote_job import RemoteJob
-from extremeearth.core.boxes import LONLAT, BoxLike, as_box
+from extremeearth.core.boxes import BoxLike, as_box
 from extremeearth.core.errors import RemoteError
 from extremeearth.core.progress import SILENT, Progress
+from extremeearth.core.reference_systems import LONLAT
 from extremeearth.core.times import TimeRangeLike, as_time_range
 
 __all__ = ["Client"]

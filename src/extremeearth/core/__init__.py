@@ -9,10 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from extremeearth.core.boxes import LONLAT, Box, as_box, as_crs, grid_over, local_crs
+    from extremeearth.core.boxes import Box, as_box, grid_over, local_crs
     from extremeearth.core.geodesy import area_m2, length_m, transform
     from extremeearth.core.http import SafeClient
     from extremeearth.core.progress import SILENT, CancelToken, Progress, Task, progress_for
+    from extremeearth.core.reference_systems import LONLAT, as_crs
     from extremeearth.core.settings import Settings
     from extremeearth.core.times import TimeRange, as_instant, as_time_range, format_instant
 
@@ -40,10 +41,11 @@ __all__ = [
 ]
 
 _NAMES = {
-    "boxes": ("LONLAT", "Box", "as_box", "as_crs", "grid_over", "local_crs"),
+    "boxes": ("Box", "as_box", "grid_over", "local_crs"),
     "geodesy": ("area_m2", "length_m", "transform"),
     "http": ("SafeClient",),
     "progress": ("SILENT", "CancelToken", "Progress", "Task", "progress_for"),
+    "reference_systems": ("LONLAT", "as_crs"),
     "settings": ("Settings",),
     "times": ("TimeRange", "as_instant", "as_time_range", "format_instant"),
 }

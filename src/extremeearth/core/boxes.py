@@ -12,49 +12,16 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 from pyproj import Transformer
-from pyproj.exceptions import CRSError as ProjCrsError
 
-from extremeearth.core.errors import BoxError, CrsError
+from extremeearth.core.errors import BoxError
+from extremeearth.core.geodesy import area_m2
+from extremeearth.core.reference_systems import LONLAT, CrsLike, as_crs
 
 __all__ = ["LONLAT", "Box", "BoxLike", "CrsLike", "as_box", "as_crs", "grid_over", "local_crs"]
-
-CrsLike = CRS | str | int
-"""What is accepted as a reference system: a `CRS`, an EPSG number, or any text PROJ reads."""
 
 MIN_UTM_LATITUDE, MAX_UTM_LATITUDE = -80.0, 84.0
 BOX_NUMBERS = 4
 AREA_STEPS = 1000
-
-
-def as_crs(value: Any) -> CRS:
-    """Read a coordinate reference system; a missing or unknown one is an error, never a guess.
-
-    Examples
-    --------
-    >>> as_crs(32632).epsg
-    32632
-    >>> as_crs(None)
-    Traceback (most recent call last):
-        ...
-    extremeearth.core.errors.CrsError: The data has no coordinate reference system. Name it, e.g. EPSG:4326.
-    """
-    if isinstance(value, CRS):
-        return value
-    if value is None or value == "":
-        raise CrsError(
-            "The data has no coordinate reference system.", hint="Name it, e.g. EPSG:4326."
-        )
-    try:
-        return CRS(value)
-    except (ProjCrsError, ValueError, TypeError) as err:
-        raise CrsError(
-            f"'{value}' is not a known coordinate reference system.",
-            hint="Name it by code, e.g. EPSG:32632.",
-        ) from err
-
-
-LONLAT = CRS("EPSG:4326")
-"""WGS 84; inside the platform always longitude then latitude, axis order is handled at the edge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +133,6 @@ class Box:
 
     def area_m2(self) -> float:
         """Give the area on the ellipsoid in square metres; sides follow the axes of `crs`, not geodesics."""
-        from extremeearth.core.geodesy import area_m2
-
         outline = self.polygon()
         xmin, ymin, xmax, ymax = shapely.bounds(outline)
         fine = shapely.segmentize(outline, max(xmax - xmin, ymax - ymin) / AREA_STEPS)

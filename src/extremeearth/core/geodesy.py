@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from pyproj import Geod, Transformer
 
-from extremeearth.core.boxes import LONLAT, CrsLike, as_crs
+from extremeearth.core.reference_systems import LONLAT, CrsLike, as_crs
 
 __all__ = ["area_m2", "length_m", "transform"]
 

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         default=True,
         description="Whether this package is sent to the workers of Spark; off where their image has it.",
     )
+    engine_wait_s: float = Field(
+        default=600.0,
+        gt=0,
+        description="Longest time that work waits while a cluster has no worker, in seconds.",
+    )
     request_limit_bytes: int = Field(
         default=32 * 1024**2, ge=1024, description="Largest request body that is read, in bytes."
     )

@@ -10,8 +10,9 @@ from typing import Any
 import pystac
 import shapely
 
-from extremeearth.core.boxes import LONLAT, Box
+from extremeearth.core.boxes import Box
 from extremeearth.core.errors import InputError
+from extremeearth.core.reference_systems import LONLAT
 from extremeearth.core.times import TimeRange
 from extremeearth.data.catalogue.filters import FilterNode
 

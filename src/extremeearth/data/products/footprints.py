@@ -9,9 +9,10 @@ import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
 
-from extremeearth.core.boxes import LONLAT, Box, CrsLike
+from extremeearth.core.boxes import Box
 from extremeearth.core.errors import BoxError, InputError
 from extremeearth.core.geodesy import transform
+from extremeearth.core.reference_systems import LONLAT, CrsLike
 
 __all__ = ["Footprint", "footprint_of_grid", "footprint_of_shapes", "footprint_of_stac"]
 

@@ -1,30 +1,37 @@
-"""A training dataset for crop types: reflectance series of parcels, their classes and spatial folds."""
+"""A training dataset for crop types, as a value and as an item of the catalogue."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-import pandas as pd
+import pystac
 import shapely
 from numpy.typing import NDArray
 
-from extremeearth.core.boxes import LONLAT, as_crs
-from extremeearth.core.errors import CrsError, DataBrokenError, NoDataError
-from extremeearth.processing.datasets.crops import CropClass, group_crops
-from extremeearth.processing.datasets.folds import SpatialFolds, spatial_folds, within_m
-from extremeearth.processing.datasets.series import BANDS, series_arrays
+from extremeearth.core.reference_systems import LONLAT
+from extremeearth.core.times import as_time_range
+from extremeearth.data.products import feature_item
+from extremeearth.infrastructure.objects import href_of
+from extremeearth.processing.datasets.crops import CropClass
+from extremeearth.processing.datasets.folds import SpatialFolds, within_m
+from extremeearth.processing.datasets.series import BANDS
 
-if TYPE_CHECKING:
-    import pystac
+__all__ = [
+    "DATASETS", "GUARD_M", "SHARD_ROWS", "CropDataset", "UnmappedCrop", "dataset_item", "link_source", "shard_names",
+]  # fmt: skip
 
-__all__ = ["GUARD_M", "CropDataset", "UnmappedCrop", "hcat_of", "make_crop_dataset"]
+DATASETS = "training-datasets"
+"""Collection of training datasets."""
 
 GUARD_M = 10.0
 """Ground left free of training around tested parcels: a pixel of Sentinel-2's finest bands, wider than a track."""
+
+SHARD_ROWS = 128
+"""Parcels per shard of a saved dataset."""
+
+PARQUET = "application/vnd.apache.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +98,6 @@ class CropDataset:
         self, *, item_id: str, title: str, prefix: str | None = None, derived_from: Sequence[pystac.Item] = ()
     ) -> pystac.Item:  # fmt: skip
         """Describe the saved dataset as a STAC item; see `dataset_item`."""
-        from extremeearth.processing.datasets.storage import dataset_item
-
         return dataset_item(
             self, item_id=item_id, title=title, prefix=prefix, derived_from=derived_from
         )
@@ -125,6 +130,7 @@ class CropDataset:
         Examples
         --------
         >>> from extremeearth.data.products import simulate_field_archive
+        >>> from extremeearth.processing.datasets import make_crop_dataset
         >>> archive = simulate_field_archive()
         >>> dataset = make_crop_dataset(
         ...     archive.parcels, archive.parcel_series, archive.national_crops
@@ -158,138 +164,100 @@ class CropDataset:
         return tuple(np.bincount(self.labels, minlength=len(self.classes)).tolist())
 
 
-def hcat_of(crop_codes: pd.Series[str], national_crops: pd.DataFrame) -> list[str | None]:
-    """Look the HCAT 3 code of national crop codes up; leading zeros do not matter.
-
-    Examples
-    --------
-    >>> crops = pd.DataFrame(
-    ...     {"crop_code": ["56", "115"], "hcat_code": ["3399000000", "3301010101"]}
-    ... )
-    >>> hcat_of(pd.Series(["056", "115", "410"]), crops)
-    ['3399000000', '3301010101', None]
-    """
-    table = {
-        str(code).strip().lstrip("0"): str(hcat)
-        for code, hcat in zip(national_crops["crop_code"], national_crops["hcat_code"], strict=True)
-        if isinstance(hcat, str) and hcat
-    }
-    return [table.get(str(code).strip().lstrip("0")) for code in crop_codes]
-
-
-def make_crop_dataset(
-    parcels: Any,
-    series: pd.DataFrame,
-    national_crops: pd.DataFrame,
+def dataset_item(
+    dataset: CropDataset,
     *,
-    taxonomy: pd.DataFrame | None = None,
-    min_parcels: int = 10,
-    folds: int = 5,
-    block_m: float = 500.0,
-    seed: int = 0,
-) -> CropDataset:
-    """Join parcels with their series, group the crops, and deal the parcels to spatial folds.
+    item_id: str,
+    title: str,
+    prefix: str | None = None,
+    derived_from: Sequence[pystac.Item] = (),
+    collection: str = DATASETS,
+    shard_rows: int = SHARD_ROWS,
+) -> pystac.Item:
+    """Describe a saved dataset as a STAC item with a ``derived_from`` link to each source.
 
     Parameters
     ----------
-    parcels
-        GeoDataFrame with `parcel_id`, `crop_code`, `crop_name_de` and a geometry with CRS.
-    series
-        Columns `parcel_id`, `date` and the thirteen bands, reflectance 0 to 1.
-    national_crops
-        Columns `crop_code`, `hcat_code`, `hcat_name`: the national codes in HCAT 3.
-    taxonomy
-        Columns `hcat_code`, `hcat_name`: names of all nodes of HCAT 3, also of those no parcel declares.
-    min_parcels
-        Fewest parcels of a class; rarer crops are pooled (see `group_crops`).
-    folds, block_m, seed
-        See `spatial_folds`.
-
-    Raises
-    ------
-    DataBrokenError
-        A column is missing or a parcel is there twice.
-    NoDataError
-        No parcel has a series.
-    CrsError
-        The parcels have no reference system.
+    prefix
+        Where it was saved; by default ``{collection}/{item_id}``.
+    derived_from
+        The items that the dataset was made of.
 
     Examples
     --------
-    >>> import geopandas, shapely
-    >>> squares = [shapely.box(x, 0, x + 50, 50) for x in range(500_000, 506_000, 100)]
-    >>> parcels = geopandas.GeoDataFrame(
-    ...     {
-    ...         "parcel_id": range(60),
-    ...         "crop_code": ["115", "451"] * 30,
-    ...         "crop_name_de": ["a", "b"] * 30,
-    ...     },
-    ...     geometry=squares,
-    ...     crs=32632,
-    ... )
-    >>> rows = pd.DataFrame(
-    ...     {"parcel_id": range(60), "date": "2018-05-15", **{b: 0.1 for b in BANDS}}
-    ... )
-    >>> crops = pd.DataFrame(
-    ...     {
-    ...         "crop_code": ["115", "451"],
-    ...         "hcat_code": ["3301010101", "3302000000"],
-    ...         "hcat_name": ["ww", "grass"],
-    ...     }
-    ... )
-    >>> dataset = make_crop_dataset(parcels, rows, crops)
-    >>> (
-    ...     dataset.samples.shape,
-    ...     dataset.counts,
-    ...     [c.name for c in dataset.classes],
-    ...     dataset.days.tolist(),
-    ... )
-    ((60, 1, 13), (30, 30), ['winter wheat', 'grassland'], [135])
+    >>> from extremeearth.data.products import simulate_field_archive
+    >>> from extremeearth.processing.datasets import make_crop_dataset
+    >>> archive = simulate_field_archive()
+    >>> dataset = make_crop_dataset(archive.parcels, archive.parcel_series, archive.national_crops)
+    >>> item = dataset_item(dataset, item_id="crops", title="Crops")
+    >>> item.properties["ee:rows"], item.assets["manifest"].href
+    (301, 'object:training-datasets/crops/manifest.json')
     """
-    lacking = {"parcel_id", "crop_code", "crop_name_de"} - set(parcels.columns)
-    if lacking:
-        raise DataBrokenError(f"The parcels lack {', '.join(sorted(lacking))}.")
-    if parcels.crs is None:
-        raise CrsError("The parcels have no reference system.", hint="Name it, e.g. EPSG:4326.")
-    if parcels["parcel_id"].duplicated().any():
-        raise DataBrokenError("A parcel is there twice.", hint="Give each parcel_id once.")
-    used = parcels[parcels["parcel_id"].isin(series["parcel_id"])].sort_values("parcel_id")
-    if used.empty:
-        raise NoDataError(
-            "No parcel has a series.", hint="Check that parcel_id means the same in both tables."
-        )
-    codes = hcat_of(used["crop_code"], national_crops)
-    names: dict[str, str] = {}
-    for table in (national_crops, taxonomy):
-        if table is not None:
-            names |= dict(zip(table["hcat_code"], table["hcat_name"], strict=True))
-    grouping = group_crops(codes, names=names, min_parcels=min_parcels)
-    ids = used["parcel_id"].to_numpy(dtype=np.int64)
-    samples, valid, dates = series_arrays(series, ids)
-    geometries = used.geometry.to_numpy()
-    labels = np.array(grouping.labels, dtype=np.int64)
-    split = spatial_folds(
-        geometries,
-        labels,
-        crs=as_crs(parcels.crs.to_wkt()),
-        folds=folds,
-        block_m=block_m,
-        seed=seed,
+    import geopandas
+
+    place = prefix or f"{collection}/{item_id}"
+    frame = geopandas.GeoDataFrame(
+        geometry=geopandas.GeoSeries.from_wkb(list(dataset.geometries)), crs="EPSG:4326"
     )
-    return CropDataset(
-        samples=samples, valid=valid, dates=dates, labels=labels, classes=grouping.classes, split=split,
-        parcel_ids=ids, hcat_codes=tuple(code or "" for code in codes),
-        geometries=tuple(used.geometry.to_crs(4326).to_wkb()), unmapped=_unmapped(used, codes),
-    )  # fmt: skip
+    files = {"manifest": ("manifest.json", "application/json", "metadata")} | {
+        f"shard-{number:05d}": (name, PARQUET, "data")
+        for number, name in enumerate(shard_names(len(dataset), shard_rows))
+    }
+    item = feature_item(
+        frame,
+        item_id=item_id,
+        collection=collection,
+        assets={
+            key: pystac.Asset(href=href_of(f"{place}/{name}"), media_type=media, roles=[role])
+            for key, (name, media, role) in files.items()
+        },
+        time=as_time_range(f"{dataset.dates[0]}/{dataset.dates[-1]}"),
+        title=title,
+        properties=_properties(dataset),
+    )
+    for source in derived_from:
+        link_source(item, source)
+    return item
 
 
-def _unmapped(used: Any, codes: list[str | None]) -> tuple[UnmappedCrop, ...]:
-    without = Counter(
-        (str(crop), str(name))
-        for crop, name, code in zip(used["crop_code"], used["crop_name_de"], codes, strict=True)
-        if code is None
-    )
-    return tuple(
-        UnmappedCrop(crop_code=crop, crop_name=name, parcels=count)
-        for (crop, name), count in sorted(without.items())
-    )
+def _properties(dataset: CropDataset) -> dict[str, object]:
+    return {
+        "ee:rows": len(dataset),
+        "ee:bands": list(dataset.bands),
+        "ee:days": dataset.days.tolist(),
+        "ee:classes": [
+            asdict(crop) | {"count": count}
+            for crop, count in zip(dataset.classes, dataset.counts, strict=True)
+        ],
+        "ee:folds": len(dataset.split.distance_m),
+        "ee:fold_min_distance_m": round(dataset.split.min_distance_m, 2),
+        "ee:block_m": dataset.split.block_m,
+        "ee:unmapped_crops": [
+            f"{crop.crop_code} {crop.crop_name}: {crop.parcels}" for crop in dataset.unmapped
+        ],
+    }
+
+
+def shard_names(rows: int, shard_rows: int) -> list[str]:
+    """Name the shards of a saved dataset, relative to its prefix.
+
+    Examples
+    --------
+    >>> shard_names(200, 128)
+    ['shards/00000.parquet', 'shards/00001.parquet']
+    """
+    return [f"shards/{number:05d}.parquet" for number in range(-(-rows // shard_rows))]
+
+
+def link_source(item: pystac.Item, source: pystac.Item) -> None:
+    """Add a ``derived_from`` link; the catalogue keeps it as the source's collection and name.
+
+    Examples
+    --------
+    >>> from extremeearth.core.times import as_instant
+    >>> one, two = (pystac.Item(name, None, None, as_instant("2018-05-01"), {}) for name in "ab")
+    >>> link_source(one, two)
+    >>> one.links[-1].rel
+    'derived_from'
+    """
+    item.add_link(pystac.Link("derived_from", source, media_type="application/geo+json"))

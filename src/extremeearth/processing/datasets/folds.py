@@ -9,9 +9,10 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from extremeearth.core.boxes import Box, CrsLike, as_crs, local_crs
+from extremeearth.core.boxes import Box, local_crs
 from extremeearth.core.errors import InputError
 from extremeearth.core.geodesy import transform
+from extremeearth.core.reference_systems import CrsLike, as_crs
 
 __all__ = ["SpatialFolds", "spatial_folds", "within_m"]
 

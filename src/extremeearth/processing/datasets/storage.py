@@ -1,36 +1,32 @@
-"""Datasets in the object store: Parquet shards and a manifest, found again as a STAC item."""
+"""Datasets in the object store: Parquet shards and a manifest that names them."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pystac
 from numpy.typing import NDArray
 
 from extremeearth.core.errors import DataBrokenError, DataMissingError, InputError
-from extremeearth.core.times import TimeRange, as_time_range
-from extremeearth.data.products import feature_item
-from extremeearth.infrastructure.objects import ObjectStore, href_of
-from extremeearth.processing.datasets.crop_dataset import CropDataset, UnmappedCrop
+from extremeearth.infrastructure.objects import ObjectStore
+from extremeearth.processing.datasets.crop_dataset import (
+    SHARD_ROWS,
+    CropDataset,
+    UnmappedCrop,
+    shard_names,
+)
 from extremeearth.processing.datasets.crops import CropClass
 from extremeearth.processing.datasets.folds import SpatialFolds
 
-__all__ = ["DATASETS", "dataset_item", "link_source", "load_dataset", "save_dataset"]
+__all__ = ["load_dataset", "save_dataset"]
 
-DATASETS = "training-datasets"
-"""Collection of training datasets."""
-
-SHARD_ROWS = 128
 FORMAT = "extremeearth-crop-dataset/1"
-PARQUET = "application/vnd.apache.parquet"
 
 
 def save_dataset(
@@ -65,10 +61,10 @@ def save_dataset(
         raise InputError("A shard needs a parcel.", hint="Give shard_rows of 1 or more.")
     table = _as_table(dataset)
     shards = []
-    for number, start in enumerate(range(0, len(dataset), shard_rows)):
+    for number, name in enumerate(shard_names(len(dataset), shard_rows)):
         buffer = io.BytesIO()
-        pq.write_table(table.slice(start, shard_rows), buffer, compression="zstd")
-        name, data = f"shards/{number:05d}.parquet", buffer.getvalue()
+        pq.write_table(table.slice(number * shard_rows, shard_rows), buffer, compression="zstd")
+        data = buffer.getvalue()
         store.put(f"{prefix}/{name}", data)
         shards.append({"name": name, "sha256": hashlib.sha256(data).hexdigest()})
     manifest = {
@@ -77,11 +73,8 @@ def save_dataset(
         "rows": len(dataset),
         "bands": list(dataset.bands),
         "dates": [str(day) for day in dataset.dates],
-        "classes": [_class_document(c) for c in dataset.classes],
-        "unmapped": [
-            {"crop_code": u.crop_code, "crop_name": u.crop_name, "parcels": u.parcels}
-            for u in dataset.unmapped
-        ],
+        "classes": [asdict(crop) for crop in dataset.classes],
+        "unmapped": [asdict(crop) for crop in dataset.unmapped],
         "block_m": dataset.split.block_m,
         "distance_m": dataset.split.distance_m.tolist(),
     }
@@ -118,96 +111,6 @@ def load_dataset(*, store: ObjectStore, prefix: str) -> CropDataset:
         raise DataBrokenError(
             f"The dataset at {prefix} cannot be read.", hint="Make it again."
         ) from err
-
-
-def dataset_item(
-    dataset: CropDataset,
-    *,
-    item_id: str,
-    title: str,
-    prefix: str | None = None,
-    derived_from: Sequence[pystac.Item] = (),
-    collection: str = DATASETS,
-    shard_rows: int = SHARD_ROWS,
-) -> pystac.Item:
-    """Describe a saved dataset as a STAC item with a ``derived_from`` link to each source.
-
-    Parameters
-    ----------
-    prefix
-        Where it was saved; by default ``{collection}/{item_id}``.
-    derived_from
-        The items that the dataset was made of.
-
-    Examples
-    --------
-    >>> from extremeearth.data.products import simulate_field_archive
-    >>> from extremeearth.processing.datasets import make_crop_dataset
-    >>> archive = simulate_field_archive()
-    >>> dataset = make_crop_dataset(archive.parcels, archive.parcel_series, archive.national_crops)
-    >>> item = dataset_item(dataset, item_id="crops", title="Crops")
-    >>> item.properties["ee:rows"], item.assets["manifest"].href
-    (301, 'object:training-datasets/crops/manifest.json')
-    """
-    import geopandas
-
-    place = prefix or f"{collection}/{item_id}"
-    frame = geopandas.GeoDataFrame(
-        geometry=geopandas.GeoSeries.from_wkb(list(dataset.geometries)), crs="EPSG:4326"
-    )
-    names = [f"shards/{n:05d}.parquet" for n in range(-(-len(dataset) // shard_rows))]
-    assets = {
-        "manifest": pystac.Asset(
-            href=href_of(f"{place}/manifest.json"),
-            media_type="application/json",
-            roles=["metadata"],
-        )
-    } | {
-        f"shard-{number:05d}": pystac.Asset(
-            href=href_of(f"{place}/{name}"), media_type=PARQUET, roles=["data"]
-        )
-        for number, name in enumerate(names)
-    }
-    item = feature_item(
-        frame, item_id=item_id, collection=collection, assets=assets, time=_season(dataset), title=title,
-        properties={
-            "ee:rows": len(dataset),
-            "ee:bands": list(dataset.bands),
-            "ee:days": dataset.days.tolist(),
-            "ee:classes": [
-                _class_document(c) | {"count": n} for c, n in zip(dataset.classes, dataset.counts, strict=True)
-            ],
-            "ee:folds": len(dataset.split.distance_m),
-            "ee:fold_min_distance_m": round(dataset.split.min_distance_m, 2),
-            "ee:block_m": dataset.split.block_m,
-            "ee:unmapped_crops": [f"{u.crop_code} {u.crop_name}: {u.parcels}" for u in dataset.unmapped],
-        },
-    )  # fmt: skip
-    for source in derived_from:
-        link_source(item, source)
-    return item
-
-
-def link_source(item: pystac.Item, source: pystac.Item) -> None:
-    """Add a ``derived_from`` link; the catalogue keeps it as the source's collection and name.
-
-    Examples
-    --------
-    >>> from extremeearth.core.times import as_instant
-    >>> one, two = (pystac.Item(name, None, None, as_instant("2018-05-01"), {}) for name in "ab")
-    >>> link_source(one, two)
-    >>> one.links[-1].rel
-    'derived_from'
-    """
-    item.add_link(pystac.Link("derived_from", source, media_type="application/geo+json"))
-
-
-def _season(dataset: CropDataset) -> TimeRange:
-    return as_time_range(f"{dataset.dates[0]}/{dataset.dates[-1]}")
-
-
-def _class_document(crop: CropClass) -> dict[str, str]:
-    return asdict(crop)
 
 
 def _as_table(dataset: CropDataset) -> pa.Table:

@@ -13,12 +13,8 @@ from extremeearth.processing.learning.learners import (
     network_learner,
     random_forest,
 )
-from extremeearth.processing.learning.networks import (
-    Architecture,
-    NetworkModel,
-    TrainingPlan,
-    train_network,
-)
+from extremeearth.processing.learning.networks import NetworkModel, train_network
+from extremeearth.processing.learning.plans import Architecture, TrainingPlan
 from extremeearth.processing.learning.scores import (
     Interval,
     ReliabilityBin,

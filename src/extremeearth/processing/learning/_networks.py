@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["LTAE", "CropNetwork", "MemberLinear", "MemberNorm", "TempCNN"]
+from extremeearth.processing.learning._indices import INDEX_PAIRS
 
-INDEX_PAIRS = ((7, 3), (8, 11), (7, 5), (11, 12), (8, 4))
-"""Normalised differences of bands: NDVI, NDMI, and with B06, of the two short-wave bands, and with B05."""
+__all__ = ["LTAE", "CropNetwork", "MemberLinear", "MemberNorm", "TempCNN"]
 
 HIDDEN_FAR = -1e4
 

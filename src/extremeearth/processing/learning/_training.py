@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from extremeearth.processing.datasets import CropDataset
 from extremeearth.processing.learning._networks import CropNetwork, body_of
-from extremeearth.processing.learning.networks import TrainingPlan
+from extremeearth.processing.learning.plans import TrainingPlan
 
 __all__ = ["fit"]
 
@@ -30,71 +31,97 @@ def fit(
     advance: Callable[[float], None],
 ) -> tuple[CropNetwork, int]:
     """Train one member per part, each without its part; give the network and the epochs it took."""
-    series = torch.from_numpy(dataset.samples[rows])
-    valid = torch.from_numpy(dataset.valid[rows]).float()
-    labels = torch.from_numpy(dataset.labels[rows])
-    members = int(parts.max()) + 1
-    own = [torch.from_numpy(np.flatnonzero(parts != member)) for member in range(members)]
-    features = CropNetwork.with_indices(series)[valid > 0]
-    body = body_of(
-        architecture, members=members, days=dataset.days.tolist(), bands=series.shape[-1], classes=len(dataset.classes)
-    )  # fmt: skip
-    network = CropNetwork(body, mean=features.mean(0), deviation=features.std(0) + 1e-6)
-    counts = torch.bincount(labels, minlength=len(dataset.classes)).float()
-    weight = counts.clamp(min=1.0) ** -plan.class_weight
-    weight = weight / weight[labels].mean()
+    lessons = _Lessons.of(dataset, rows, parts, class_weight=plan.class_weight)
+    network = _untrained(architecture, dataset, lessons)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
-    steps = min(len(mine) for mine in own) // plan.batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.rate, total_steps=plan.epochs * steps
+        optimiser, plan.rate, total_steps=plan.epochs * lessons.steps(plan.batch)
     )
-    best = _Best(network, members)
-    held_out = torch.from_numpy(parts)
+    best = _Best(network, lessons.members)
     epoch = 0
     for epoch in range(1, plan.epochs + 1):
         network.train()
-        orders = torch.stack(
-            [mine[torch.randperm(len(mine))[: steps * plan.batch]] for mine in own]
-        )
-        for start in range(0, steps * plan.batch, plan.batch):
-            batch = orders[:, start : start + plan.batch]
-            loss = _loss(network, series[batch], valid[batch], labels[batch], weight, plan=plan)
+        for batch in lessons.batches(plan.batch):
+            loss = _loss(network, lessons, batch, plan=plan)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
         if epoch % CHECK_EVERY == 0 or epoch == plan.epochs:
-            logits = _held_out_logits(network, series, valid, held_out)
-            entropy = functional.cross_entropy(logits, labels, weight=weight, reduction="none")
-            best.look(epoch, torch.stack([entropy[held_out == m].mean() for m in range(members)]))
+            best.look(epoch, _held_out_losses(network, lessons))
         advance(1)
         if epoch - best.latest >= plan.patience:
             break
     best.restore()
     network.eval()
-    network.temperature.copy_(
-        _temperature(_held_out_logits(network, series, valid, held_out), labels)
-    )
+    network.temperature.copy_(_temperature(_held_out_logits(network, lessons), lessons.labels))
     return network, epoch
 
 
-def _loss(
-    network: CropNetwork, series: Tensor, valid: Tensor, labels: Tensor, weight: Tensor, *, plan: TrainingPlan
-) -> Tensor:  # fmt: skip
-    """Weighted cross-entropy of augmented, mixed series [k, n, t, b] against soft labels."""
-    members, count, dates, _ = series.shape
-    series = (
-        series
-        * (1 + plan.scale * torch.randn(members, count, 1, 1))
-        * (1 + plan.scale * torch.randn(members, count, dates, 1))
-        * (1 + plan.noise * torch.randn_like(series))
-    )
-    valid = valid * (torch.rand_like(valid) >= plan.dropped_dates)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Lessons:
+    """The training parcels as tensors: series [n, t, b], mask [n, t], label and part [n], weight per class."""
+
+    series: Tensor
+    valid: Tensor
+    labels: Tensor
+    parts: Tensor
+    weight: Tensor
+    own: tuple[Tensor, ...]
+    """For each member the parcels that it learns from: those outside its part."""
+
+    @classmethod
+    def of(
+        cls, dataset: CropDataset, rows: NDArray[np.int64], parts: NDArray[np.int64], *, class_weight: float
+    ) -> _Lessons:  # fmt: skip
+        labels = torch.from_numpy(dataset.labels[rows])
+        counts = torch.bincount(labels, minlength=len(dataset.classes)).float()
+        weight = counts.clamp(min=1.0) ** -class_weight
+        members = range(int(parts.max()) + 1)
+        return cls(
+            series=torch.from_numpy(dataset.samples[rows]),
+            valid=torch.from_numpy(dataset.valid[rows]).float(),
+            labels=labels,
+            parts=torch.from_numpy(parts),
+            weight=weight / weight[labels].mean(),
+            own=tuple(torch.from_numpy(np.flatnonzero(parts != member)) for member in members),
+        )
+
+    @property
+    def members(self) -> int:
+        return len(self.own)
+
+    def steps(self, batch: int) -> int:
+        """Full batches in an epoch, the same number for every member."""
+        return min(len(mine) for mine in self.own) // batch
+
+    def batches(self, size: int) -> tuple[Tensor, ...]:
+        """Draw the batches of an epoch: indices [members, size] of parcels."""
+        drawn = self.steps(size) * size
+        orders = torch.stack([mine[torch.randperm(len(mine))[:drawn]] for mine in self.own])
+        return tuple(orders[:, start : start + size] for start in range(0, drawn, size))
+
+
+def _untrained(architecture: str, dataset: CropDataset, lessons: _Lessons) -> CropNetwork:
+    """Build the network, its inputs scaled by what the training parcels show."""
+    body = body_of(
+        architecture, members=lessons.members, days=dataset.days.tolist(), bands=lessons.series.shape[-1],
+        classes=len(dataset.classes),
+    )  # fmt: skip
+    features = CropNetwork.with_indices(lessons.series)[lessons.valid > 0]
+    return CropNetwork(body, mean=features.mean(0), deviation=features.std(0) + 1e-6)
+
+
+def _loss(network: CropNetwork, lessons: _Lessons, batch: Tensor, *, plan: TrainingPlan) -> Tensor:
+    """Weighted cross-entropy of a batch [k, n], augmented and mixed, against soft labels."""
+    labels, classes = lessons.labels[batch], len(lessons.weight)
+    series, valid = _augmented(lessons.series[batch], lessons.valid[batch], plan=plan)
     features = network.features(series, valid)
-    target = functional.one_hot(labels, len(weight)).float()
-    target = target * (1 - plan.smoothing) + plan.smoothing / len(weight)
-    importance = weight[labels]
+    target = functional.one_hot(labels, classes).float()
+    target = target * (1 - plan.smoothing) + plan.smoothing / classes
+    importance = lessons.weight[labels]
     if plan.mixup > 0:
+        members, count = labels.shape
         share = torch.distributions.Beta(plan.mixup, plan.mixup).sample((members, count, 1))
         share = torch.maximum(share, 1 - share)
         other = torch.randperm(count)
@@ -109,17 +136,38 @@ def _loss(
     return total
 
 
+def _augmented(series: Tensor, valid: Tensor, *, plan: TrainingPlan) -> tuple[Tensor, Tensor]:
+    """Scale each parcel and date of series [k, n, t, b] a little, add noise, and hide some dates."""
+    members, count, dates, _ = series.shape
+    series = (
+        series
+        * (1 + plan.scale * torch.randn(members, count, 1, 1))
+        * (1 + plan.scale * torch.randn(members, count, dates, 1))
+        * (1 + plan.noise * torch.randn_like(series))
+    )
+    return series, valid * (torch.rand_like(valid) >= plan.dropped_dates)
+
+
 @torch.no_grad()
-def _held_out_logits(
-    network: CropNetwork, series: Tensor, valid: Tensor, held_out: Tensor
-) -> Tensor:
+def _held_out_logits(network: CropNetwork, lessons: _Lessons) -> Tensor:
     """Give for each parcel the logits [n, classes] of the one member that has not seen it."""
     network.eval()
-    members = network.body.members
+    members = lessons.members
     logits = network.logits(
-        series.expand(members, *series.shape), valid.expand(members, *valid.shape)
+        lessons.series.expand(members, *lessons.series.shape),
+        lessons.valid.expand(members, *lessons.valid.shape),
     )
-    return logits[held_out, torch.arange(len(held_out))]
+    return logits[lessons.parts, torch.arange(len(lessons.parts))]
+
+
+def _held_out_losses(network: CropNetwork, lessons: _Lessons) -> Tensor:
+    """Give each member's mean loss on the part that it has not seen."""
+    logits = _held_out_logits(network, lessons)
+    entropy = functional.cross_entropy(
+        logits, lessons.labels, weight=lessons.weight, reduction="none"
+    )
+    members = range(lessons.members)
+    return torch.stack([entropy[lessons.parts == member].mean() for member in members])
 
 
 class _Best:

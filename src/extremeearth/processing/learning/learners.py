@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from extremeearth.core.errors import InputError, MissingExtraError
 from extremeearth.core.progress import Progress, Task
 from extremeearth.processing.datasets import CropDataset
-from extremeearth.processing.learning.networks import Architecture, TrainingPlan, train_network
+from extremeearth.processing.learning._indices import INDEX_PAIRS
+from extremeearth.processing.learning.networks import train_network
+from extremeearth.processing.learning.plans import Architecture, TrainingPlan
 
 __all__ = ["Learner", "ProbabilityModel", "network_learner", "random_forest"]
-
-INDEX_PAIRS = ((7, 3), (8, 11), (7, 5), (11, 12), (8, 4))
-"""The same normalised differences as in the network: the forest gets the same inputs."""
 
 
 class ProbabilityModel(Protocol):

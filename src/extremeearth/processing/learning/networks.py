@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,63 +13,16 @@ from numpy.typing import NDArray
 from extremeearth.core.errors import InputError, MissingExtraError
 from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.processing.datasets import CropDataset
+from extremeearth.processing.learning.plans import Architecture, TrainingPlan
 
 if TYPE_CHECKING:
     from extremeearth.processing.learning._networks import CropNetwork
 
-__all__ = ["Architecture", "NetworkModel", "TrainingPlan", "train_network"]
+__all__ = ["NetworkModel", "train_network"]
 
-Architecture = Literal["l-tae", "tempcnn"]
 THREADS = 1
 """More than one only slows networks this small: threads wait for each other at every step."""
 MIN_PARTS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingPlan:
-    """How a network is trained.
-
-    Attributes
-    ----------
-    epochs
-        Most passes over the training parcels.
-    patience
-        Epochs without a lower loss on a member's own held-out part after which training ends.
-    batch
-        Parcels per step and member.
-    rate, decay
-        Peak learning rate (one-cycle schedule) and weight decay of AdamW.
-    class_weight
-        Exponent of the inverse class count in the loss: 0 none, 1 full balance.
-    smoothing, mixup
-        Label smoothing, and the parameter of mixup's beta distribution (0: none).
-    noise, scale, dropped_dates
-        Augmentation: relative noise per value, relative scale per parcel and per date, share of dates hidden.
-
-    Examples
-    --------
-    >>> TrainingPlan(epochs=10).batch
-    32
-    """
-
-    epochs: int = 60
-    patience: int = 30
-    batch: int = 32
-    rate: float = 3e-3
-    decay: float = 1e-2
-    class_weight: float = 0.5
-    smoothing: float = 0.1
-    mixup: float = 0.4
-    noise: float = 0.025
-    scale: float = 0.05
-    dropped_dates: float = 0.15
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.patience < 1 or not self.rate > 0:
-            raise InputError(
-                "The training plan cannot be carried out.",
-                hint="Give an epoch or more, batches of two or more and a positive rate.",
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
