@@ -14,17 +14,23 @@ from extremeearth.app.command_line.options import (
     Crs,
     EngineUrl,
     Workers,
+    open_platform,
     running_engine,
     settings_for,
     shown_progress,
 )
+from extremeearth.core.errors import DataMissingError
 
 if TYPE_CHECKING:
+    import pystac
+
     from extremeearth.core.http import SafeClient
-    from extremeearth.knowledge.interlinking import FeatureSet, LinkOptions, LinkReport
+    from extremeearth.knowledge.interlinking import FeatureSet, LinkOptions, LinkReport, Search
 
 __all__ = ["register"]
 
+_CATALOGUE = "catalogue:"
+MAX_PAGE = 1_000
 _ENDINGS = (".nt", ".nt.gz", ".nt.zst")
 _LINKING, _SIDES, _RUNNING = "What is linked", "The two sources", "How it runs"
 
@@ -38,14 +44,20 @@ _PREFIX = "Put before the ids of {} to make IRIs."
 _CRS = "As --crs, for {} alone."
 _TIMES = "When features of {} hold: a column, or START,END; of RDF, paths of properties."
 _LAYER = "Of {}: layer of a file, table of a database, JSONPath or XPath of records."
-_QUERY = "What is asked of {}: SQL of a database, SPARQL of an endpoint or a store."
+_QUERY = (
+    "What is asked of {}: SQL of a database, SPARQL of an endpoint or a store, CQL2 of a catalogue."
+)
+_COLLECTION = "Of a catalogue as {}: a collection to search; can be repeated."
+_BBOX = "Of a catalogue as {}: xmin,ymin,xmax,ymax in longitude, latitude."
+_DATETIME = "Of a catalogue as {}: an instant, a date, or start/end."
 _GEOMETRY = "Column with the geometries of {}; found where it has a usual name."
 
 Source = Annotated[
     str,
     typer.Argument(
         help="File (CSV with WKT, GeoParquet, RDF, JSON, XML, STAC items, a classified GeoTIFF, or what GDAL reads), "
-        "folder of a graph store, URL of an endpoint, or of a database (sqlite:///..., postgresql+psycopg://...)."
+        "folder of a graph store, URL of an endpoint, of a catalogue (STAC API), or of a database (sqlite:///..., "
+        "postgresql+psycopg://...); catalogue: is this platform's own, catalogue:FOLDER that of another home."
     ),
 ]
 Target = Annotated[
@@ -79,6 +91,16 @@ SourceQuery = Annotated[str | None, _of_side("source", "query", _QUERY.format("S
 TargetQuery = Annotated[str | None, _of_side("target", "query", _QUERY.format("TARGET"))]
 SourceGeometry = Annotated[str | None, _of_side("source", "geometry", _GEOMETRY.format("SOURCE"))]
 TargetGeometry = Annotated[str | None, _of_side("target", "geometry", _GEOMETRY.format("TARGET"))]
+SourceCollection = Annotated[
+    list[str] | None, _of_side("source", "collection", _COLLECTION.format("SOURCE"))
+]
+TargetCollection = Annotated[
+    list[str] | None, _of_side("target", "collection", _COLLECTION.format("TARGET"))
+]
+SourceBbox = Annotated[str | None, _of_side("source", "bbox", _BBOX.format("SOURCE"))]
+TargetBbox = Annotated[str | None, _of_side("target", "bbox", _BBOX.format("TARGET"))]
+SourceDatetime = Annotated[str | None, _of_side("source", "datetime", _DATETIME.format("SOURCE"))]
+TargetDatetime = Annotated[str | None, _of_side("target", "datetime", _DATETIME.format("TARGET"))]
 Within = Annotated[
     float | None,
     typer.Option("--within", min=0, help="Also link what is at most so many metres apart.",
@@ -134,19 +156,46 @@ class _Side:
     layer: str | None
     query: str | None
     geometry: str | None
+    collections: list[str] | None
+    bbox: str | None
+    datetime: str | None
 
     def read(self, client: SafeClient) -> FeatureSet:
-        from extremeearth.knowledge.interlinking import read_features
+        from extremeearth.knowledge.interlinking import Search, read_features
 
-        return read_features(
-            self.place, id_column=self.id, prefix=self.prefix, crs=self.crs, times=_columns(self.times),
-            layer=self.layer, query=self.query, geometry=self.geometry, client=client,
+        search = Search.read(self.collections or (), bbox=self.bbox, datetime=self.datetime)
+        choices: dict[str, Any] = {
+            "id_column": self.id, "prefix": self.prefix, "crs": self.crs, "times": _columns(self.times),
+            "layer": self.layer, "geometry": self.geometry, "client": client,
+        }  # fmt: skip
+        if self.place.startswith(_CATALOGUE):
+            return read_features(self._own_items(search), **choices)
+        return read_features(self.place, query=self.query, search=search, **choices)
+
+    def _own_items(self, search: Search) -> list[pystac.Item]:
+        """Search the catalogue of a platform on this machine for its public items."""
+        from extremeearth.core.security import ANONYMOUS
+        from extremeearth.data.catalogue import ItemQuery, parse_cql2
+
+        home = self.place.removeprefix(_CATALOGUE)
+        if home and not Path(home).is_dir():
+            raise DataMissingError(f"There is no folder {home}.", hint="Check the name.")
+        query = ItemQuery(
+            collections=search.collections, box=search.box, time=search.time, limit=MAX_PAGE,
+            filter=parse_cql2(self.query) if self.query else None,
         )  # fmt: skip
+        with open_platform(Path(home) if home else None) as platform:
+            return list(platform.catalogue.items(query, viewer=ANONYMOUS))
 
 
 def register(application: typer.Typer) -> None:
     """Add the command."""
-    epilog = "Example: `extremeearth interlink fields.gpkg regions.csv -o links.nt.gz --target-crs EPSG:4326`"
+    lines = (
+        "fields.gpkg regions.csv -o links.nt.gz --target-crs EPSG:4326",
+        "https://hub.example/stac regions.gpkg -o links.nt --source-id self --source-collection crop-type-maps "
+        "--source-bbox 11,48,12,49 --source-datetime 2018-01-01/2018-12-31",
+    )
+    epilog = "Example: " + ", ".join(f"`extremeearth interlink {line}`" for line in lines)
     application.command("interlink", epilog=epilog)(interlink)
 
 
@@ -172,7 +221,13 @@ def interlink(
     source_query: SourceQuery = None,
     target_query: TargetQuery = None,
     source_geometry: SourceGeometry = None,
+    source_collection: SourceCollection = None,
+    source_bbox: SourceBbox = None,
+    source_datetime: SourceDatetime = None,
     target_geometry: TargetGeometry = None,
+    target_collection: TargetCollection = None,
+    target_bbox: TargetBbox = None,
+    target_datetime: TargetDatetime = None,
     budget: BudgetText = None,
     weighting: Weights = "mbro+js",
     measure: Measure = False,
@@ -195,12 +250,13 @@ def interlink(
         threads=1 if engine else workers or 1,
     )  # fmt: skip
     sides = [_Side(source, source_id, source_prefix, source_crs or crs, source_times, source_layer, source_query,
-                   source_geometry)]  # fmt: skip
+                   source_geometry, source_collection, source_bbox, source_datetime)]  # fmt: skip
     if target is not None:
         sides.append(_Side(target, target_id, target_prefix, target_crs or crs, target_times, target_layer,
-                           target_query, target_geometry))  # fmt: skip
-    client = _client()
-    ours, theirs = [*(side.read(client) for side in sides), None][:2]
+                           target_query, target_geometry, target_collection, target_bbox,
+                           target_datetime))  # fmt: skip
+    with _client() as client:
+        ours, theirs = [*(side.read(client) for side in sides), None][:2]
     assert ours is not None
     with running_engine(engine, workers) as runs, shown_progress() as progress:
         done = link_files(
@@ -234,8 +290,8 @@ def _tell(done: LinkReport, options: LinkOptions, out: Path, report: Path | None
 def _tell_counts(done: LinkReport, options: LinkOptions, out: Path) -> None:
     total = sum(done.links.values())
     typer.echo(
-        f"{total} links of {done.verified} verified pairs ({done.candidates} candidates) "
-        f"in {done.seconds:.1f} s: {out}",
+        f"{total} links of {done.verified} verified pairs ({done.candidates} candidates) of "
+        f"{done.features[0]} and {done.features[1]} features in {done.seconds:.1f} s: {out}",
         err=True,
     )
     for name, count in done.links.items():

@@ -13,6 +13,7 @@ from extremeearth.knowledge.interlinking.options import Budget, LinkOptions
 from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
 from extremeearth.knowledge.interlinking.running import LinkReport, LinkRun
+from extremeearth.knowledge.interlinking.searches import Search
 from extremeearth.knowledge.interlinking.sources import read_features
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "OnInvalid",
     "ProgressiveReport",
     "Relation",
+    "Search",
     "Times",
     "Vocabulary",
     "choose_relations",

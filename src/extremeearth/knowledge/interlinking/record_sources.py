@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from extremeearth.core.boxes import LONLAT
 from extremeearth.core.errors import CrsError, InputError
 from extremeearth.knowledge.interlinking._text import (
     WKT_NAMES,
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     from extremeearth.knowledge.mapping.document import LogicalSource
     from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
 
-__all__ = ["FeatureTable", "RecordReader", "is_database_url", "open_records"]
+__all__ = ["ITEM_SPAN", "FeatureTable", "RecordReader", "is_database_url", "open_records"]
 
 BATCH_ROWS = 50_000
 HEAD_BYTES = 1 << 16
+ITEM_SPAN = ("start_datetime", "end_datetime")
+"""When an item holds: each is its ``datetime`` where it is not said."""
 RASTER_ENDINGS = {".tif", ".tiff", ".cog"}
 RECORD_ENDINGS = {".json", ".xml"}
 _DATABASE = re.compile(r"(?:sqlite|postgres(?:ql)?)(?:\+\w+)?://")
@@ -79,6 +82,8 @@ class RecordReader:
         Reference of a geometry, where there is one.
     database
         Where tables and queries are.
+    items
+        Whether the records are STAC items.
     """
 
     name: str
@@ -87,6 +92,7 @@ class RecordReader:
     references: Mapping[str, str]
     shape: str | None = None
     database: Database | None = None
+    items: bool = False
 
     def reference(self, name: str) -> str:
         """Find what a name means; a JSONPath or an XPath that no sample showed is taken as it is."""
@@ -114,6 +120,9 @@ class RecordReader:
         from extremeearth.knowledge.mapping.sources import open_source
 
         shape = self._shape(geometry)
+        span = self.items and any(name in ITEM_SPAN for name in columns)
+        if span:
+            columns = [*columns, "datetime"]
         wanted = {name: self.reference(name) for name in columns}
         options = GeometryOptions(crs=crs, on_error="skip")
         opened = open_source(
@@ -137,7 +146,10 @@ class RecordReader:
         table = pa.concat_tables(found.columns) if found.columns else _empty(wanted)
         shapes = np.concatenate([np.empty(0, dtype=object), *found.shapes])
         unread = found.unread + _unreadable(options)
-        return FeatureTable(table, flat(shapes), found.crs, unread)
+        if span:
+            table = _with_spans(table)
+        system = LONLAT if self.items else found.crs  # also where there is none
+        return FeatureTable(table, flat(shapes), system, unread)
 
     def _shape(self, geometry: str | None) -> tuple[str, ...]:
         """Find the geometry: the one that is named, one that is known, a column of WKT, or x and y."""
@@ -178,7 +190,10 @@ class _Found:
                     hint="Transform them to one, e.g. with ST_Transform in a query.",
                 )
             self.crs = crs
-            self.shapes.append(np.asarray(frame.memory[shape[0]]["shapes"], dtype=object))
+            made = frame.memory.get(shape[0], {}).get("shapes")
+            if made is None:  # not every frame needs its shapes made
+                made = shapely.from_wkb(frame.column(shape[0]).to_numpy(zero_copy_only=False))
+            self.shapes.append(np.asarray(made, dtype=object))
             return
         texts = [frame.values(name).text for name in shape]
         if len(texts) == 2:
@@ -197,6 +212,15 @@ def _of_text(texts: Any) -> Any:
     if len(known) and _HEX.fullmatch(known[0].as_py()):
         return shapely.from_wkb(texts.to_numpy(zero_copy_only=False), on_invalid="ignore")
     return shapes_of_wkt(texts)[0]
+
+
+def _with_spans(table: Any) -> Any:
+    import pyarrow.compute as pc
+
+    for name in set(ITEM_SPAN) & set(table.column_names):
+        filled = pc.coalesce(table[name], table["datetime"])
+        table = table.set_column(table.column_names.index(name), name, filled)
+    return table
 
 
 def _empty(names: Iterable[str]) -> Any:
@@ -307,5 +331,5 @@ def _of_items(name: str, given: Any) -> RecordReader | None:
     columns = opened.columns()
     return RecordReader(
         name=name, source=source, given=given, references={column: column for column in columns},
-        shape="geometry" if "geometry" in columns else None,
+        shape="geometry" if "geometry" in columns else None, items=True,
     )  # fmt: skip

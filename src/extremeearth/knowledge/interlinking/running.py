@@ -44,6 +44,8 @@ class LinkReport:
         Those that needed a full DE-9IM code.
     links
         How many links each relation has.
+    features
+        How many features each side has.
     invalid, empty, unread
         On each side: shapes that were not valid, features without extent, features that could not be read.
     beyond_pole, beyond_antimeridian
@@ -74,6 +76,7 @@ class LinkReport:
     links: Mapping[str, int]
     invalid: tuple[int, int]
     empty: tuple[int, int]
+    features: tuple[int, int] = (0, 0)
     unread: tuple[int, int] = (0, 0)
     beyond_pole: tuple[int, int] = (0, 0)
     beyond_antimeridian: tuple[int, int] = (0, 0)
@@ -189,6 +192,7 @@ class LinkRun:
         count = self._counts
         return LinkReport(
             candidates=count["candidates"], related=count["related"], links=dict(self._links),
+            features=(len(self.left.shapes), len(self.right.shapes)),
             invalid=(self.left.invalid, self.right.invalid), empty=(self.left.empty, self.right.empty),
             unread=(self.left.unread, self.right.unread),
             beyond_pole=(self.left.polar, self.right.polar),

@@ -1,4 +1,4 @@
-"""Where features come from: tables in memory, geospatial files, CSV with WKT, RDF, a SPARQL endpoint, a store."""
+"""Where features come from: tables in memory, geospatial files, CSV, RDF, an endpoint, a store, a catalogue."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ from extremeearth.knowledge.interlinking.rdf_sources import (
     features_of_rdf,
 )
 from extremeearth.knowledge.interlinking.record_sources import (
+    ITEM_SPAN,
     FeatureTable,
     RecordReader,
     is_database_url,
     open_records,
 )
+from extremeearth.knowledge.interlinking.searches import Search, first_page, search_items
 
 if TYPE_CHECKING:
     from extremeearth.core.http import SafeClient
@@ -60,6 +62,7 @@ def read_features(
     layer: str | None = None,
     times: Times | None = None,
     query: str | None = None,
+    search: Search | None = None,
     client: SafeClient | None = None,
 ) -> FeatureSet:
     r"""Read the features of any source that can be linked.
@@ -70,9 +73,9 @@ def read_features(
         A GeoDataFrame; an Arrow table with WKB; a `FeatureSet`; a graph store that is open; or a path or URL: CSV or
         TSV with WKT or with x and y (``.csv``, ``.tsv``, also ``.gz``, ``.zst``), GeoParquet, RDF (``.nt``, ``.ttl``
         and others, packed too), JSON, XML, STAC items (``.json``), a classified raster (``.tif``), everything else
-        that GDAL reads, the folder of a graph store, ``http(s)://`` of a SPARQL endpoint, or the URL of a database
-        (``sqlite:///file``, ``postgresql+psycopg://...``). Also a mapping's `Database` or `ClassifiedRaster`, and an
-        iterable of `pystac.Item`, as a catalogue search gives.
+        that GDAL reads, the folder of a graph store, ``http(s)://`` of a SPARQL endpoint or of a catalogue (a STAC
+        API), or the URL of a database (``sqlite:///file``, ``postgresql+psycopg://...``). Also a mapping's `Database`
+        or `ClassifiedRaster`, and an iterable of `pystac.Item`, as a catalogue search gives.
     id_column
         Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``; ``fid``
         for GDAL's number of the feature in its file. RDF sources have their own IRIs.
@@ -89,9 +92,11 @@ def read_features(
         to its times, e.g. ``dcterms:date`` or ``time:hasTime/time:hasBeginning/time:inXSDDateTime``.
     query
         For an endpoint or a store: a SELECT of ``?feature ?geometry`` (a geometry literal) in place of the usual one;
-        for a database one in SQL.
+        for a database one in SQL; for a catalogue a condition in CQL2 text.
+    search
+        What is searched for in a catalogue on the web. Without it, what the address answers tells whether it is one.
     client
-        How to reach an endpoint; by default one that refuses private addresses.
+        How to reach an endpoint or a catalogue; by default one that refuses private addresses.
 
     Raises
     ------
@@ -116,13 +121,34 @@ def read_features(
         "id_column": id_column, "prefix": prefix, "crs": crs, "times": times,
     }  # fmt: skip
     if isinstance(source, str) and source.startswith(("http://", "https://")):
-        return features_of_endpoint(source, query=query, client=client, times=_paths(times))
+        items = _items_at(source, search, query, client)
+        if items is None:
+            return features_of_endpoint(source, query=query, client=client, times=_paths(times))
+        source, query = items, None
+    elif search:
+        raise InputError(
+            "Only a catalogue on the web is searched by collections, a box or a time.",
+            hint="Give the address of its landing page, https://.../stac.",
+        )
     if not isinstance(source, str | Path) or is_database_url(source):
         records = None if hasattr(source, "geometry") else _records(source, layer, query)
         if records is not None:
             return _of_records(records, geometry=geometry, **wanted)
         return _of_memory(source, geometry=geometry, query=query, **wanted)
     return _of_path(Path(source), geometry=geometry, layer=layer, query=query, **wanted)
+
+
+def _items_at(
+    url: str, search: Search | None, query: str | None, client: SafeClient | None
+) -> list[Any] | None:
+    """Give the items of a catalogue; `None` if something else is at the address."""
+    from extremeearth.core.http import SafeClient
+
+    with nullcontext(client) if client is not None else SafeClient() as own:
+        page = None if search else first_page(url, own)
+        if page is None and not search:
+            return None
+        return list(search_items(url, search or Search(), query=query, client=own, page=page))
 
 
 def _of_path(
@@ -161,6 +187,8 @@ def _of_records(
     """Read what is needed of records: who they are, where, and when."""
     names = list(records.references)
     column = id_column or _id_name(names, records.name)
+    if records.items and times == "datetime":
+        times = ITEM_SPAN
     when = names if callable(times) else [times] if isinstance(times, str) else list(times or ())
     with records.database or nullcontext():
         table = records.read(

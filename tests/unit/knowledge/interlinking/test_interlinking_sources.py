@@ -127,6 +127,11 @@ class FakeClient:
     def __init__(self, content: bytes) -> None:
         self.content, self.asked = content, []
 
+    def get(self, url, *, headers, timeout_s):
+        from extremeearth.core.http import Answer
+
+        return Answer(status=400, headers={}, content=b"No query.", url=url)
+
     def post(self, url, *, content, headers, timeout_s):
         from extremeearth.core.http import Answer
 

@@ -1,0 +1,259 @@
+"""A catalogue on the web as a source: the items that a search of its STAC API finds, page by page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+
+from extremeearth.core.boxes import Box, as_box
+from extremeearth.core.errors import InputError, LimitError, NoDataError, RemoteError
+from extremeearth.core.times import TimeRange, as_time_range
+
+if TYPE_CHECKING:
+    import pystac
+
+    from extremeearth.core.http import SafeClient
+
+__all__ = ["Search", "first_page", "search_items"]
+
+ITEMS_PER_PAGE = 500
+MAX_ITEMS = 200_000
+"""Items are kept until they are linked; a search that finds more is to be cut."""
+PAGE_TIMEOUT_S = 120.0
+_JSON = {"Accept": "application/geo+json, application/json"}
+_ANSWERS = ("/search", "/items")
+"""Ends of addresses that answer items themselves, as a landing page names them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is searched for in a catalogue.
+
+    Attributes
+    ----------
+    collections
+        Ids of collections; all where there are none.
+    box
+        Where, in longitude and latitude.
+    time
+        When.
+
+    Examples
+    --------
+    >>> search = Search.read(["maps"], bbox="11,48,12,49", datetime="2018-05-01/..")
+    >>> search.parameters()
+    {'collections': 'maps', 'bbox': '11.0,48.0,12.0,49.0', 'datetime': '2018-05-01T00:00:00Z/..'}
+    """
+
+    collections: tuple[str, ...] = ()
+    box: Box | None = None
+    time: TimeRange | None = None
+
+    @classmethod
+    def read(
+        cls,
+        collections: Iterable[str] = (),
+        *,
+        bbox: str | None = None,
+        datetime: str | None = None,
+    ) -> Self:
+        """Read the words of a command line.
+
+        Raises
+        ------
+        InputError
+            A collection has no name.
+        BoxError, TimeRangeError
+            The box or the time cannot be read.
+        """
+        names = tuple(collections)
+        if any(not name.strip() or "," in name for name in names):
+            raise InputError(
+                "A collection has no name, or several.", hint="Name each collection on its own."
+            )
+        return cls(
+            collections=names,
+            box=None if bbox is None else as_box(bbox),
+            time=None if datetime is None else as_time_range(datetime),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.collections or self.box or self.time)
+
+    def parameters(self) -> dict[str, str]:
+        """Give the parameters of an item search."""
+        found = {}
+        if self.collections:
+            found["collections"] = ",".join(self.collections)
+        if self.box is not None:
+            found["bbox"] = ",".join(map(str, self.box.bounds))
+        if self.time is not None:
+            found["datetime"] = str(self.time)
+        return found
+
+
+def first_page(url: str, client: SafeClient) -> dict[str, Any] | None:
+    """Ask what is at an address: the landing page or the items of a catalogue, or `None` if it is no catalogue.
+
+    Raises
+    ------
+    AddressRefusedError
+        The address must not be contacted.
+    """
+    answer = client.get(url, headers=_JSON, timeout_s=PAGE_TIMEOUT_S)
+    try:
+        said = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict):
+        return None
+    if said.get("stac_version") or said.get("type") == "FeatureCollection":
+        answer.checked()
+        return said
+    return None
+
+
+def search_items(
+    url: str,
+    search: Search,
+    *,
+    query: str | None = None,
+    client: SafeClient | None = None,
+    page: dict[str, Any] | None = None,
+) -> Iterator[pystac.Item]:
+    """Give the items that a search finds, page by page (STAC API - Item Search 1.0).
+
+    Parameters
+    ----------
+    url
+        Landing page of the API or of one of its collections, or a search (``.../search?...``), to which what `search`
+        says is added.
+    search
+        Where, when, of which collections.
+    query
+        Condition in CQL2 text, for an API with the filter extension.
+    client
+        How to reach it; by default one that refuses private addresses.
+    page
+        What `first_page` gave of this address, to not ask for it again.
+
+    Raises
+    ------
+    AddressRefusedError
+        An address must not be contacted; those of further pages are checked as well.
+    NoDataError
+        What is at the address has no search.
+    RemoteError
+        The server failed, or answered something that is no item, or pages without end.
+    LimitError
+        There are too many items.
+    """
+    from extremeearth.core.http import SafeClient
+
+    with ExitStack() as stack:
+        own = client or stack.enter_context(SafeClient())
+        words = search.parameters()
+        if query is not None:
+            words |= {"filter": query, "filter-lang": "cql2-text"}
+        if not urlsplit(url).path.rstrip("/").endswith(_ANSWERS):
+            page = page or first_page(url, own)
+            if page is None:
+                raise NoDataError(
+                    f"{url} is no STAC API.", hint="Give the address of its landing page."
+                )
+            if page.get("type") != "FeatureCollection" or words:
+                url, page = _search_of(page, url), None
+        if page is None or words:
+            url = _with(url, words)
+            page = _page(own, url)
+        yield from _pages(own, url, page)
+
+
+def _search_of(page: dict[str, Any], url: str) -> str:
+    """Find the address that answers items, in the links of a landing page or of a collection."""
+    wanted = "items" if page.get("type") == "Collection" else "search"
+    for link in _links(page):
+        if link.get("rel") == wanted and link.get("method", "GET") == "GET" and link.get("href"):
+            return urljoin(url, str(link["href"]))
+    raise NoDataError(
+        f"{url} is a catalogue without a search.",
+        hint="Give the landing page of a STAC API; the items of a static catalogue can be linked from a file.",
+    )
+
+
+def _links(page: dict[str, Any]) -> list[dict[str, Any]]:
+    links = page.get("links")
+    return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+
+
+def _with(url: str, words: dict[str, str]) -> str:
+    """Add parameters to an address, in place of what it says of the same name."""
+    parts = urlsplit(url)
+    if parts.path.rstrip("/").endswith("/items"):  # the collection is in the path
+        words = {name: value for name, value in words.items() if name != "collections"}
+    said = {"limit": str(ITEMS_PER_PAGE)} | dict(parse_qsl(parts.query)) | words
+    return urlunsplit(parts._replace(query=urlencode(said, safe=",:/")))
+
+
+def _page(client: SafeClient, url: str, body: Any = None) -> dict[str, Any]:
+    if body is None:
+        answer = client.get(url, headers=_JSON, timeout_s=PAGE_TIMEOUT_S)
+    else:
+        answer = client.post(
+            url, content=json.dumps(body).encode(), timeout_s=PAGE_TIMEOUT_S,
+            headers={**_JSON, "Content-Type": "application/json"},
+        )  # fmt: skip
+    said = answer.checked().json()
+    if not isinstance(said, dict) or not isinstance(said.get("features"), list):
+        raise RemoteError(f"{url.partition('?')[0]} did not answer with items.", hint="Check it.")
+    return said
+
+
+def _pages(client: SafeClient, url: str, page: dict[str, Any]) -> Iterator[pystac.Item]:
+    seen: set[tuple[str, str]] = set()
+    count = 0
+    while True:
+        for feature in page["features"]:
+            yield _item(feature, url)
+            count += 1
+            if count > MAX_ITEMS:
+                raise LimitError(
+                    f"The search finds more than {MAX_ITEMS} items.",
+                    hint="Name collections, a box or a time.",
+                )
+        link = next((link for link in _links(page) if link.get("rel") == "next"), None)
+        if link is None or not link.get("href"):
+            return
+        url = urljoin(url, str(link["href"]))
+        body = link.get("body", {}) if str(link.get("method", "GET")).upper() == "POST" else None
+        here = (url, json.dumps(body, sort_keys=True))
+        if here in seen:
+            raise RemoteError(
+                f"{url.partition('?')[0]} answers the same page again and again.",
+                hint="Ask whoever runs it.",
+            )
+        seen.add(here)
+        page = _page(client, url, body)
+
+
+def _item(feature: Any, url: str) -> pystac.Item:
+    import pystac
+
+    try:
+        return pystac.Item.from_dict(feature, href=None)
+    except (
+        pystac.STACError,
+        pystac.STACTypeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as err:
+        raise RemoteError(
+            f"{url.partition('?')[0]} answered something that is no STAC item: {err}.",
+            hint="Ask whoever runs it.",
+        ) from err
