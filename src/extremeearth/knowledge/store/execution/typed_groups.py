@@ -84,13 +84,10 @@ def _values(name: str, table: pa.Table, run: Run) -> tuple[int, NDArray[np.float
 
 
 def _statement(step: GroupStep, table: pa.Table) -> str:
-    keys = [
-        column(n, "t") if n in table.column_names else exp.cast(exp.null(), "BIGINT")
-        for n in step.keys
-    ]
+    keys = [_bound_or_null(name, table) for name in step.keys]
     outputs: list[exp.Expr] = [_named(key, name) for key, name in zip(keys, step.keys, strict=True)]
     for name, node in step.aggregates:
-        outputs += [_named(made, f"{name}{part}") for part, made in _parts(node).items()]
+        outputs += [_named(made, f"{name}{part}") for part, made in _parts(node, table).items()]
     select = exp.select(*outputs).from_("t")
     bound = [key for key, name in zip(keys, step.keys, strict=True) if name in table.column_names]
     return (select.group_by(*bound) if bound else select).sql()
@@ -100,7 +97,11 @@ def _named(expression: exp.Expr, name: str) -> exp.Expr:
     return exp.alias_(expression, exp.to_identifier(name, quoted=True))
 
 
-def _parts(node: s.Aggregate | s.FunctionCall) -> dict[str, exp.Expr]:
+def _bound_or_null(name: str, table: pa.Table) -> exp.Expr:
+    return column(name, "t") if name in table.column_names else exp.cast(exp.null(), "BIGINT")
+
+
+def _parts(node: s.Aggregate | s.FunctionCall, table: pa.Table) -> dict[str, exp.Expr]:
     """Give what SQL computes for an aggregate."""
     assert isinstance(node, s.Aggregate)
     if node.operand is None:
@@ -109,7 +110,7 @@ def _parts(node: s.Aggregate | s.FunctionCall) -> dict[str, exp.Expr]:
     name = node.operand.name
     number = column(_typed(name), "t")
     if node.name == "COUNT":
-        return {"": exp.Count(this=column(name, "t"))}
+        return {"": exp.Count(this=_bound_or_null(name, table))}
     if node.name == "SUM":
         return {"": exp.Sum(this=number)}
     if node.name == "AVG":

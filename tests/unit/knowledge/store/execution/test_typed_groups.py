@@ -20,6 +20,9 @@ QUERY = """SELECT ?s (SUM(?v) AS ?sum) (AVG(?v) AS ?avg) (COUNT(*) AS ?n) (COUNT
            { ?s <urn:p> ?v } GROUP BY ?s ORDER BY ?s"""
 ENDS = "SELECT (MIN(?v) AS ?low) (MAX(?v) AS ?high) { ?s <urn:p> ?v }"
 
+NEVER_BOUND = """SELECT ?t (SUM(?v) AS ?sum) (COUNT(?nothing) AS ?n) { ?s <urn:p> ?v }
+                 GROUP BY (STR(?s) AS ?t) ORDER BY ?t"""
+
 
 def _values(evaluator: Evaluator, text: str) -> list[tuple[Any, ...]]:
     rows = evaluator.rows(translate(parse_query(text)))
@@ -32,7 +35,7 @@ def _values(evaluator: Evaluator, text: str) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize(
     ("document", "in_sql"), [(INTEGERS, True), (DOUBLES, True), (MIXED, False), (HUGE, False)]
 )
-@pytest.mark.parametrize("text", [QUERY, ENDS])
+@pytest.mark.parametrize("text", [QUERY, ENDS, NEVER_BOUND])
 def test_groups_are_those_of_the_oracle(
     document: str, in_sql: bool, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
