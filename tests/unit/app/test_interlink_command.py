@@ -161,3 +161,21 @@ def test_no_system_and_broken_features(run, files):
     assert result.exit_code == 0, result.output
     assert "1 features of the source and 0 of the target are unreadable" in result.stderr
     assert len((files / "l.nt").read_text().splitlines()) == 2
+
+
+def test_a_system_that_contradicts_the_source_is_refused(run, files):
+    (files / "f.csv").write_text('id,wkt\nurn:f,"SRID=32632;POINT (500000 5300000)"\n')
+    more = (
+        files / "f.csv",
+        files / "regions.csv",
+        "-o",
+        files / "l.nt",
+        "--target-crs",
+        "EPSG:4326",
+    )
+    result = run(*more, "--source-crs", "EPSG:4326")
+    assert result.exit_code == 1
+    assert "says that it is in EPSG:32632, not in EPSG:4326" in " ".join(result.output.split())
+    assert not (files / "l.nt").exists()
+    for options in (("--source-crs", "EPSG:32632"), ("--crs", "EPSG:4326"), ()):
+        assert run(*more, *options).exit_code == 0

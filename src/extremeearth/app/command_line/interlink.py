@@ -19,7 +19,7 @@ from extremeearth.app.command_line.options import (
     settings_for,
     shown_progress,
 )
-from extremeearth.core.errors import DataMissingError
+from extremeearth.core.errors import CrsMismatchError, DataMissingError
 
 if TYPE_CHECKING:
     import pystac
@@ -152,6 +152,7 @@ class _Side:
     id: str | None
     prefix: str
     crs: str | None
+    own_crs: str | None
     times: str | None
     layer: str | None
     query: str | None
@@ -165,12 +166,28 @@ class _Side:
 
         search = Search.read(self.collections or (), bbox=self.bbox, datetime=self.datetime)
         choices: dict[str, Any] = {
-            "id_column": self.id, "prefix": self.prefix, "crs": self.crs, "times": _columns(self.times),
+            "id_column": self.id, "prefix": self.prefix, "crs": self.own_crs or self.crs, "times": _columns(self.times),
             "layer": self.layer, "geometry": self.geometry, "client": client,
         }  # fmt: skip
         if self.place.startswith(_CATALOGUE):
-            return read_features(self._own_items(search), **choices)
-        return read_features(self.place, query=self.query, search=search, **choices)
+            found = read_features(self._own_items(search), **choices)
+        else:
+            found = read_features(self.place, query=self.query, search=search, **choices)
+        self._check_crs(found)
+        return found
+
+    def _check_crs(self, found: FeatureSet) -> None:
+        """Raise where this source alone was said to be in a system, but says that it is in another."""
+        from extremeearth.core.boxes import as_crs
+
+        if self.own_crs is None:
+            return
+        said, given = found.crs.proj, as_crs(self.own_crs).proj
+        if not said.equals(given, ignore_axis_order=True):
+            raise CrsMismatchError(
+                f"{self.place} says that it is in {found.crs}, not in {self.own_crs}.",
+                hint="Leave the option out; sources are brought into one system where they differ.",
+            )
 
     def _own_items(self, search: Search) -> list[pystac.Item]:
         """Search the catalogue of a platform on this machine for its public items."""
@@ -249,10 +266,10 @@ def interlink(
         budget=None if budget is None else Budget.read(budget), weighting=weighting, measure=measure,
         threads=1 if engine else workers or 1,
     )  # fmt: skip
-    sides = [_Side(source, source_id, source_prefix, source_crs or crs, source_times, source_layer, source_query,
+    sides = [_Side(source, source_id, source_prefix, crs, source_crs, source_times, source_layer, source_query,
                    source_geometry, source_collection, source_bbox, source_datetime)]  # fmt: skip
     if target is not None:
-        sides.append(_Side(target, target_id, target_prefix, target_crs or crs, target_times, target_layer,
+        sides.append(_Side(target, target_id, target_prefix, crs, target_crs, target_times, target_layer,
                            target_query, target_geometry, target_collection, target_bbox,
                            target_datetime))  # fmt: skip
     with _client() as client:

@@ -1,9 +1,11 @@
-"""CSV and TSV with WKT, or with x and y, read in blocks."""
+"""CSV and TSV with WKT, WKB in hexadecimal, or x and y, read in blocks."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,21 +13,70 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import shapely
 
-from extremeearth.core.errors import DataBrokenError, InputError
+from extremeearth.core.boxes import as_crs
+from extremeearth.core.errors import CrsError, DataBrokenError, InputError
 
-__all__ = ["WKT_NAMES", "XY_NAMES", "flat", "points_of", "read_text_table", "shapes_of_wkt"]
+if TYPE_CHECKING:
+    from odc.geo.crs import CRS
+
+__all__ = [
+    "WKT_NAMES", "XY_NAMES", "Systems", "TextTable", "flat", "points_of", "read_text_table", "shapes_of_text",
+    "shapes_of_wkt",
+]  # fmt: skip
 
 BLOCK_BYTES = 4 << 20
 """Read at a time; what a block leaves behind in the allocators counts as much as the shapes themselves."""
-WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "shape", "wkt_geometry")
+WKT_NAMES = ("wkt", "geometry", "geom", "the_geom", "shape", "wkt_geometry", "wkb")
 XY_NAMES = (("x", "y"), ("lon", "lat"), ("longitude", "latitude"), ("easting", "northing"))
-_WKT = r"^\s*(?i:POINT|LINESTRING|LINEARRING|POLYGON|MULTI|GEOMETRYCOLLECTION)"
+_WKT = r"^\s*(?i:SRID=\d+;\s*)?(?i:POINT|LINESTRING|LINEARRING|POLYGON|MULTI|GEOMETRYCOLLECTION)"
+_SYSTEM = r"(?is)^\s*SRID=(?P<srid>\d+);(?P<wkt>.*)$"
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 LONGEST_LINE = 512 << 20
 """Read at a time where one line is longer than a block."""
 
 
-def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[Any, Any, Any, int]:
-    """Read a table: its columns but the geometry, its shapes, which are valid, and how many could not be read."""
+@dataclass(slots=True)
+class Systems:
+    """The codes of reference systems that texts name, as PostGIS writes them; 0 where they name none."""
+
+    codes: set[int] = field(default_factory=set)
+
+    def crs(self, name: str) -> CRS | None:
+        """Give the one system, if any is named.
+
+        Raises
+        ------
+        CrsError
+            There are several, or only some texts name one, or it is not known.
+        """
+        if self.codes <= {0}:
+            return None
+        if len(self.codes) > 1:
+            which = (
+                "are in different reference systems"
+                if 0 not in self.codes
+                else "do not all name a system"
+            )
+            raise CrsError(
+                f"The geometries of {name} {which}.",
+                hint="Transform them to one, e.g. with ST_Transform in a query.",
+            )
+        return as_crs(f"EPSG:{next(iter(self.codes))}")
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table of text: its columns, shapes, which of these are valid, how many could not be read, and their system."""
+
+    columns: Any
+    shapes: Any
+    valid: Any
+    unread: int
+    crs: CRS | None
+
+
+def read_text_table(path: Path, delimiter: str, geometry: str | None) -> TextTable:
+    """Read a table."""
     try:
         return _read(path, delimiter, geometry, block=BLOCK_BYTES)
     except DataBrokenError as err:
@@ -34,20 +85,19 @@ def read_text_table(path: Path, delimiter: str, geometry: str | None) -> tuple[A
     return _read(path, delimiter, geometry, block=LONGEST_LINE)
 
 
-def _read(
-    path: Path, delimiter: str, geometry: str | None, *, block: int
-) -> tuple[Any, Any, Any, int]:
+def _read(path: Path, delimiter: str, geometry: str | None, *, block: int) -> TextTable:
     others: list[Any] = []
-    shapes: list[Any] = []
-    valid: list[Any] = []
+    shapes: list[Any] = [np.empty(0, dtype=object)]
+    valid: list[Any] = [np.empty(0, dtype=bool)]
     missing = 0
     names: tuple[str, ...] = ()
+    systems = Systems()
     try:
         for batch in _batches(path, delimiter, block):
             if not names:
                 names = _geometry_columns(batch, geometry, path.name)
             if len(names) == 1:
-                found, good = shapes_of_wkt(batch.column(names[0]))
+                found, good = shapes_of_text(batch.column(names[0]), systems)
                 missing += batch.column(names[0]).null_count
                 others.append(batch.drop_columns(list(names)))
             else:
@@ -58,20 +108,26 @@ def _read(
             pa.default_memory_pool().release_unused()
             shapes.append(found)
             valid.append(good)
+        table = pa.Table.from_batches(others) if others else _without_rows(path, delimiter)
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as err:
         raise DataBrokenError(
             f"{path.name} cannot be read: {err}.",
             hint="Check its separators, quotes and encoding (UTF-8).",
         ) from err
-    if not others:
-        raise DataBrokenError(f"{path.name} has no rows.", hint="Check the file.")
     every = np.concatenate(shapes)
     unread = int(shapely.is_missing(every).sum()) - missing
-    return pa.Table.from_batches(others), every, np.concatenate(valid), unread
+    return TextTable(table, every, np.concatenate(valid), unread, systems.crs(path.name))
+
+
+def _without_rows(path: Path, delimiter: str) -> Any:
+    names = _header(path, delimiter)
+    return pa.table({name: pa.array([], pa.large_string()) for name in names})
 
 
 def _batches(path: Path, delimiter: str, block: int) -> Any:
     names = _header(path, delimiter)
+    if not names:
+        raise DataBrokenError(f"{path.name} is empty.", hint="Its first line names the columns.")
     options = {
         "read_options": pcsv.ReadOptions(block_size=block),
         "parse_options": pcsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -81,11 +137,15 @@ def _batches(path: Path, delimiter: str, block: int) -> Any:
             strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False,
         ),
     }  # fmt: skip
-    with (
-        pa.input_stream(str(path), compression="detect") as stream,
-        pcsv.open_csv(stream, **options) as reader,
-    ):
-        yield from reader
+    with pa.input_stream(str(path), compression="detect") as stream:
+        try:
+            reader = pcsv.open_csv(stream, **options)
+        except pa.ArrowInvalid as err:
+            if "Empty CSV" in str(err):  # a header that no newline ends
+                return
+            raise
+        with reader:
+            yield from reader
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
@@ -145,6 +205,36 @@ def points_of(x: Any, y: Any) -> tuple[Any, int]:
     known = np.isfinite(x) & np.isfinite(y)
     points[~known] = None
     return points, int((~known).sum())
+
+
+def shapes_of_text(texts: Any, systems: Systems) -> tuple[Any, Any]:
+    """Parse WKT or WKB in hexadecimal, also with the reference system that PostGIS puts in; note it in `systems`.
+
+    Examples
+    --------
+    >>> systems = Systems()
+    >>> shapes_of_text(pa.array(["SRID=4258;POINT (1 2)"]), systems)[0].tolist(), systems.codes
+    ([<POINT (1 2)>], {4258})
+    """
+    known = texts.drop_null()
+    if not len(known):
+        return shapes_of_wkt(texts)
+    if _HEX.fullmatch(known[0].as_py()):
+        shapes = shapely.from_wkb(texts.to_numpy(zero_copy_only=False), on_invalid="ignore")
+        here = ~shapely.is_missing(shapes)
+        systems.codes.update(np.unique(shapely.get_srid(shapes[here])).tolist())
+        return flat(shapes), shapely.is_valid(shapes)
+    named = pc.match_substring_regex(known, r"^\s*(?i:SRID)=")
+    if not pc.any(named).as_py():
+        systems.codes.add(0)
+        return shapes_of_wkt(texts)
+    systems.codes |= set() if pc.all(named).as_py() else {0}
+    parts = pc.extract_regex(texts, _SYSTEM)
+    wkt = pc.if_else(parts.is_valid(), pc.struct_field(parts, "wkt"), texts)
+    systems.codes.update(
+        int(code) for code in pc.unique(pc.struct_field(parts, "srid")).drop_null().to_pylist()
+    )
+    return shapes_of_wkt(wkt)
 
 
 def shapes_of_wkt(texts: Any) -> tuple[Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,14 @@ import numpy as np
 import shapely
 
 from extremeearth.core.boxes import LONLAT
-from extremeearth.core.errors import CrsError, InputError
+from extremeearth.core.errors import CrsError, DataBrokenError, InputError
 from extremeearth.knowledge.interlinking._text import (
     WKT_NAMES,
     XY_NAMES,
+    Systems,
     flat,
     points_of,
-    shapes_of_wkt,
+    shapes_of_text,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ ITEM_SPAN = ("start_datetime", "end_datetime")
 RASTER_ENDINGS = {".tif", ".tiff", ".cog"}
 RECORD_ENDINGS = {".json", ".xml"}
 _DATABASE = re.compile(r"(?:sqlite|postgres(?:ql)?)(?:\+\w+)?://")
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:'?\]|\"|/text\(\))?$")
+_NAME_ONE = (
+    "Name one: geometry in Python, --source-geometry or --target-geometry on the command line."
+)
 _UNREADABLE = "is a geometry that cannot be read"
 
 
@@ -84,6 +87,8 @@ class RecordReader:
         Where tables and queries are.
     items
         Whether the records are STAC items.
+    shapes
+        Columns with geometries, of a database.
     """
 
     name: str
@@ -93,6 +98,7 @@ class RecordReader:
     shape: str | None = None
     database: Database | None = None
     items: bool = False
+    shapes: tuple[str, ...] = ()
 
     def reference(self, name: str) -> str:
         """Find what a name means; a JSONPath or an XPath that no sample showed is taken as it is."""
@@ -132,7 +138,7 @@ class RecordReader:
         asked = tuple(dict.fromkeys((*wanted.values(), *shape)))
         opened.check(asked)
         found = _Found()
-        for frame in opened.frames(asked, batch_rows=BATCH_ROWS):
+        for frame in _frames(opened, asked, self.name):
             several = frame.lists(asked)
             if several:
                 raise InputError(
@@ -148,19 +154,30 @@ class RecordReader:
         unread = found.unread + _unreadable(options)
         if span:
             table = _with_spans(table)
-        system = LONLAT if self.items else found.crs  # also where there is none
-        return FeatureTable(table, flat(shapes), system, unread)
+        return FeatureTable(table, flat(shapes), self._system(found, shapes), unread)
+
+    def _system(self, found: _Found, shapes: Any) -> CRS | None:
+        """Give the reference system; what has no shape yet, but would say it of each, has none to be asked for."""
+        always = self.items or (self.database is not None and self.shape is not None)
+        if always and shapely.is_missing(shapes).all():
+            return LONLAT
+        return found.crs or found.systems.crs(self.name)
 
     def _shape(self, geometry: str | None) -> tuple[str, ...]:
         """Find the geometry: the one that is named, one that is known, a column of WKT, or x and y."""
         if geometry is not None:
             return (self.reference(geometry),)
+        if len(self.shapes) > 1:
+            raise InputError(
+                f"{self.name} has several columns with geometries: {', '.join(self.shapes)}.",
+                hint=_NAME_ONE,
+            )
         if self.shape is not None:
             return (self.shape,)
         lower = {
             name.lower(): reference for name, reference in reversed(list(self.references.items()))
         }
-        for known in (*WKT_NAMES, "wkb"):
+        for known in WKT_NAMES:
             if known in lower:
                 return (lower[known],)
         for x, y in XY_NAMES:
@@ -168,9 +185,18 @@ class RecordReader:
                 return lower[x], lower[y]
         raise InputError(
             f"{self.name} has no geometries that are found by name.",
-            hint=f"Name one of {', '.join(self.references)}: geometry in Python, --source-geometry or "
-            "--target-geometry on the command line.",
+            hint=f"There are: {', '.join(self.references)}. {_NAME_ONE}",
         )
+
+
+def _frames(opened: Any, asked: tuple[str, ...], name: str) -> Iterator[Any]:
+    try:
+        yield from opened.frames(asked, batch_rows=BATCH_ROWS)
+    except NotImplementedError as err:  # GEOS' word for curves
+        raise DataBrokenError(
+            f"{name} has curved geometries, which cannot be related.",
+            hint="Make them straight, e.g. with ST_CurveToLine in a query.",
+        ) from err
 
 
 @dataclass(slots=True)
@@ -178,6 +204,7 @@ class _Found:
     columns: list[Any] = field(default_factory=list)
     shapes: list[Any] = field(default_factory=list)
     crs: CRS | None = None
+    systems: Systems = field(default_factory=Systems)
     unread: int = 0
 
     def add(self, frame: Any, shape: tuple[str, ...]) -> None:
@@ -199,19 +226,12 @@ class _Found:
         if len(texts) == 2:
             made, missing = points_of(*texts)
         else:
-            made, missing = _of_text(texts[0]), texts[0].null_count
+            made, missing = shapes_of_text(texts[0], self.systems)[0], texts[0].null_count
         self.unread += int(shapely.is_missing(made).sum()) - missing
         self.shapes.append(made)
 
     def _none_yet(self) -> bool:
         return all(shapely.is_missing(some).all() for some in self.shapes)
-
-
-def _of_text(texts: Any) -> Any:
-    known = texts.drop_null()
-    if len(known) and _HEX.fullmatch(known[0].as_py()):
-        return shapely.from_wkb(texts.to_numpy(zero_copy_only=False), on_invalid="ignore")
-    return shapes_of_wkt(texts)[0]
 
 
 def _with_spans(table: Any) -> Any:
@@ -279,18 +299,22 @@ def _of_query(database: Database, query: str) -> RecordReader:
     return RecordReader(
         name="the query", source=LogicalSource(name="", formulation=SQL_QUERY, iterator=query), given=database,
         references={name: quoted(name) for name in columns}, shape=quoted(shapes[0]) if shapes else None,
-        database=database,
+        database=database, shapes=tuple(shapes),
     )  # fmt: skip
 
 
 def _found(given: Any, name: str, layer: str | None) -> RecordReader | None:
     from extremeearth.knowledge.mapping import Database
     from extremeearth.knowledge.mapping.discovery import find_records
+    from extremeearth.knowledge.mapping.sql_columns import Kind
 
     records = find_records(given, name, layer)
     if records is None:
         return None
     database = given if isinstance(given, Database) else None
+    shapes = [] if database is None or layer is None else [
+        column.name for column in database.table(layer).columns if column.kind is Kind.GEOMETRY
+    ]  # fmt: skip
     every = [*records.references, *records.left_out, *([records.shape] if records.shape else [])]
     references: dict[str, str] = {}
     for reference in every:
@@ -300,7 +324,7 @@ def _found(given: Any, name: str, layer: str | None) -> RecordReader | None:
             references.setdefault(last[1], reference)
     return RecordReader(
         name=name or f"the table {layer}", source=records.source, given=given, references=references,
-        shape=records.shape, database=database,
+        shape=records.shape, database=database, shapes=tuple(shapes),
     )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def read_features(
     prefix
         Put before the percent-encoded values of the id column.
     crs
-        Reference system of a source that does not say its own; one that does must not differ.
+        Reference system of a source that does not say its own; one that does keeps it.
     geometry
         Column with the shapes, of CSV, Arrow tables and records (WKT, or WKB in hexadecimal); found where there is one.
     layer
@@ -290,8 +290,8 @@ def _read_file(
     path: Path, ending: str, geometry: str | None, layer: str | None, *, fids: bool
 ) -> FeatureTable:
     if ending in CSV_ENDINGS:
-        columns, shapes, valid, unread = read_text_table(path, CSV_ENDINGS[ending], geometry)
-        return FeatureTable(columns, shapes, None, unread, valid)
+        read = read_text_table(path, CSV_ENDINGS[ending], geometry)
+        return FeatureTable(read.columns, read.shapes, read.crs, read.unread, read.valid)
     return _of_parquet(path) if ending in PARQUET_ENDINGS else _of_gdal(path, layer, fids)
 
 

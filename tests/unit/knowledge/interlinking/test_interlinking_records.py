@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from rasterio.transform import from_origin
 
-from extremeearth.core.errors import CrsError, InputError, MappingError
+from extremeearth.core.errors import CrsError, DataBrokenError, InputError, MappingError
 from extremeearth.knowledge.interlinking import link, read_features
 from extremeearth.knowledge.mapping import ClassifiedRaster, Database
 from extremeearth.knowledge.store import open_graph
@@ -198,3 +198,115 @@ def test_tables_and_queries_of_postgresql(postgres_url):
         assert same_shapes(shapes)
         if "times" in options:
             assert found.spans.tolist() == [[1577836800.0] * 2] * 2
+
+
+POSTGIS = """
+CREATE EXTENSION postgis;
+CREATE TABLE utm (id text, day date, geom geometry(Polygon, 32632));
+INSERT INTO utm VALUES ('b/ü', '2020-01-01',
+  ST_Transform(ST_GeomFromText('POLYGON((9 48,9.1 48,9.1 48.1,9 48.1,9 48))', 4326), 32632)), ('none', NULL, NULL), ('empty', NULL, ST_GeomFromText('POLYGON EMPTY', 32632));
+CREATE TABLE sphere (id int, shape geography);
+INSERT INTO sphere VALUES (1, 'POINT(9.05 48.05)'), (2, 'SRID=4326;POINT Z (9.05 48.05 300)'),
+  (3, 'LINESTRING(9 48,9.1 48.1)');
+CREATE TABLE mixed (id int, geom geometry);
+INSERT INTO mixed VALUES (1, 'SRID=4326;POINT(9 48)'), (2, 'SRID=32632;POINT(500000 5300000)');
+CREATE TABLE nowhere (id int, geom geometry);
+INSERT INTO nowhere VALUES (1, 'POINT(9.05 48.05)');
+CREATE TABLE zero (id int, geom geometry(Point, 32632));
+CREATE TABLE two (id int, centre geometry(Point, 4326), outline geometry(Polygon, 4326));
+INSERT INTO two VALUES (1, 'SRID=4326;POINT(9.05 48.05)', 'SRID=4326;POLYGON((9 48,9.1 48,9.1 48.1,9 48))');
+CREATE TABLE curved (id int, geom geometry(CurvePolygon, 4326));
+INSERT INTO curved VALUES (1, 'SRID=4326;CURVEPOLYGON(CIRCULARSTRING(0 0, 4 0, 4 4, 0 4, 0 0))');
+CREATE SCHEMA "A b"; CREATE TABLE "A b"."Ta" ("Id" int, "Geom" geometry(Point, 4258));
+INSERT INTO "A b"."Ta" VALUES (1, 'SRID=4258;POINT(9.05 48.05)');
+"""  # fmt: skip
+
+
+@pytest.fixture
+def postgis(postgres_url):
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as opened:
+        try:
+            opened.execute(POSTGIS)
+        except psycopg.errors.FeatureNotSupported as err:
+            pytest.skip(f"PostGIS is not installed: {err}")
+    return postgres_url
+
+
+def test_postgis_shapes_are_features_in_their_own_system(postgis):
+    utm, read_utm = read(postgis, layer="utm", crs=None, times="day")
+    assert list(utm) == ["urn:f:b%2Fü", "urn:f:none", "urn:f:empty"]
+    assert (read_utm.crs.epsg, read_utm.unread) == (32632, 0)
+    assert utm["urn:f:none"] is None
+    assert utm["urn:f:empty"].is_empty
+    assert read_utm.spans[:2].tolist() == [[1577836800.0] * 2, [-np.inf, np.inf]]
+    sphere, read_sphere = read(postgis, layer="sphere", crs=None)
+    assert read_sphere.crs.epsg == 4326
+    assert sphere["urn:f:2"].wkt == "POINT (9.05 48.05)"
+    found = link(read_utm, read_sphere, relations=["contains"])  # both in longitude and latitude
+    assert [row["target"] for row in found.to_pylist()] == ["urn:f:1", "urn:f:2", "urn:f:3"]
+    assert set(found["source"].to_pylist()) == {"urn:f:b%2Fü"}
+
+
+@pytest.mark.parametrize(
+    ("options", "epsg", "count"),
+    [
+        ({"query": "SELECT id, ST_Transform(geom, 3035) AS x FROM utm"}, 3035, 3),
+        ({"query": "SELECT id, ST_AsEWKT(geom) AS wkt FROM utm"}, 32632, 3),
+        ({"query": "SELECT id, geom::text AS wkb FROM utm"}, 32632, 3),
+        ({"query": "SELECT id, ST_AsText(geom) AS wkt FROM utm", "crs": 32632}, 32632, 3),
+        ({"query": "SELECT id, ST_AsBinary(geom) AS wkb FROM utm", "crs": 32632}, 32632, 3),
+        ({"query": "SELECT id, geom::text AS wkb FROM nowhere", "crs": 4258}, 4258, 1),
+        ({"layer": "two", "geometry": "outline"}, 4326, 1),
+        ({"layer": '"A b"."Ta"', "id_column": "Id"}, 4258, 1),
+        ({"layer": "zero"}, 4326, 0),
+    ],
+)  # fmt: skip
+def test_every_way_to_ask_postgis_keeps_the_system(options, epsg, count, postgis):
+    found = read(postgis, **{"crs": None, **options})[1]
+    assert (found.crs.epsg, len(found), found.unread) == (epsg, count, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"layer": "mixed"}, CrsError, "different reference systems"),
+        ({"query": "SELECT id, ST_AsEWKT(geom) AS wkt FROM mixed"}, CrsError, "different reference systems"),
+        ({"query": "SELECT id, geom::text AS wkb FROM mixed"}, CrsError, "different reference systems"),
+        ({"layer": "nowhere"}, CrsError, "no reference system"),
+        ({"layer": "two"}, InputError, "several columns with geometries: centre, outline"),
+        ({"query": "SELECT * FROM two"}, InputError, "several columns with geometries: centre, outline"),
+        ({"layer": "curved"}, DataBrokenError, "curved"),
+        ({"layer": "two", "geometry": "OUTLINE"}, InputError, "There are: id, outline, centre"),
+    ],
+)  # fmt: skip
+def test_postgis_shapes_that_cannot_be_linked(options, error, message, postgis):
+    with pytest.raises(error) as caught:
+        read(postgis, **{"crs": None, **options})
+    assert message in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("text", "crs", "expected"),
+    [
+        ("id,geom\n1,SRID=32632;POINT (1 2)\n2,\n3,srid=32632; POINT (3 4)\n", None, 32632),
+        ("id,geom\n1,{hex}\n2,\n3,{hex}\n", None, 32632),
+        ("id,any\n1,SRID=32632;POINT (1 2)\n2,\n3,SRID=32632;POINT (3 4)\n", 4326, 32632),
+        ("id,geom\n1,POINT (1 2)\n2,\n3,SRID=32632;POINT (3 4)\n", None, "do not all name"),
+        ("id,geom\n1,SRID=4326;POINT (1 2)\n2,\n3,SRID=32632;POINT (3 4)\n", None, "different"),
+        ("id,geom\n1,SRID=999999;POINT (1 2)\n2,\n3,SRID=999999;POINT (3 4)\n", None, "not a known"),
+    ],
+)  # fmt: skip
+def test_text_that_postgis_writes_says_its_system(text, crs, expected, tmp_path):
+    path = tmp_path / "f.csv"
+    shape = shapely.set_srid(shapely.Point(1, 2), 32632)
+    path.write_text(text.format(hex=shapely.to_wkb(shape, hex=True, include_srid=True)))
+    if isinstance(expected, str):
+        with pytest.raises(CrsError, match=expected):
+            read(path, crs=crs)
+        return
+    shapes, found = read(path, crs=crs)
+    assert found.crs.epsg == expected
+    assert found.unread == 0
+    assert shapes["urn:f:1"] == shapely.Point(1, 2)
+    assert shapes["urn:f:2"] is None

@@ -248,6 +248,20 @@ def test_bad_files_are_named(case, tmp_path):
         read_features(path, **options)
 
 
+def test_a_table_without_rows_has_no_features(tmp_path):
+    path = tmp_path / "f.csv"
+    for text in ("id,wkt\n", "id,wkt"):
+        path.write_text(text)
+        found = read_features(path, prefix="urn:", crs=4326)
+        assert len(found) == 0
+        assert link(found, found).num_rows == 0
+    with pytest.raises(CrsError):
+        read_features(path, prefix="urn:")
+    path.write_text("")
+    with pytest.raises(DataBrokenError, match=r"f\.csv is empty"):
+        read_features(path, prefix="urn:", crs=4326)
+
+
 def test_missing_and_changing_files(tmp_path, monkeypatch):
     with pytest.raises(DataMissingError):
         read_features(tmp_path / "none.csv")
