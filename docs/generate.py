@@ -51,7 +51,9 @@ def command_line() -> str:
         if rows:
             lines.extend(["| option | what it does |", "| --- | --- |", *rows, ""])
         if command.epilog:
-            lines.extend([_clean(command.epilog), ""])
+            lines.extend(
+                line for part in command.epilog.split("\n\n") for line in (_clean(part), "")
+            )
 
     walk(get_command(gather()), "extremeearth")
     return "\n".join(lines)

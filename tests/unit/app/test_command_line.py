@@ -41,7 +41,9 @@ def test_every_command_has_help_with_an_example(application) -> None:
         if command.hidden:
             continue
         assert command.help, path
-        assert "Example: `extremeearth" in (command.epilog or ""), path
+        epilog = command.epilog or ""
+        assert epilog.startswith("Example"), path
+        assert "`extremeearth" in epilog, path
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,24 @@ def test_users_projects_and_keys(application, tmp_path: Path) -> None:
         runner.invoke(application, ["key", "list", "--project", "baltic", "--json", *home]).stdout
     )
     assert after[0]["revoked"]
+
+
+def test_accounts_answer_machines_too(application, tmp_path: Path) -> None:
+    def asked(*words: str) -> dict[str, object]:
+        home = ["--home", str(tmp_path), "--json"]
+        result = CliRunner().invoke(application, [*words, *home])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    user, project = (
+        asked("user", "create", "ada"),
+        asked("project", "create", "p", "--owner", "ada"),
+    )
+    assert user["name"] == "ada"
+    assert project["name"] == "p"
+    assert user["id"] != project["id"]
+    key = asked("key", "create", "--user", "ada", "--project", "p")
+    assert asked("key", "revoke", str(key["prefix"])) == {"prefix": key["prefix"], "revoked": True}
 
 
 def test_an_unknown_scope_names_the_known_ones(application, tmp_path: Path) -> None:

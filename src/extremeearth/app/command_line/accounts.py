@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from extremeearth.app.command_line.options import AsJson, Home, open_platform
+from extremeearth.app.command_line.options import AsJson, Home, examples, open_platform
 from extremeearth.core.errors import InputError
 from extremeearth.core.security import Scope
 from extremeearth.core.times import format_instant
@@ -21,46 +22,57 @@ SCOPES_HELP = f"A right: {', '.join(Scope)}. Can be repeated; default: all."
 
 def register(application: typer.Typer) -> None:
     """Add the commands."""
-    users = typer.Typer(help="People who use the platform.", no_args_is_help=True)
-    users.command("create", epilog="Example: `extremeearth user create ada`")(create_user)
-    projects = typer.Typer(help="Projects: the unit of isolation.", no_args_is_help=True)
-    projects.command("create", epilog="Example: `extremeearth project create baltic --owner ada`")(
-        create_project
+    users = typer.Typer(
+        help="People who use the platform.",
+        epilog=examples("user create ada"),
+        no_args_is_help=True,
     )
-    keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
+    users.command("create", epilog=examples("user create ada --email ada@example.org"))(create_user)
+    projects = typer.Typer(
+        help="Projects: the unit of isolation.",
+        epilog=examples("project create baltic --owner ada"),
+        no_args_is_help=True,
+    )
+    projects.command("create", epilog=examples("project create baltic --owner ada"))(create_project)
+    keys = typer.Typer(
+        help="API keys of a project.",
+        epilog=examples("key create --user ada --project baltic"),
+        no_args_is_help=True,
+    )
     keys.command(
-        "create",
-        epilog="Example: `extremeearth key create --user ada --project baltic --scope job:run`",
+        "create", epilog=examples("key create --user ada --project baltic --scope job:run")
     )(create_key)
-    keys.command("list", epilog="Example: `extremeearth key list --project baltic --json`")(
-        list_keys
-    )
-    keys.command("revoke", epilog="Example: `extremeearth key revoke ee3f9a`")(revoke_key)
+    keys.command("list", epilog=examples("key list --project baltic --json"))(list_keys)
+    keys.command("revoke", epilog=examples("key revoke ee3f9a"))(revoke_key)
     application.add_typer(users, name="user")
     application.add_typer(projects, name="project")
     application.add_typer(keys, name="key")
 
 
 def create_user(
-    name: str,
+    name: Annotated[str, typer.Argument(help="Short name, with which other commands name it.")],
     email: str | None = typer.Option(None, "--email", help="Where to reach the person."),
     home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add a person."""
     with open_platform(home) as platform:
-        typer.echo(platform.accounts.create_user(name, email=email).name)
+        user = platform.accounts.create_user(name, email=email)
+    typer.echo(json.dumps({"id": user.id, "name": user.name}) if as_json else user.name)
 
 
 def create_project(
-    name: str,
+    name: Annotated[str, typer.Argument(help="Short name, with which other commands name it.")],
     owner: str = typer.Option(..., "--owner", help="Name of the user who owns it."),
-    title: str = typer.Option("", "--title", help="Title that people read."),
+    title: str = typer.Option("", "--title", help="Title that people read; default: none."),
     home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add a project."""
     with open_platform(home) as platform:
         accounts = platform.accounts
-        typer.echo(accounts.create_project(name, owner=accounts.find_user(owner), title=title).name)
+        project = accounts.create_project(name, owner=accounts.find_user(owner), title=title)
+    typer.echo(json.dumps({"id": project.id, "name": project.name}) if as_json else project.name)
 
 
 def create_key(
@@ -129,8 +141,15 @@ def list_keys(
     Console().print(table)
 
 
-def revoke_key(prefix: str, home: Home = None) -> None:
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="What stands before the dot of the key.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """Make a key useless from now on."""
     with open_platform(home) as platform:
         platform.accounts.revoke(prefix)
-    typer.echo(f"The key {prefix} is revoked.", err=True)
+    if as_json:
+        typer.echo(json.dumps({"prefix": prefix, "revoked": True}))
+    else:
+        typer.echo(f"The key {prefix} is revoked.", err=True)

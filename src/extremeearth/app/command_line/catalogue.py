@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from extremeearth.app.command_line.options import AsJson, Home, open_platform
+from extremeearth.app.command_line.options import AsJson, Home, examples, open_platform
 from extremeearth.core.boxes import as_box
 from extremeearth.core.security import ANONYMOUS
 from extremeearth.core.times import as_time_range
@@ -20,19 +20,23 @@ def register(application: typer.Typer) -> None:
     """Add the command."""
     application.command(
         "search",
-        epilog="Example: `extremeearth search --bbox 11.6,48.3,11.7,48.5 --datetime 2018-05-01/2018-06-30 "
-        "--collection leaf-area-index`",
+        epilog=examples(
+            "search --bbox 11.6,48.3,11.7,48.5 --datetime 2018-05-01/2018-06-30",
+            "search --collection leaf-area-index --json",
+        ),
     )(search)
 
 
 def search(
     bbox: str | None = typer.Option(
-        None, "--bbox", help="xmin,ymin,xmax,ymax in longitude, latitude."
+        None, "--bbox", help="xmin,ymin,xmax,ymax in longitude, latitude; default: everywhere."
     ),
     datetime: str | None = typer.Option(
-        None, "--datetime", help="An instant, a date, or start/end."
+        None, "--datetime", help="An instant, a date, or start/end; default: any time."
     ),
-    collection: list[str] | None = typer.Option(None, "--collection", help="Can be repeated."),
+    collection: list[str] | None = typer.Option(
+        None, "--collection", help="Name of a collection. Can be repeated; default: all."
+    ),
     condition: str | None = typer.Option(
         None, "--filter", help='CQL2 text, e.g. "eo:cloud_cover < 20".'
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from extremeearth.core.progress import BarProgress, progress_for
+from extremeearth.app.command_line.options import examples, shown_progress
 
 __all__ = ["register"]
 
@@ -17,12 +17,15 @@ TABLE_WIDTH = 132
 
 def register(application: typer.Typer) -> None:
     """Add the commands."""
-    demo = typer.Typer(help="The flow of events, end to end.", no_args_is_help=True)
+    demo = typer.Typer(
+        help="The flow of events, end to end.",
+        epilog=examples("demo food-security --serve"),
+        no_args_is_help=True,
+    )
     demo.callback()(_demos)
-    demo.command(
-        "food-security",
-        epilog="Example: `extremeearth demo food-security --serve --json steps.json`",
-    )(food_security)
+    demo.command("food-security", epilog=examples("demo food-security --serve --json steps.json"))(
+        food_security
+    )
     application.add_typer(demo, name="demo")
 
 
@@ -43,9 +46,15 @@ def food_security(
         False, "--fresh", help="Run every step, also those finished before."
     ),
     serve: bool = typer.Option(False, "--serve", help="Keep the server up and print its address."),
-    port: int | None = typer.Option(None, "--port", min=1, max=65535, help="Port of the server."),
+    port: int | None = typer.Option(
+        None,
+        "--port",
+        min=1,
+        max=65535,
+        help="Port of the server; default: 8000 with --serve, else any that is free.",
+    ),
     json_file: Path | None = typer.Option(
-        None, "--json", help="Write the outcome of each step to a file."
+        None, "--json", help="Also write the outcome of each step to this file, for machines."
     ),
 ) -> None:
     """Sentinel-2 series and parcels to crop map, water need, linked data and an answer."""
@@ -56,9 +65,5 @@ def food_security(
     )
     # a file or a pipe has no width of its own; the table must not be cut there
     console = Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)
-    progress = progress_for(sys.stderr)
-    if isinstance(progress, BarProgress):
-        with progress:
-            run_demo(options, progress=progress, console=console)
-    else:
+    with shown_progress() as progress:
         run_demo(options, progress=progress, console=console)

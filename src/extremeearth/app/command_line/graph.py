@@ -6,19 +6,18 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from extremeearth.app.command_line.options import AsJson, settings_for
+from extremeearth.app.command_line.graph_answers import GRAPH_FORMS, ROW_FORMS, write_answer
+from extremeearth.app.command_line.options import AsJson, examples, settings_for, shown_progress
 from extremeearth.core.errors import DataMissingError
 
 if TYPE_CHECKING:
     from extremeearth.knowledge.store.graph import Graph
-    from extremeearth.knowledge.store.results.solutions import Solutions
 
 __all__ = ["register"]
 
@@ -26,23 +25,32 @@ Store = Annotated[
     str, typer.Argument(help="Folder of the store, or its URL: file:///folder, s3://bucket/prefix.")
 ]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", min=0.001, help="Seconds after which it is stopped.")
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.001,
+        help="Seconds after which it is stopped; default: the setting EXTREMEEARTH_QUERY_TIMEOUT_S.",
+    ),
 ]
 Version = Annotated[
-    int | None, typer.Option("--version", min=0, help="Ask an older version by its number.")
+    int | None,
+    typer.Option(
+        "--version", min=0, help="Ask an older version by its number; default: the newest."
+    ),
 ]
-_ROWS = ("table", "json", "xml", "csv", "tsv", "geojson", "arrow")
-_GRAPHS = ("ttl", "nt", "nq", "trig", "rdf", "jsonld")
-TABLE_ROWS = 1_000
-"""Most rows that are drawn as a table."""
 
 
 def register(application: typer.Typer) -> None:
     """Add the commands."""
     graph = typer.Typer(
-        help="Linked data: load, ask, change, look after, serve.", no_args_is_help=True
+        help="Linked data: load, ask, change, look after, serve.",
+        epilog=examples(
+            "graph load ./store parcels.nt.gz",
+            'graph query ./store "SELECT * WHERE { ?s ?p ?o } LIMIT 5"',
+        ),
+        no_args_is_help=True,
     )
-    examples: dict[Callable[..., None], str] = {
+    calls: dict[Callable[..., None], str] = {
         load: "load ./store parcels.nt.gz --graph http://example.org/parcels",
         query: 'query ./store "SELECT * WHERE { ?s ?p ?o } LIMIT 5"',
         update: "update ./store @change.ru",
@@ -54,9 +62,8 @@ def register(application: typer.Typer) -> None:
         check: "check ./store",
         serve: "serve ./store --port 8001",
     }
-    for command, example in examples.items():
-        epilog = f"Example: `extremeearth graph {example}`"
-        graph.command(command.__name__, epilog=epilog)(command)
+    for command, call in calls.items():
+        graph.command(command.__name__, epilog=examples(f"graph {call}"))(command)
     application.add_typer(graph, name="graph")
 
 
@@ -93,17 +100,12 @@ def load(
     as_json: AsJson = False,
 ) -> None:
     """Load files into a store, in one step: all of them, or nothing."""
-    from extremeearth.core.progress import BarProgress, progress_for
-
     for file in files:
         if not file.is_file():
             raise DataMissingError(f"There is no file {file}.", hint="Check the name.")
-    progress = progress_for()
     with _open(store, read_only=False) as opened:
-        with progress if isinstance(progress, BarProgress) else nullcontext():
-            report = opened.load(
-                files, form, graph=graph, skip_bad=skip_bad, progress=progress
-            )  # fmt: skip
+        with shown_progress() as progress:
+            report = opened.load(files, form, graph=graph, skip_bad=skip_bad, progress=progress)
         version = opened.find_version()
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(report) | {"version": version}))
@@ -113,13 +115,13 @@ def load(
         f"the store is at version {version}",
         err=True,
     )
-    for count, what, examples in (
+    for count, what, problems in (
         (report.skipped, "broken statements were left out", report.examples),
         (report.geometry_problems, "geometries cannot be read and stay as text", report.geometry_examples),
     ):  # fmt: skip
         if count:
             typer.echo(f"{count} {what}:", err=True)
-            for problem in examples[:5]:
+            for problem in problems[:5]:
                 typer.echo(f"  {problem}", err=True)
 
 
@@ -128,87 +130,40 @@ def query(
     text: Annotated[str, typer.Argument(help="SPARQL, or @FILE.")],
     form: Annotated[
         str | None,
-        typer.Option("--format", help=f"{', '.join(_ROWS)}; for graphs: {', '.join(_GRAPHS)}."),
+        typer.Option(
+            "--format",
+            help=f"{', '.join(ROW_FORMS)}; for graphs: {', '.join(GRAPH_FORMS)}; default: what suits "
+            "the output.",
+        ),
     ] = None,
     timeout_s: Timeout = None,
     version: Version = None,
     as_of: Annotated[
         datetime | None,
-        typer.Option("--as-of", help="Ask the state at this time (UTC): 2026-08-01T12:00:00."),
+        typer.Option(
+            "--as-of",
+            help="Ask the state at this time (UTC), such as 2026-08-01T12:00:00; default: now.",
+        ),
     ] = None,
     geometry: Annotated[
         str | None, typer.Option("--geometry", help="Variable that GeoJSON features are made of.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a store; the answer goes to standard output: a table on a terminal, else CSV."""
-    from extremeearth.core.errors import InputError
-    from extremeearth.knowledge.store.results.solutions import Solutions, Triples, boolean_text
-
-    if form is not None and form not in (*_ROWS, *_GRAPHS):
+    """Ask a store; the answer goes to standard output: a table or Turtle on a terminal, else CSV or N-Triples."""
+    if form is not None and form not in (*ROW_FORMS, *GRAPH_FORMS):
         raise typer.BadParameter(
-            f"'{form}' is not one of {', '.join((*_ROWS, *_GRAPHS))}.", param_hint="--format"
+            f"'{form}' is not one of {', '.join((*ROW_FORMS, *GRAPH_FORMS))}.",
+            param_hint="--format",
         )
-    settings = settings_for()
     with _open(store) as opened:
         answer = opened.query(
             _text(text),
-            timeout_s=timeout_s or settings.query_timeout_s,
+            timeout_s=timeout_s or settings_for().query_timeout_s,
             version=version,
             as_of=as_of,
         )
-        if isinstance(answer, Solutions):
-            _write_rows(answer, _row_form(form, as_json), geometry)
-        elif isinstance(answer, Triples):
-            chosen = form or ("jsonld" if as_json else "ttl" if sys.stdout.isatty() else "nt")
-            if chosen not in _GRAPHS:
-                raise InputError(
-                    f"Triples cannot be written as '{chosen}'.",
-                    hint=f"Choose {', '.join(_GRAPHS)}.",
-                )
-            _write(answer.stream(chosen))
-        else:
-            chosen = form if form in ("json", "xml") else "json" if as_json else "text"
-            typer.echo(boolean_text(answer, chosen).decode().rstrip("\n"))
-
-
-def _row_form(form: str | None, as_json: bool) -> str:
-    if form is not None:
-        return form
-    if as_json:
-        return "json"
-    return "table" if sys.stdout.isatty() else "csv"
-
-
-def _write(pieces: Any) -> None:
-    for piece in pieces:
-        sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
-
-
-def _write_rows(answer: Solutions, form: str, geometry: str | None) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    if form != "table":
-        _write(answer.stream(form, geometry=geometry))
-        return
-    table = Table(*[Column(name) for name in answer.variables])
-    for block in answer.blocks(TABLE_ROWS):
-        columns = [column.terms() for column in block.columns]
-        for row in zip(*columns, strict=True):
-            table.add_row(*[Text("" if term is None else _shown(term)) for term in row])
-        break
-    Console(file=sys.stdout).print(table)
-    if len(answer) > TABLE_ROWS:
-        typer.echo(f"{len(answer)} rows; the first {TABLE_ROWS} are shown", err=True)
-
-
-def _shown(term: Any) -> str:
-    """Show the text of a term; long texts are cut."""
-    text = getattr(term, "lexical", None) or getattr(term, "value", None) or str(term)
-    return text if len(text) <= 200 else text[:199] + "…"
+        write_answer(answer, form, as_json=as_json, geometry=geometry)
 
 
 def update(
@@ -310,7 +265,7 @@ def dump(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", help=f"{', '.join(_GRAPHS)}; default: by the name, else nq."),
+        typer.Option("--format", help=f"{', '.join(GRAPH_FORMS)}; default: by the name, else nq."),
     ] = None,
     graph: Annotated[
         str | None, typer.Option("--graph", help="IRI of the one graph to write.")
@@ -319,10 +274,7 @@ def dump(
     as_json: AsJson = False,
 ) -> None:
     """Write a store, or one graph of it, as a document."""
-    from extremeearth.core.progress import BarProgress, progress_for
-
-    progress = progress_for()
-    with _open(store) as opened, progress if isinstance(progress, BarProgress) else nullcontext():
+    with _open(store) as opened, shown_progress() as progress:
         target: Any = sys.stdout.buffer if file is None else file
         count = opened.dump(target, form, graph=graph, version=version, progress=progress)
     if file is None:

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from extremeearth.app.command_line.options import AsJson, Home, open_platform, settings_for
+from extremeearth.app.command_line.options import (
+    AsJson,
+    Home,
+    examples,
+    open_platform,
+    settings_for,
+    shown_progress,
+)
 from extremeearth.core.errors import InputError, NotFoundError
-from extremeearth.core.progress import BarProgress, progress_for
 
 __all__ = ["register"]
+
+Key = Annotated[
+    str, typer.Option("--key", envvar="EXTREMEEARTH_KEY", help="API key of the project.")
+]
 
 
 def register(application: typer.Typer) -> None:
     """Add the commands."""
     application.command(
         "run",
-        epilog="Example: `extremeearth run water-availability --key ee1f.secret "
-        "-i bbox=[11.6,48.3,11.8,48.5] -i datetime=2018-03-01/2018-07-31`",
+        epilog=examples(
+            "run water-availability --key ee1f.secret -i bbox=[11.6,48.3,11.8,48.5] "
+            "-i datetime=2018-03-01/2018-07-31"
+        ),
     )(run)
-    application.command("processors", epilog="Example: `extremeearth processors --json`")(
-        processors
+    application.command("processors", epilog=examples("processors --json"))(processors)
+    jobs = typer.Typer(
+        help="Jobs of the queue.",
+        epilog=examples("job list --key ee1f.secret"),
+        no_args_is_help=True,
     )
-    jobs = typer.Typer(help="Jobs of the queue.", no_args_is_help=True)
     jobs.command("work", hidden=True)(work)
-    jobs.command("list", epilog="Example: `extremeearth job list --key ee1f.secret`")(list_jobs)
+    jobs.command("list", epilog=examples("job list --key ee1f.secret"))(list_jobs)
     application.add_typer(jobs, name="job")
 
 
@@ -75,11 +88,14 @@ def _inputs(pairs: list[str]) -> dict[str, Any]:
 
 
 def run(
-    processor: str,
-    key: str = typer.Option(
-        ..., "--key", envvar="EXTREMEEARTH_KEY", help="API key of the project."
-    ),
-    value: list[str] = typer.Option([], "--input", "-i", help="name=value; JSON where it is JSON."),
+    processor: Annotated[
+        str, typer.Argument(help="Name of a processor, as `extremeearth processors` lists them.")
+    ],
+    key: Key,
+    value: Annotated[
+        list[str] | None,
+        typer.Option("--input", "-i", help="name=value; JSON where it is JSON. Can be repeated."),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,13 +112,10 @@ def run(
                 f"There is no processor '{processor}'.",
                 hint=f"Choose of {', '.join(sorted(known))}.",
             )
-        progress = progress_for(sys.stderr)
-        context = JobContext(progress=progress, workspace=Path(folder), principal=principal)
-        if isinstance(progress, BarProgress):
-            with progress:
-                items = run_processor(known[processor], _inputs(value), context, platform.catalogue)
-        else:
-            items = run_processor(known[processor], _inputs(value), context, platform.catalogue)
+        inputs = _inputs(value or [])
+        with shown_progress() as progress:
+            context = JobContext(progress=progress, workspace=Path(folder), principal=principal)
+            items = run_processor(known[processor], inputs, context, platform.catalogue)
     if as_json:
         typer.echo(json.dumps([item.to_dict() for item in items]))
     else:
@@ -111,9 +124,7 @@ def run(
 
 
 def list_jobs(
-    key: str = typer.Option(
-        ..., "--key", envvar="EXTREMEEARTH_KEY", help="API key of the project."
-    ),
+    key: Key,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:

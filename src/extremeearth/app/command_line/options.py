@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "EngineUrl",
     "Home",
     "Workers",
+    "examples",
     "open_platform",
     "running_engine",
     "settings_for",
@@ -50,6 +52,22 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Threads; with --engine local: processes."),
 ]
+
+
+def examples(*lines: str) -> str:
+    """Write what stands below the help of a command: how it is called, each call on a line of its own.
+
+    Examples
+    --------
+    >>> examples("settings --json")
+    'Example: `extremeearth settings --json`'
+    >>> examples("job list", "job list --json").splitlines()[2:]
+    ['- `extremeearth job list`', '', '- `extremeearth job list --json`']
+    """
+    calls = [f"`extremeearth {line}`" for line in lines]
+    if len(calls) == 1:
+        return f"Example: {calls[0]}"
+    return "\n\n".join(["Examples:", *(f"- {call}" for call in calls)])
 
 
 def settings_for(home: Path | None = None, **changes: object) -> Settings:
@@ -85,6 +103,6 @@ def shown_progress() -> Iterator[Progress]:
     """Give what progress is told to: a bar on a terminal, which is taken away at the end."""
     from extremeearth.core.progress import BarProgress, progress_for
 
-    progress = progress_for()
+    progress = progress_for(sys.stderr)
     with progress if isinstance(progress, BarProgress) else nullcontext():
         yield progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from extremeearth.app.command_line.options import (
     Crs,
     EngineUrl,
     Workers,
+    examples,
     running_engine,
     settings_for,
     shown_progress,
@@ -25,6 +26,7 @@ from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
     from extremeearth.knowledge.mapping import (
+        GeometryOptions,
         MappingReport,
         SourceDescription,
         StatementTarget,
@@ -46,8 +48,14 @@ class Invalid(StrEnum):
 
 def register(application: typer.Typer) -> None:
     """Add the commands."""
-    rdf = typer.Typer(help="Linked data from geospatial sources.", no_args_is_help=True)
-    examples: dict[Callable[..., None], tuple[str, ...]] = {
+    rdf = typer.Typer(
+        help="Linked data from geospatial sources.",
+        epilog=examples(
+            "rdf mapping parcels.shp -o parcels.rml.ttl", "rdf map parcels.rml.ttl -o parcels.nt.gz"
+        ),
+        no_args_is_help=True,
+    )
+    calls: dict[Callable[..., None], tuple[str, ...]] = {
         mapping: (
             "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
             "mapping fields --database sqlite:///cadastre.db -o fields.rml.ttl",
@@ -58,10 +66,9 @@ def register(application: typer.Typer) -> None:
             "map fields.rml.ttl -o fields.nq --database sqlite:///cadastre.db",
         ),
     }
-    for command, lines in examples.items():
-        name = command.__name__.rstrip("_")
-        shown = ", ".join(f"`extremeearth rdf {line}`" for line in lines)
-        rdf.command(name, epilog=f"Example: {shown}")(command)
+    for command, lines in calls.items():
+        epilog = examples(*(f"rdf {line}" for line in lines))
+        rdf.command(command.__name__.rstrip("_"), epilog=epilog)(command)
     application.add_typer(rdf, name="rdf")
 
 
@@ -190,7 +197,12 @@ def _tell(report: MappingReport, out: str, *, as_json: bool) -> None:
         err=True,
     )
     for reason, count in {**report.skipped, **report.geometries}.items():
-        typer.echo(f"{count:>10}  {reason}", err=True)
+        _tell_loss(count, reason, report.places)
+
+
+def _tell_loss(count: int, reason: str, places: Mapping[str, str]) -> None:
+    where = f" (the first: {places[reason]})" if reason in places else ""
+    typer.echo(f"{count:>10}  {reason}{where}", err=True)
 
 
 def mapping(
@@ -233,13 +245,21 @@ def mapping(
         bool, typer.Option("--metrics", help="Also area, length, dimension ... of geometries.")
     ] = False,
     crs: Crs = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Look at what can be read of a damaged source."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a mapping of a source, to run or to change."""
     from extremeearth.core.files import write_atomic
-    from extremeearth.knowledge.mapping import draft_mapping
+    from extremeearth.knowledge.mapping import GeometryOptions, draft_mapping
 
-    described = _described(source, database, layer=layer, key=tuple(key or ()), crs=crs)
+    options = GeometryOptions(crs=crs, on_error="skip" if skip_bad else "raise")
+    described = _described(source, database, layer=layer, key=tuple(key or ()), options=options)
+    for reason, count in options.totals().items():
+        if reason in options.places:
+            _tell_loss(count, reason, options.places)
     path = source if database is not None else _path_below(Path(source), out)
     draft = draft_mapping(described, base_iri=base, metrics=metrics, path=path)
     if ontology is not None:
@@ -258,22 +278,20 @@ def _described(
     *,
     layer: str | None,
     key: tuple[str, ...],
-    crs: str | None,
+    options: GeometryOptions,
 ) -> list[SourceDescription]:
     """Look at a table of a database, or at the layers of a file."""
     from extremeearth.knowledge.mapping import (
         Database,
-        GeometryOptions,
         describe_source,
         list_layers,
     )
 
-    options = GeometryOptions(crs=crs)
     if database is not None:
         with Database(database) as opened:
             return [describe_source(opened, name=source, layer=source, key=key, geometry=options)]
     path = Path(source)
-    layers = list_layers(path)
+    layers = list_layers(path, geometry=options)
     return [
         describe_source(path, layer=each, key=key, geometry=options)
         for each in ((layer,) if layer is not None else layers)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from extremeearth.app.command_line.options import Home, settings_for
+from extremeearth.app.command_line.options import Home, examples, settings_for
 
 __all__ = ["register"]
 
 
 def register(application: typer.Typer) -> None:
     """Add the command."""
-    application.command("serve", epilog="Example: `extremeearth serve --port 8080 --only hub`")(
-        serve
-    )
+    application.command("serve", epilog=examples("serve", "serve --port 8080 --only hub"))(serve)
 
 
 def serve(
@@ -27,7 +25,7 @@ def serve(
     only: list[str] | None = typer.Option(
         None,
         "--only",
-        help="Serve one layer alone: hub, processing, knowledge or product. Can be repeated.",
+        help="Serve one layer alone: hub, processing, knowledge or product. Can be repeated; default: all.",
     ),
 ) -> None:
     """Serve the platform until it is stopped with Ctrl-C."""

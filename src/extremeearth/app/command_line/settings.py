@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from extremeearth.app.command_line.options import AsJson, examples
 from extremeearth.core.settings import Settings
 
 __all__ = ["register"]
@@ -18,10 +19,10 @@ HIDDEN = frozenset({"s3_access_key", "s3_secret_key"})
 
 def register(application: typer.Typer) -> None:
     """Add the command."""
-    application.command("settings", epilog="Example: `extremeearth settings --json`")(show)
+    application.command("settings", epilog=examples("settings --json"))(show)
 
 
-def show(as_json: bool = typer.Option(False, "--json", help="Write JSON for machines.")) -> None:
+def show(as_json: AsJson = False) -> None:
     """Show every setting, its value and how to change it."""
     settings = Settings()
     rows = {}

@@ -27,6 +27,9 @@ __all__ = [
     "water_balance",
 ]
 
+FULL, HALF = 9.0, 4.4
+"""Width in inches of a figure that has the page for itself, and of one of two side by side: equal letters in both."""
+
 INK, MUTED, GRID, ACCENT, WARN = "#1c2b33", "#5d6f79", "#dfe6ea", "#0f766e", "#b45309"
 
 
@@ -91,7 +94,7 @@ def crop_map(features: gpd.GeoDataFrame, legend: Sequence[Mapping[str, Any]]) ->
     """
     from matplotlib.patches import Patch
 
-    figure, axes = _figure(9, 5.2)
+    figure, axes = _figure(FULL, 5.2)
     drawn = _metric(features)
     colours = {entry["name"]: entry["colour"] for entry in legend}
     drawn.plot(
@@ -113,14 +116,14 @@ def disagreement_map(features: gpd.GeoDataFrame, differs: pd.Series) -> str:
     """Draw parcels, those whose predicted crop differs from the declared one marked."""
     from matplotlib.patches import Patch
 
-    figure, axes = _figure(9, 5.2)
+    figure, axes = _figure(HALF, 4.2)
     drawn = _metric(features)
     colour = np.where(differs.to_numpy(dtype=bool), WARN, "#c9dedb")
     drawn.plot(ax=axes, color=colour, edgecolor="white", linewidth=0.4)
     _bare(axes)
     axes.legend(
         handles=[Patch(color="#c9dedb", label="agrees"), Patch(color=WARN, label="differs")],
-        loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8,
+        loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False, fontsize=8,
     )  # fmt: skip
     return _svg(figure)
 
@@ -129,7 +132,7 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str]) -> str:
     """Draw the confusion matrix; rows are declared, columns predicted, numbers count parcels."""
     counts = np.asarray(matrix, dtype=float)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = _figure(6.4, 5.6)
+    figure, axes = _figure(HALF, 4.2)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*counts.shape):
         if counts[row, column]:
@@ -153,23 +156,23 @@ def confusion_matrix(matrix: npt.ArrayLike, classes: Sequence[str]) -> str:
 
 def score_bars(scores: Mapping[str, Mapping[str, Any]]) -> str:
     """Draw macro-F1 of each model with its 95 % interval."""
-    figure, axes = _figure(6.4, 0.9 + 0.5 * len(scores))
+    figure, axes = _figure(HALF, 3.4)
     for row, score in enumerate(scores.values()):
         low, high = score["macro_f1_95"]
         value = score["macro_f1"]
-        axes.barh(row, value, color=ACCENT if row == 0 else "#9fb3bd", height=0.55)
+        axes.barh(row, value, color=ACCENT if row == 0 else "#9fb3bd", height=0.4)
         axes.plot([low, high], [row, row], color=INK, linewidth=1.5)
         axes.text(high + 0.012, row, f"{value:.3f}", va="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(scores)), list(scores))
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel("macro-F1, bar: 95 % interval", fontsize=9, color=MUTED)
+    axes.set_xlabel("macro-F1", fontsize=9, color=MUTED)
     return _svg(figure)
 
 
 def reliability(bins: Sequence[Mapping[str, float]]) -> str:
     """Draw how often the network is right against how sure it is; on the line it is calibrated."""
-    figure, axes = _figure(4.4, 3.8)
+    figure, axes = _figure(HALF, 3.4)
     axes.plot([0, 1], [0, 1], color=GRID, linewidth=1.5)
     used = [b for b in bins if b["count"]]
     sizes = [20 + 3 * b["count"] for b in used]
@@ -179,6 +182,7 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> str:
         s=sizes,
         color=ACCENT,
         alpha=0.8,
+        clip_on=False,
     )
     axes.set_xlim(0, 1.03)
     axes.set_ylim(0, 1.03)
@@ -197,7 +201,7 @@ def lai_curves(curves: Mapping[str, pd.Series], crops: Mapping[str, str]) -> str
     crops
         Crop of each field.
     """
-    figure, axes = _figure(9, 3.6)
+    figure, axes = _figure(FULL, 3.6)
     palette = {"winter wheat": ACCENT, "winter barley": WARN}
     for name, curve in curves.items():
         crop = crops.get(name) or "other"
@@ -223,7 +227,7 @@ def water_balance(days: pd.DataFrame) -> str:
     days
         One row a day: ``date``, ``etc_mm``, ``rain_mm``, ``depletion_mm``, ``irrigation_mm``.
     """
-    figure, axes = _figure(9, 3.8)
+    figure, axes = _figure(FULL, 3.8)
     dates = pd.to_datetime(days["date"])
     axes.bar(dates, days["rain_mm"], color="#93c5fd", width=1.0, label="rain")
     axes.bar(dates, days["irrigation_mm"], color=WARN, width=1.0, label="irrigation need")
@@ -245,6 +249,7 @@ def _dates(axes: Axes) -> None:
     axes.xaxis.set_major_locator(locator)
     formatter: Any = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]  # as above
     axes.xaxis.set_major_formatter(formatter)
+    axes.xaxis.get_offset_text().set(color=MUTED, fontsize=8)
 
 
 def _words(name: str) -> str:

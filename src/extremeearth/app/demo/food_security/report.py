@@ -33,7 +33,8 @@ class Block:
 
     title: str
     text: str
-    figures: Sequence[str] = ()
+    figures: Mapping[str, str] = field(default_factory=dict)
+    """Drawings by their captions."""
     table: Mapping[str, Any] | None = None
     code: str | None = None
 
@@ -119,7 +120,7 @@ def _crops(found: Findings) -> Block:
         f"online model are {same}, pixel by pixel and parcel by parcel. The model was trained on these parcels "
         "too: read the accuracy below, "
         "not the agreement here.",
-        figures=[plots.crop_map(features, legend)],
+        figures={"Predicted crop of each parcel.": plots.crop_map(features, legend)},
     )
 
 
@@ -136,12 +137,18 @@ def _models(found: Findings) -> Block:
         f"{network['calibration_error']:.3f}. The map shows where the prediction of a parcel by networks that "
         "had not seen it "
         "differs from the farmer's declaration.",
-        figures=[
-            plots.score_bars(scores),
-            plots.reliability(network["reliability"]),
-            plots.confusion_matrix(network["confusion"], evaluation["classes"]),
-            plots.disagreement_map(unseen, unseen["predicted_class"] != unseen["declared_class"]),
-        ],
+        figures={
+            "Macro-F1 of both models, with its 95 % interval.": plots.score_bars(scores),
+            "How often the network is right, against how sure it is.": plots.reliability(
+                network["reliability"]
+            ),
+            "Parcels by declared and predicted crop.": plots.confusion_matrix(
+                network["confusion"], evaluation["classes"]
+            ),
+            "Parcels whose predicted crop differs from the declared one.": plots.disagreement_map(
+                unseen, unseen["predicted_class"] != unseen["declared_class"]
+            ),
+        },
     )
 
 
@@ -157,7 +164,7 @@ def _leaf_area(found: Findings) -> Block:
         text="Mean of each trial field on each clear date, retrieved from Sentinel-2 L2A by our own network, "
         "which was trained on simulated "
         "canopy spectra. No leaf area was measured on these fields, so this has not been validated here.",
-        figures=[plots.lai_curves(curves, crops)],
+        figures={"Mean leaf area index of each field.": plots.lai_curves(curves, crops)},
     )
 
 
@@ -181,7 +188,11 @@ def _water(found: Findings) -> Block:
         text="Reference evapotranspiration (FAO-56 Penman-Monteith), crop evapotranspiration from leaf area, "
         "soil water balance and irrigation "
         f"need per field and day, from the real weather. Shown: {neediest['name']}, the field with the largest need.",
-        figures=[plots.water_balance(daily[daily["feature_id"] == neediest["feature_id"]])],
+        figures={
+            f"Soil water of {neediest['name']}, day by day.": plots.water_balance(
+                daily[daily["feature_id"] == neediest["feature_id"]]
+            )
+        },
         table={
             "columns": [
                 "field",
