@@ -72,12 +72,12 @@ class JoinCompiler(PathCompiler):
         return r.project(r.union((met, rest)), variables)
 
     def _semijoin(self, node: p.SemiJoin) -> Relation:
-        right = self.relation(node.right)
-        return r.semi_join(self.relation(node.left), right, negated=node.negated)
+        left, right = self.relation(node.left), self.relation(node.right)
+        return r.semi_join(left, right, negated=node.negated)
 
     def _minus(self, node: p.Minus) -> Relation:
-        right = self.relation(node.right)
-        return r.anti_join(self.relation(node.left), right, hidden=node.hidden)
+        left, right = self.relation(node.left), self.relation(node.right)
+        return r.anti_join(left, right, hidden=node.hidden)
 
     def _union(self, node: p.Union) -> Relation:
         return r.union([self.relation(branch) for branch in node.branches])

@@ -12,8 +12,11 @@ from extremeearth.knowledge.store.compilation import relations as r
 from extremeearth.knowledge.store.compilation import steps as t
 from extremeearth.knowledge.store.compilation.relations import Relation
 from extremeearth.knowledge.store.compilation.scans import scan_relation
+from extremeearth.knowledge.store.compilation.spine import limited_order
 from extremeearth.knowledge.store.compilation.step_list import StepList
+from extremeearth.knowledge.store.compilation.typed import typed_part
 from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.conditions import conjoined, conjuncts
 
 __all__ = ["RowCompiler"]
 
@@ -22,11 +25,11 @@ class RowCompiler(StepList):
     """Makes steps of the nodes in `plan.rows`, but for paths."""
 
     def _filter(self, node: p.Filter) -> Relation:
-        if isinstance(node.pattern, p.Scan) and not node.flags:
-            found = scan_relation(node.pattern, self.add, condition=node.condition)
-            if found is not None:
-                return found
-        return self.filtered(self.relation(node.pattern), node.condition, node.flags)
+        if not isinstance(node.pattern, p.Scan) or node.flags:
+            return self.filtered(self.relation(node.pattern), node.condition, node.flags)
+        typed, others = typed_part(conjuncts(node.condition), node.pattern.object)
+        found = scan_relation(node.pattern, self.add, typed=typed)
+        return self.filtered(found, conjoined(others), ()) if others else found
 
     def _extend(self, node: p.Extend) -> Relation:
         inner = self.relation(node.pattern)
@@ -139,20 +142,16 @@ class RowCompiler(StepList):
 
     def _first(self, node: p.Slice) -> Relation | None:
         """Of an order only the first rows are wanted."""
-        if node.limit is None or node.within:
+        order = limited_order(node)
+        if order is None:
             return None
-        most = node.offset + node.limit
-        if isinstance(node.pattern, p.Order):
-            return self._order(node.pattern, most)
-        if isinstance(node.pattern, p.Project) and isinstance(node.pattern.pattern, p.Order):
-            inner = self._order(node.pattern.pattern, most)
-            source = self.table(inner)
-            variables = node.pattern.variables
-            name = self.add(
-                lambda name: t.ProjectStep(name=name, input=source, variables=variables)
-            )
-            return self.of(name, node.pattern, ordered=True)
-        return None
+        inner = self._order(order, node.offset + (node.limit or 0))
+        if not isinstance(node.pattern, p.Project):
+            return inner
+        source = self.table(inner)
+        variables = node.pattern.variables
+        name = self.add(lambda name: t.ProjectStep(name=name, input=source, variables=variables))
+        return self.of(name, node.pattern, ordered=True)
 
     def _nearest(self, node: p.Nearest) -> Relation:
         inner = self.relation(node.pattern)

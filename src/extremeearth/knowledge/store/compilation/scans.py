@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.store.compilation import relations as r
 from extremeearth.knowledge.store.compilation import steps as t
 from extremeearth.knowledge.store.compilation.relations import Relation
-from extremeearth.knowledge.store.compilation.typed import typed_condition
+from extremeearth.knowledge.store.compilation.typed import TypedCondition
 from extremeearth.knowledge.store.plan import nodes as p
 
 __all__ = ["scan_relation"]
@@ -22,26 +21,13 @@ def scan_relation(
     scan: p.Scan,
     add: Add,
     *,
-    condition: s.Expression | None = None,
-    among: tuple[str, str] | None = None,
-) -> Relation | None:
-    """Make a relation of a scan, with a condition on its object where SQL can decide it.
-
-    Returns
-    -------
-    Relation or None
-        `None` where there is a condition that SQL cannot decide as SPARQL does.
-    """
+    typed: TypedCondition | None = None,
+) -> Relation:
+    """Make a relation of a scan, with a condition on its object that SQL decides."""
     places: dict[str, list[str]] = {}
     for column, slot in scan.slots:
         if isinstance(slot, str):
             places.setdefault(slot, []).append(column)
-    typed = None
-    if condition is not None:
-        variable = scan.object if isinstance(scan.object, str) else None
-        typed = None if variable is None else typed_condition(condition, variable)
-        if typed is None:
-            return None
     columns = [place for found in places.values() for place in found]
     bounds = () if typed is None else typed.bounds
     name = add(

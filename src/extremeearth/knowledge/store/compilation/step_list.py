@@ -9,6 +9,7 @@ from extremeearth.core.progress import CancelToken
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.store.compilation import steps as t
 from extremeearth.knowledge.store.compilation.relations import Relation
+from extremeearth.knowledge.store.compilation.spine import first_below
 from extremeearth.knowledge.store.plan import nodes as p
 
 __all__ = ["DIALECT", "StepList"]
@@ -29,6 +30,7 @@ class StepList:
         self.made: dict[Any, str] = {}
         self.numbered: dict[str, Relation] = {}
         self._deepest = 0
+        self._ready: dict[int, tuple[p.Plan, Relation, int]] = {}
 
     def name(self) -> str:
         """Give a name that no step has."""
@@ -58,7 +60,22 @@ class StepList:
         return self.add(lambda name: t.SqlStep(name=name, sql=sql, inputs=inputs))
 
     def relation(self, node: p.Plan) -> Relation:
-        """Compile a plan; a statement that would nest too deep becomes a table on the way."""
+        """Compile a plan; a statement that would nest too deep becomes a table on the way.
+
+        What a node compiles first is compiled before it, the deepest first: plans may be deep.
+        """
+        chain = []
+        below: p.Plan | None = node
+        while below is not None and id(below) not in self._ready:
+            chain.append(below)
+            below = first_below(below)
+        for part in reversed(chain):
+            self._ready[id(part)] = part, *self._compiled(part)
+        _, found, depth = self._ready.pop(id(node))
+        self._deepest = max(self._deepest, depth)
+        return found
+
+    def _compiled(self, node: p.Plan) -> tuple[Relation, int]:
         self._token.check()
         method: Callable[[Any], Relation] = getattr(self, f"_{type(node).__name__.lower()}")
         beside, self._deepest = self._deepest, 0
@@ -66,8 +83,8 @@ class StepList:
         depth = 0 if found.table is not None else self._deepest + 1
         if depth > MOST_NESTED:
             found, depth = Relation.of_table(self.table(found), found.variables, found.certain), 0
-        self._deepest = max(beside, depth)
-        return found
+        self._deepest = beside
+        return found, depth
 
     def of(self, name: str, node: p.Plan, *, ordered: bool = False) -> Relation:
         """Name the table of a node."""

@@ -8,6 +8,7 @@ object that does not compare has null there, and a comparison with null is no ma
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,11 +18,15 @@ from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import XSD, Literal, Variable
 from extremeearth.knowledge.store.compilation import relations as r
 from extremeearth.knowledge.store.compilation.steps import Bound
+from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.conditions import conjoined
 
-__all__ = ["TypedCondition", "typed_condition"]
+__all__ = ["TypedCondition", "typed_condition", "typed_part"]
 
 _NUMERIC = frozenset(XSD + name for name in ("integer", "decimal", "double", "int", "long"))
 """Not ``xsd:float``: what is compared with one is rounded to single precision first (section 17.3)."""
+MOST_TYPED = 8
+"""Conditions on one scan that become columns of their own; more are asked of columns of terms."""
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "="}
 _OPERATORS = {"<": exp.LT, ">": exp.GT, "<=": exp.LTE, ">=": exp.GTE, "=": exp.EQ}
 
@@ -48,6 +53,28 @@ def typed_condition(condition: s.Expression, variable: str) -> TypedCondition | 
     bounds: list[Bound] = []
     sql = _sql(condition, variable, bounds)
     return None if sql is None else TypedCondition(sql, tuple(bounds))
+
+
+def typed_part(
+    conditions: Sequence[s.Expression], object_: p.Slot
+) -> tuple[TypedCondition | None, list[s.Expression]]:
+    """Say what can be said of conditions on the object of a scan in SQL; give the others as they are.
+
+    Examples
+    --------
+    >>> from extremeearth.knowledge.sparql import parse_query
+    >>> query = parse_query("SELECT * { ?s ?p ?o FILTER(?o > 5) FILTER(?o != 7) }")
+    >>> typed, others = typed_part([part.expression for part in query.where.elements[1:]], "o")
+    >>> typed.sql.sql(), [str(part) for part in others]
+    ('t."number0" > 5.0', ['?o != 7'])
+    """
+    said, others = [], []
+    for condition in conditions if isinstance(object_, str) else ():
+        fits = len(said) < MOST_TYPED and typed_condition(condition, str(object_)) is not None
+        (said if fits else others).append(condition)
+    if not said:
+        return None, list(conditions)
+    return typed_condition(conjoined(said), str(object_)), others
 
 
 def _sql(condition: s.Expression, variable: str, bounds: list[Bound]) -> exp.Expr | None:

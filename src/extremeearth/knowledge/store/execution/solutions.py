@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extremeearth.knowledge.sparql import syntax as s
+from extremeearth.knowledge.sparql.scope import operands, variables_of
+from extremeearth.knowledge.sparql.terms import Variable
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.compilation import steps as t
 from extremeearth.knowledge.store.execution.run import Run, group_rows, ids_of, table_of
 from extremeearth.knowledge.store.execution.typed_groups import grouped_in_sql
 from extremeearth.knowledge.store.expressions import aggregate, evaluate, order_keys, truth
+from extremeearth.knowledge.store.plan.conditions import conjoined, conjuncts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +30,29 @@ __all__ = [
 def run_filter(step: t.FilterStep, run: Run) -> pa.Table:
     """Keep the rows whose condition is true."""
     table = run.tables[step.input]
-    found = run.evaluated(table, step.condition, truth, step.flags)
-    return table.filter(found == 1)
+    for part in _asked_together(step.condition):
+        found = run.evaluated(table, part, truth, step.flags)
+        table = table.filter(found == 1)
+    return table
+
+
+def _asked_together(condition: s.Expression) -> list[s.Expression]:
+    """Put parts of a condition in order: cheap ones first, at once for the same variables, then calls one by one."""
+    cheap: dict[frozenset[Variable], list[s.Expression]] = {}
+    calls = []
+    for part in conjuncts(condition):
+        if _is_call(part):
+            calls.append(part)
+        else:
+            cheap.setdefault(frozenset(variables_of(part)), []).append(part)
+    return [*map(conjoined, cheap.values()), *calls]
+
+
+def _is_call(expression: s.Expression) -> bool:
+    slow = isinstance(expression, s.BuiltIn) and expression.name in {"REGEX", "REPLACE"}
+    return (
+        slow or isinstance(expression, s.FunctionCall) or any(map(_is_call, operands(expression)))
+    )
 
 
 def run_extend(step: t.ExtendStep, run: Run) -> pa.Table:

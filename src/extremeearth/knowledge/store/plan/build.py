@@ -20,10 +20,11 @@ from extremeearth.knowledge.sparql.terms import BlankNode, Iri, Literal, Term, V
 from extremeearth.knowledge.sparql.translate import translate_pattern
 from extremeearth.knowledge.sparql.walk import exists_in, mentioned
 from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.conditions import conjoined, conjuncts
 from extremeearth.knowledge.store.plan.outside import Carrier, Context
 from extremeearth.knowledge.store.plan.substitution import asks_exists, is_plain, looks_into
 
-__all__ = ["Shape", "build", "conjuncts"]
+__all__ = ["Shape", "build"]
 
 Flags = tuple[tuple[s.Exists, str], ...]
 
@@ -68,13 +69,6 @@ def build(
     builder = _Builder(rewrite, token or CancelToken())
     plan = builder.node(algebra, Context())
     return Shape(plan, tuple(builder.constants))
-
-
-def conjuncts(condition: s.Expression) -> tuple[s.Expression, ...]:
-    """Take a condition apart at its ``&&``."""
-    if isinstance(condition, s.Logical) and condition.operator == "&&":
-        return tuple(part for operand in condition.operands for part in conjuncts(operand))
-    return (condition,)
 
 
 class _Builder:
@@ -287,7 +281,7 @@ class _Builder:
             else:
                 plain.append(part)
         if plain:
-            whole = plain[0] if len(plain) == 1 else s.Logical("&&", tuple(plain))
+            whole = conjoined(plain)
             flagged, flags = self._flagged(plan, (whole,), context)
             kept = plan.variables
             plan = p.Filter(whole, flagged, flags)

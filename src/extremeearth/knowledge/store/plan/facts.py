@@ -14,6 +14,7 @@ from extremeearth.knowledge.sparql.terms import Iri, Literal
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.geosparql import read_geometries
 from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.conditions import conjuncts
 from extremeearth.knowledge.store.storage.contract import UNKNOWN, Snapshot
 
 __all__ = ["Estimate", "Facts", "Rule"]
@@ -186,7 +187,7 @@ class Facts:
             rows = step.rows * (1 if plan.maximum == 1 else 4)
             return Estimate(rows, dict.fromkeys(plan.variables, step.rows))
         if isinstance(plan, p.Filter):
-            return self.estimate(plan.pattern).scaled(FILTERED)
+            return self.estimate(plan.pattern).scaled(FILTERED ** len(conjuncts(plan.condition)))
         if isinstance(plan, p.SemiJoin | p.Minus):
             return self.estimate(plan.left).scaled(0.5)
         if isinstance(plan, p.GraphNames):

@@ -160,7 +160,34 @@ def test_planning_twice_as_much_takes_at_most_four_times_the_calls(
     assert planned(60) <= 4.2 * planned(30)
 
 
-@pytest.mark.parametrize("text", [chain, star, path, optionals, unions])
+def filters(count: int) -> str:
+    return f"SELECT * {{ ?v <urn:p> ?w {' '.join(f'FILTER(?w != {n})' for n in range(count))} }}"
+
+
+def filters_beside_an_optional(count: int) -> str:
+    asked = (f"FILTER(?w != {n} || ?x = {n})" for n in range(count))
+    return f"SELECT * {{ ?v <urn:p> ?w OPTIONAL {{ ?v <urn:q> ?x }} {' '.join(asked)} }}"
+
+
+def filters_on_a_union(count: int) -> str:
+    asked = " ".join(f"FILTER(?w != {n})" for n in range(count))
+    return f"SELECT * {{ {{ ?v <urn:p> ?w }} UNION {{ ?w <urn:q> ?v }} {asked} }}"
+
+
+@pytest.mark.parametrize("text", [filters, filters_beside_an_optional, filters_on_a_union])
+def test_planning_grows_with_the_number_of_filters(text: Callable[[int], str]) -> None:
+    graph = open_graph()
+    snapshot = graph.storage.snapshot()
+    graph.query("ASK { ?a ?b ?c }")
+    calls = []
+    for count in (100, 200):
+        algebra = translate(parse_query(text(count)))
+        calls.append(calls_of(lambda given=algebra: Evaluator(snapshot).program(given)))
+    few, many = calls
+    assert many <= 2.1 * few
+
+
+@pytest.mark.parametrize("text", [chain, star, path, optionals, optionals_with_exists, unions])
 def test_wide_queries_are_planned_however_deep_their_plan(text: Callable[[int], str]) -> None:
     program, _ = Evaluator(open_graph().storage.snapshot()).program(
         translate(parse_query(text(200)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.store.plan import nodes as p
-from extremeearth.knowledge.store.plan.build import conjuncts
+from extremeearth.knowledge.store.plan.conditions import conjuncts
 from extremeearth.knowledge.store.plan.facts import Facts
 
 __all__ = ["gather_joins"]

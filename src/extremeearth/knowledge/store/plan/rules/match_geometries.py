@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from extremeearth.knowledge.sparql.terms import Literal, Variable
 from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.conditions import conjuncts
 from extremeearth.knowledge.store.plan.facts import Facts
 from extremeearth.knowledge.store.plan.rules.spatial_conditions import spatial_condition
 
@@ -21,7 +22,7 @@ def match_geometries(plan: p.Plan, facts: Facts) -> p.Plan:
     """
     plan = facts.below(plan, match_geometries)
     if isinstance(plan, p.Filter) and isinstance(plan.pattern, p.Scan) and not plan.flags:
-        plan = p.JoinGraph((plan.pattern,), (plan.condition,))
+        plan = p.JoinGraph((plan.pattern,), conjuncts(plan.condition))
     if not isinstance(plan, p.JoinGraph):
         return plan
     stored = {node.object for node in plan.inputs if isinstance(node, p.Scan)}

@@ -8,6 +8,7 @@ from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.scope import variables_of
 from extremeearth.knowledge.sparql.terms import Variable
 from extremeearth.knowledge.store.plan import nodes as p
+from extremeearth.knowledge.store.plan.conditions import conjoined
 from extremeearth.knowledge.store.plan.facts import Facts
 from extremeearth.knowledge.store.plan.rules.spatial_conditions import spatial_condition
 
@@ -110,9 +111,10 @@ def _together(parts: list[p.Plan], waiting: list[s.Expression], facts: Facts) ->
 
 def _conditioned(plan: p.Plan, waiting: list[s.Expression], *, everything: bool = False) -> p.Plan:
     """Put the conditions whose variables are bound on top of a plan."""
-    for condition in list(waiting):
+    ready, later = [], []
+    for condition in waiting:
         names = {v.name for v in variables_of(condition)}
-        if everything or (names and names <= plan.certain):
-            waiting.remove(condition)
-            plan = p.Filter(condition, plan)
-    return plan
+        decided = everything or (bool(names) and names <= plan.certain)
+        (ready if decided else later).append(condition)
+    waiting[:] = later
+    return p.Filter(conjoined(ready), plan) if ready else plan

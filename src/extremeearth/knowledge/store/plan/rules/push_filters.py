@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.scope import operands, variables_of
 from extremeearth.knowledge.store.plan import nodes as p
-from extremeearth.knowledge.store.plan.build import conjuncts
+from extremeearth.knowledge.store.plan.conditions import conjoined, conjuncts
 from extremeearth.knowledge.store.plan.facts import Facts
 
 __all__ = ["push_filters"]
@@ -23,48 +24,49 @@ def push_filters(plan: p.Plan, facts: Facts) -> p.Plan:
     plan = facts.below(plan, push_filters)
     if not isinstance(plan, p.Filter) or plan.flags:
         return plan
-    found = plan.pattern
-    for condition in conjuncts(plan.condition):
-        found = _pushed(condition, found)
-    return found
+    return _pushed(conjuncts(plan.condition), plan.pattern)
 
 
-def _pushed(condition: s.Expression, plan: p.Plan) -> p.Plan:  # noqa: PLR0911 - one branch for each kind of node
+def _pushed(conditions: Sequence[s.Expression], plan: p.Plan) -> p.Plan:
+    """Move conditions all at once: one after the other would walk the plan once for each."""
+    stay = []
+    ways: dict[str, list[s.Expression]] = {}
+    for condition in conditions:
+        way = None if _is_volatile(condition) else _way(condition, plan)
+        (stay if way is None else ways.setdefault(way, [])).append(condition)
+    if "branches" in ways:
+        assert isinstance(plan, p.Union)
+        plan = p.Union(tuple(_pushed(ways["branches"], branch) for branch in plan.branches))
+    elif ways:
+        below = {way: _pushed(moved, getattr(plan, way)) for way, moved in ways.items()}
+        plan = replace(plan, **below)  # type: ignore[arg-type]  # ways are fields that hold plans
+    return p.Filter(conjoined(stay), plan) if stay else plan
+
+
+def _way(condition: s.Expression, plan: p.Plan) -> str | None:
+    """Name the field of a node that holds the plan below which a condition may be asked."""
     names = {v.name for v in variables_of(condition)}
-    stay = p.Filter(condition, plan)
-    if _is_volatile(condition):
-        return stay
+    may = False
+    way = "pattern"
     if isinstance(plan, p.Join):
-        for side in ("left", "right"):
-            inner = getattr(plan, side)
-            if names <= inner.certain:
-                return replace(plan, **{side: _pushed(condition, inner)})
-        return stay
+        return next(
+            (side for side in ("left", "right") if names <= getattr(plan, side).certain), None
+        )
     if isinstance(plan, p.LeftJoin):
-        return (
-            replace(plan, left=_pushed(condition, plan.left))
-            if names <= plan.left.certain
-            else stay
-        )
-    if isinstance(plan, p.SemiJoin | p.Minus):
-        return replace(plan, left=_pushed(condition, plan.left))
-    if isinstance(plan, p.Union):
-        return p.Union(tuple(_pushed(condition, branch) for branch in plan.branches))
-    if isinstance(plan, p.Extend):
-        return (
-            stay
-            if plan.variable in names
-            else replace(plan, pattern=_pushed(condition, plan.pattern))
-        )
-    if isinstance(plan, p.ExistsFlag | p.Project):
-        inside = names <= set(plan.variables) & set(plan.pattern.variables)
-        return replace(plan, pattern=_pushed(condition, plan.pattern)) if inside else stay
-    if isinstance(plan, p.Group):
-        inside = bool(names) and names <= set(plan.keys) and plan.domain is None
-        return replace(plan, pattern=_pushed(condition, plan.pattern)) if inside else stay
-    if isinstance(plan, p.Filter | p.Distinct | p.Order):
-        return replace(plan, pattern=_pushed(condition, plan.pattern))
-    return stay
+        way, may = "left", names <= plan.left.certain
+    elif isinstance(plan, p.SemiJoin | p.Minus):
+        way, may = "left", True
+    elif isinstance(plan, p.Union):
+        way, may = "branches", True
+    elif isinstance(plan, p.Extend):
+        may = plan.variable not in names
+    elif isinstance(plan, p.ExistsFlag | p.Project):
+        may = names <= set(plan.variables) & set(plan.pattern.variables)
+    elif isinstance(plan, p.Group):
+        may = bool(names) and names <= set(plan.keys) and plan.domain is None
+    elif isinstance(plan, p.Filter | p.Distinct | p.Order):
+        may = True
+    return way if may else None
 
 
 def _is_volatile(expression: s.Expression) -> bool:
