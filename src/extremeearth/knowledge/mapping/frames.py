@@ -14,7 +14,7 @@ import shapely
 from odc.geo.crs import CRS
 
 from extremeearth.core.errors import DataBrokenError, MappingError
-from extremeearth.knowledge.rdf import GEO, TEXT, XSD, as_text, wkt_literals
+from extremeearth.knowledge.rdf import GEO, TEXT, XSD, as_text, plain_shapes, wkb_literals
 
 __all__ = ["INTEGERS", "JSON_VALUE", "Frame", "Values", "lexical_forms", "read_wkb"]
 
@@ -68,10 +68,13 @@ class Frame:
         """Give a column as texts; `wanted` is the datatype that the mapping asks for, if any."""
         column = self.column(name)
         if name in self.systems:
-            shapes = self.memory.get(name, {}).get("shapes")
-            shapes = read_wkb(column) if shapes is None else shapes
-            literals = wkt_literals(shapes, crs=self.systems[name])
-            return Values(pa.array(literals, TEXT), GEO.wktLiteral)
+            known = self.memory.get(name, {})
+            shapes = known.get("shapes", known.get("plain"))
+            if shapes is None:
+                plain = plain_shapes(column)
+                shapes = read_wkb(column) if plain is None else plain
+            literals = wkb_literals(column, crs=self.systems[name], shapes=shapes)
+            return Values(literals, GEO.wktLiteral)
         if column.type == JSON_VALUE:
             valid = column.is_valid()
             text, datatype = (pc.struct_field(column, [i]) for i in (0, 1))
@@ -120,7 +123,7 @@ def read_wkb(column: Any) -> Any:
     """
     try:
         return shapely.from_wkb(column.to_numpy(zero_copy_only=False))
-    except (shapely.errors.ShapelyError, TypeError) as err:
+    except (shapely.errors.ShapelyError, TypeError, NotImplementedError) as err:
         raise DataBrokenError(
             f"A geometry cannot be read: {err}.", hint="Check the source's geometry column."
         ) from err

@@ -15,6 +15,7 @@ from odc.geo.crs import CRS
 from extremeearth.knowledge.mapping.contract import Source
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, InvalidPolicy
+from extremeearth.knowledge.rdf import PlainShapes, plain_shapes
 
 __all__ = ["CheckedSource", "GeometryOptions", "InvalidPolicy", "cut_at_antimeridian"]
 
@@ -53,9 +54,11 @@ class CheckedSource:
             column = columns.get(name)
             if column is None:
                 continue
+            if (plain := self._sound(column, crs)) is not None:
+                memory[name] = {"plain": plain}
+                continue
             given = column.to_numpy(zero_copy_only=False)
-            with np.errstate(invalid="ignore"):
-                shapes = np.asarray(shapely.from_wkb(given, on_invalid="ignore"), dtype=object)
+            shapes = _read(given)
             broken = shapely.is_missing(shapes) & column.is_valid().to_numpy(zero_copy_only=False)
             if broken.any():
                 row = frame.first_row + int(np.flatnonzero(broken)[0])
@@ -71,6 +74,31 @@ class CheckedSource:
             columns=columns, rows=frame.rows, systems=frame.systems, first_row=frame.first_row,
             row_numbers=frame.row_numbers, memory=memory,
         )  # fmt: skip
+
+    def _sound(self, column: Any, crs: CRS) -> PlainShapes | None:
+        """Give points or lines that nothing is to be done about, as none of their shapes need be made."""
+        if self.options.invalid != "keep":
+            return None
+        plain = plain_shapes(column)
+        if plain is None or not crs.proj.is_geographic or plain.within(_HALF_TURN, _POLE):
+            return plain
+        return None
+
+
+def _read(wkb: Any) -> Any:
+    """Read what can be read; the rest is `None`."""
+    with np.errstate(invalid="ignore"):
+        try:
+            return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+        except NotImplementedError:  # a curve, which stops the others too
+            return np.array([_read_one(value) for value in wkb], dtype=object)
+
+
+def _read_one(wkb: bytes | None) -> Any:
+    try:
+        return shapely.from_wkb(wkb, on_invalid="ignore")
+    except NotImplementedError:
+        return None
 
 
 def _mend(shapes: Any, policy: InvalidPolicy, found: Counter[str]) -> Any:

@@ -10,6 +10,7 @@ from extremeearth.knowledge.rdf.geometry import (
     parse_wkt_literal,
     wkt_literals,
 )
+from extremeearth.knowledge.rdf.geometry_binary import PlainShapes, plain_shapes, wkb_literals
 from extremeearth.knowledge.rdf.geometry_column import (
     CRS84_CODE,
     NO_CRS,
@@ -112,6 +113,7 @@ __all__ = [
     "LiteralLimits",
     "Namespace",
     "ParsedGeometries",
+    "PlainShapes",
     "Statements",
     "as_text",
     "blank_terms",
@@ -137,10 +139,12 @@ __all__ = [
     "parse_geometries",
     "parse_wkt_literal",
     "percent_encode",
+    "plain_shapes",
     "prefixes",
     "read_ntriples",
     "same_numbers",
     "statement_lines",
+    "wkb_literals",
     "wkt_literals",
     "write_geometries",
     "write_lines",
