@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
@@ -66,24 +66,11 @@ def create_app(
                 f"There is no layer '{layer}'.", hint=f"Choose of {', '.join(LAYERS)}."
             )
     settings = platform.settings
-    serving_url = f"http://{settings.host}:{settings.port}"
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runner = None
-        if run_jobs and "product" in layers:
-            runner = JobRunner(
-                platform.queue,
-                command=worker_command,
-                slots=settings.workers,
-                environment=environment_of(settings),
-            )
-            runner.start()
-        try:
+        with _running_jobs(platform) if run_jobs and "product" in layers else nullcontext():
             yield
-        finally:
-            if runner is not None:
-                runner.stop()
 
     app = FastAPI(
         title="extremeearth",
@@ -106,12 +93,27 @@ def create_app(
     if "knowledge" in layers:
         _include_knowledge(app, platform)
     if "product" in layers:
-        processors = platform.processors(serving_url=serving_url)
+        processors = platform.processors(serving_url=f"http://{settings.host}:{settings.port}")
         app.include_router(processes_router(processors, platform.queue, platform.catalogue))
-        app.include_router(
-            web_router(landing=landing_document)
-        )  # last: it answers `/` and the files of the page
+        # last: it answers `/` and the files of the page
+        app.include_router(web_router(landing=landing_document))
     return app
+
+
+@contextmanager
+def _running_jobs(platform: Platform) -> Iterator[None]:
+    """Start the jobs of the queue, as many at once as the settings say, until the application ends."""
+    runner = JobRunner(
+        platform.queue,
+        command=worker_command,
+        slots=platform.settings.workers,
+        environment=environment_of(platform.settings),
+    )
+    runner.start()
+    try:
+        yield
+    finally:
+        runner.stop()
 
 
 def _include_knowledge(app: FastAPI, platform: Platform) -> None:

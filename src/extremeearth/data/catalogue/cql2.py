@@ -102,20 +102,24 @@ def parse_stac_query(query: Any) -> FilterNode:
     for name, operators in query.items():
         subject = _property({"property": name})
         for operator, value in operators.items():
-            if operator in QUERY_OPERATORS:
-                parts.append(Compare(subject, QUERY_OPERATORS[operator], _scalar(value)))
-            elif operator in {"startsWith", "endsWith", "contains"} and isinstance(value, str):
-                parts.append(Like(subject, _affix(operator, value)))
-            elif operator == "in" and isinstance(value, list) and value:
-                parts.append(In(subject, tuple(_scalar(v) for v in value)))
-            else:
-                raise FilterError(
-                    f"The query operator '{str(operator)[:50]}' is not offered, or has a wrong value.",
-                    hint=f"Offered are {', '.join(QUERY_OPERATORS)}, startsWith, endsWith, contains, in.",
-                )
+            parts.append(_comparison(subject, operator, value))
             if len(parts) > MAX_NODES:
                 raise FilterError("The query is too long.", hint=f"At most {MAX_NODES} parts.")
     return parts[0] if len(parts) == 1 else And(tuple(parts)) if parts else Constant(True)
+
+
+def _comparison(subject: Property, operator: Any, value: Any) -> FilterNode:
+    """Read one operator of the ``query`` extension."""
+    if operator in QUERY_OPERATORS:
+        return Compare(subject, QUERY_OPERATORS[operator], _scalar(value))
+    if operator in {"startsWith", "endsWith", "contains"} and isinstance(value, str):
+        return Like(subject, _affix(operator, value))
+    if operator == "in" and isinstance(value, list) and value:
+        return In(subject, tuple(_scalar(v) for v in value))
+    raise FilterError(
+        f"The query operator '{str(operator)[:50]}' is not offered, or has a wrong value.",
+        hint=f"Offered are {', '.join(QUERY_OPERATORS)}, startsWith, endsWith, contains, in.",
+    )
 
 
 def plain_text(text: str, *, what: str, longest: int) -> str:

@@ -195,24 +195,39 @@ def _flatten(source: dict[str, Any], before: str, found: dict[str, Any], depth: 
         name = before + str(key)
         if len(found) >= MAX_FACETS or FACET_NAME.fullmatch(name) is None:
             continue
-        if isinstance(value, dict):
-            if depth < MAX_NESTING:
-                _flatten(value, f"{name}.", found, depth + 1)
-        elif isinstance(value, bool):
-            found[name] = value
-        elif isinstance(value, int | float):
-            try:
-                number = float(value)
-            except OverflowError:
-                continue
-            if math.isfinite(number):
-                found[name] = number
-        elif isinstance(value, list):
-            found[name] = [part for part in value if isinstance(part, str)][:MAX_LISTED]
-        elif isinstance(value, str) and len(value) <= MAX_FACET_TEXT:
-            found[name] = value
-            if INSTANT.fullmatch(value):
-                try:
-                    found[f"{name}@"] = moment_text(as_instant(value))
-                except (TimeRangeError, OverflowError):
-                    continue
+        if not isinstance(value, dict):
+            found.update(_comparable(name, value))
+        elif depth < MAX_NESTING:
+            _flatten(value, f"{name}.", found, depth + 1)
+
+
+def _comparable(name: str, value: Any) -> dict[str, Any]:
+    """Give what a filter can compare of one value, by name; nothing where there is none."""
+    if isinstance(value, bool):
+        return {name: value}
+    if isinstance(value, int | float):
+        number = _finite(value)
+        return {} if number is None else {name: number}
+    if isinstance(value, list):
+        return {name: [part for part in value if isinstance(part, str)][:MAX_LISTED]}
+    if isinstance(value, str) and len(value) <= MAX_FACET_TEXT:
+        moment = _moment(value)
+        return {name: value} if moment is None else {name: value, f"{name}@": moment}
+    return {}
+
+
+def _finite(value: float) -> float | None:
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond all floats
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _moment(text: str) -> str | None:
+    if INSTANT.fullmatch(text) is None:
+        return None
+    try:
+        return moment_text(as_instant(text))
+    except (TimeRangeError, OverflowError):
+        return None

@@ -96,50 +96,56 @@ def download_router(catalogue: Catalogue, store: ObjectStore) -> APIRouter:
     @router.get("/download/{key:path}", response_class=StreamingResponse)
     def download(key: str, request: Request, caller: Caller) -> Response:
         """Read an object, or a range of it."""
-        return _answer(key, request, caller, body=True)
+        public = _is_public(catalogue, key, caller)
+        return _answer(store, key, request, public=public, body=True)
 
     @router.head("/download/{key:path}", include_in_schema=False)
     def look(key: str, request: Request, caller: Caller) -> Response:
         """Tell size, type and tag of an object."""
-        return _answer(key, request, caller, body=False)
-
-    def _answer(key: str, request: Request, caller: Principal, *, body: bool) -> Response:
-        viewer = viewer_of(caller)
-        item = catalogue.owner_of_object(key, viewer=viewer)
-        if item is None or item.collection_id is None:
-            raise NotFoundError(
-                f"There is no object '{key[:300]}'.",
-                hint="Take the address from an item, with a key of its project.",
-            )
-        info = store.head(key)
-        public = catalogue.is_public(item.collection_id, item.id, viewer=viewer)
-        headers = _headers(info, public=public)
-        if _unchanged(request, info, headers["ETag"]):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        wanted = None
-        if request.headers.get("if-range", headers["ETag"]) == headers["ETag"]:
-            wanted = range_of(request.headers.get("range"), info.size)
-        if wanted is not None and wanted[0] >= wanted[1]:
-            return Response(
-                status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-                headers=headers | {"Content-Range": f"bytes */{info.size}"},
-            )
-        start, stop = wanted or (0, info.size)
-        headers["Content-Length"] = str(stop - start)
-        status = HTTPStatus.OK
-        if wanted is not None:
-            status = HTTPStatus.PARTIAL_CONTENT
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
-        if not body or start == stop:
-            return Response(status_code=status, headers=headers, media_type=media_type_of(key))
-        return StreamingResponse(
-            store.stream(key, start=start, end=stop),
-            status_code=status,
-            headers=headers,
-            media_type=media_type_of(key),
-        )
+        public = _is_public(catalogue, key, caller)
+        return _answer(store, key, request, public=public, body=False)
 
     return router
+
+
+def _is_public(catalogue: Catalogue, key: str, caller: Principal) -> bool:
+    """Tell whether everybody may read an object that the caller may read; another one is not there."""
+    viewer = viewer_of(caller)
+    item = catalogue.owner_of_object(key, viewer=viewer)
+    if item is None or item.collection_id is None:
+        raise NotFoundError(
+            f"There is no object '{key[:300]}'.",
+            hint="Take the address from an item, with a key of its project.",
+        )
+    return catalogue.is_public(item.collection_id, item.id, viewer=viewer)
+
+
+def _answer(
+    store: ObjectStore, key: str, request: Request, *, public: bool, body: bool
+) -> Response:
+    info = store.head(key)
+    headers = _headers(info, public=public)
+    if _unchanged(request, info, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    wanted = None
+    if request.headers.get("if-range", headers["ETag"]) == headers["ETag"]:
+        wanted = range_of(request.headers.get("range"), info.size)
+    if wanted is not None and wanted[0] >= wanted[1]:
+        return Response(
+            status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            headers=headers | {"Content-Range": f"bytes */{info.size}"},
+        )
+    start, stop = wanted or (0, info.size)
+    headers["Content-Length"] = str(stop - start)
+    status = HTTPStatus.OK
+    if wanted is not None:
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
+    media_type = media_type_of(key)
+    if not body or start == stop:
+        return Response(status_code=status, headers=headers, media_type=media_type)
+    pieces = store.stream(key, start=start, end=stop)
+    return StreamingResponse(pieces, status_code=status, headers=headers, media_type=media_type)
 
 
 def _headers(info: ObjectInfo, *, public: bool) -> dict[str, str]:

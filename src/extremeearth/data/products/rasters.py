@@ -68,45 +68,56 @@ def save_cog(
     >>> load_cog(store=store, key="map.tif").odc.crs.epsg
     32632
     """
-    grid = array.odc.geobox
+    _check_raster(array, colours)
+    if nodata is None and array.dtype.kind == "f":
+        nodata = float("nan")
+    with tempfile.TemporaryDirectory(prefix="extremeearth-raster-") as folder:
+        plain, cog = Path(folder) / "plain.tif", Path(folder) / "cog.tif"
+        _write_plain(plain, array, nodata=nodata, colours=colours)
+        rasterio.shutil.copy(
+            plain, cog, driver="COG", COMPRESS="ZSTD", PREDICTOR="YES", BLOCKSIZE=BLOCK,
+            OVERVIEWS="AUTO", OVERVIEW_RESAMPLING="AVERAGE" if array.dtype.kind == "f" else "NEAREST",
+        )  # fmt: skip
+        store.put(key, cog)
+
+
+def _check_raster(array: xr.DataArray, colours: Mapping[int, RGB] | None) -> None:
     if array.ndim not in {2, 3}:
         raise InputError(
             f"A raster has two or three dimensions, not {array.ndim}.",
             hint="Select one date first.",
         )
-    if array.odc.crs is None or grid is None:
+    if array.odc.crs is None or array.odc.geobox is None:
         raise CrsError(
             "The raster has no coordinate reference system, or no regular grid.",
             hint="Set it with array.odc.assign_crs('EPSG:...').",
         )
-    values = np.asarray(array.values)[None] if array.ndim == 2 else np.asarray(array.values)
-    floating = values.dtype.kind == "f"
-    if colours is not None and (values.dtype != np.uint8 or values.shape[0] != 1):
+    one_band = array.ndim == 2 or array.shape[0] == 1
+    if colours is not None and not (array.dtype == np.uint8 and one_band):
         raise InputError(
             "Only one band of uint8 can have colours.", hint="Convert the classes to uint8."
         )
-    if nodata is None and floating:
-        nodata = float("nan")
+
+
+def _write_plain(
+    path: Path, array: xr.DataArray, *, nodata: float | None, colours: Mapping[int, RGB] | None
+) -> None:
+    """Write the pixels as they are, with their grid, colours and band names."""
+    grid = array.odc.geobox
+    values = np.asarray(array.values)[None] if array.ndim == 2 else np.asarray(array.values)
     profile = {
         "driver": "GTiff", "width": values.shape[2], "height": values.shape[1], "count": values.shape[0],
         "dtype": values.dtype, "crs": grid.crs.to_wkt(), "transform": grid.affine, "nodata": nodata,
     }  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="extremeearth-raster-") as folder:
-        plain, cog = Path(folder) / "plain.tif", Path(folder) / "cog.tif"
-        with rasterio.open(plain, "w", **profile) as target:
-            target.write(values)
-            if colours is not None:
-                table = {value: (*rgb, 255) for value, rgb in colours.items()}
-                if nodata is not None:
-                    table[int(nodata)] = TRANSPARENT
-                target.write_colormap(1, table)
-            if "band" in array.coords and array.ndim == 3:
-                target.descriptions = [str(name) for name in array["band"].values]
-        rasterio.shutil.copy(
-            plain, cog, driver="COG", COMPRESS="ZSTD", PREDICTOR="YES", BLOCKSIZE=BLOCK,
-            OVERVIEWS="AUTO", OVERVIEW_RESAMPLING="AVERAGE" if floating else "NEAREST",
-        )  # fmt: skip
-        store.put(key, cog)
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(values)
+        if colours is not None:
+            table = {value: (*rgb, 255) for value, rgb in colours.items()}
+            if nodata is not None:
+                table[int(nodata)] = TRANSPARENT
+            target.write_colormap(1, table)
+        if "band" in array.coords and array.ndim == 3:
+            target.descriptions = [str(name) for name in array["band"].values]
 
 
 def load_cog(*, store: ObjectStore, key: str) -> xr.DataArray:

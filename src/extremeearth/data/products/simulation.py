@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
+from numpy.typing import NDArray
 from odc.geo.xr import assign_crs
 
 from extremeearth.core.geodesy import area_m2, transform
@@ -273,40 +274,20 @@ def _series(seed: int, fields: Any, name: str) -> xr.Dataset:
     code = {"winter wheat": "115", "winter barley": "131"}[fields["crop"].iloc[number]]
     crop = next(crop for crop in CROPS if crop.code == code)
     days = SERIES_DATES.dayofyear.to_numpy(dtype=np.float64)
-    pixels = x.size * y.size
-    lai = leaf_area(
-        crop,
-        days,
-        shift=rng.normal(0, 3) + rng.normal(0, 1.5, pixels),
-        vigour=rng.normal(1, 0.08) + rng.normal(0, 0.06, pixels),
-    )
-    values = surface(crop, days, lai, wetness=np.full(pixels, rng.uniform(0.8, 1.1)))
-    values = values * rng.normal(1.0, 0.02, values.shape)
-    cloud = np.zeros((pixels, days.size), dtype=bool)
-    cloud[:, rng.choice(days.size, size=2, replace=False)] = True
-    values = cloudy(values, cover=np.where(cloud, rng.uniform(0.6, 1.0, cloud.shape), 0.0))
-    kept = [PARCEL_BANDS.index(band) for band in SERIES_BANDS]
-    cube = values[..., kept].reshape(y.size, x.size, days.size, len(kept)).transpose(2, 3, 0, 1)
+    values, cloud = _pixels(rng, crop, days, x.size * y.size)
+    cube = values.reshape(y.size, x.size, days.size, -1).transpose(2, 3, 0, 1)
     present = np.broadcast_to(inside, (days.size, *inside.shape))
-    season = np.sin((days - 81.0) / 365.0 * 2 * np.pi)
+    reflectance = np.where(present[:, None], np.clip(cube, 0.0, 1.2), np.nan).astype(np.float32)
+    overcast = cloud.reshape(y.size, x.size, days.size).transpose(2, 0, 1)
     series = xr.Dataset(
         {
-            "reflectance": (
-                ("time", "band", "y", "x"),
-                np.where(present[:, None], np.clip(cube, 0.0, 1.2), np.nan).astype(np.float32),
-            ),
-            "cloud": (
-                ("time", "y", "x"),
-                cloud.reshape(y.size, x.size, days.size).transpose(2, 0, 1).copy(),
-            ),
+            "reflectance": (("time", "band", "y", "x"), reflectance),
+            "cloud": (("time", "y", "x"), overcast.copy()),
             "inside": (("time", "y", "x"), present.copy()),
-            "sun_zenith": ("time", (48.5 - 23.0 * season).astype(np.float32)),
-            "sun_azimuth": ("time", (158.0 - 8.0 * season).astype(np.float32)),
-            "view_zenith": ("time", np.full(days.size, 7.4, dtype=np.float32)),
-            "view_azimuth": (
-                "time",
-                np.where(np.arange(days.size) % 2, 296.0, 115.0).astype(np.float32),
-            ),
+            **{
+                angle: ("time", degrees.astype(np.float32))
+                for angle, degrees in _angles(days).items()
+            },
         },
         coords={
             "time": SERIES_DATES.as_unit("ns").to_numpy(),
@@ -318,3 +299,32 @@ def _series(seed: int, fields: Any, name: str) -> xr.Dataset:
     )
     assigned: xr.Dataset = assign_crs(series, "EPSG:3857")
     return assigned
+
+
+def _pixels(
+    rng: np.random.Generator, crop: Crop, days: NDArray[np.float64], pixels: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Draw reflectance [pixels, days, bands] of one field's crop, and on which days a cloud lies over it."""
+    lai = leaf_area(
+        crop,
+        days,
+        shift=rng.normal(0, 3) + rng.normal(0, 1.5, pixels),
+        vigour=rng.normal(1, 0.08) + rng.normal(0, 0.06, pixels),
+    )
+    values = surface(crop, days, lai, wetness=np.full(pixels, rng.uniform(0.8, 1.1)))
+    values = values * rng.normal(1.0, 0.02, values.shape)
+    cloud = np.zeros((pixels, days.size), dtype=bool)
+    cloud[:, rng.choice(days.size, size=2, replace=False)] = True
+    values = cloudy(values, cover=np.where(cloud, rng.uniform(0.6, 1.0, cloud.shape), 0.0))
+    return values[..., [PARCEL_BANDS.index(band) for band in SERIES_BANDS]], cloud
+
+
+def _angles(days: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Give the angles of sun and view in degrees: the sun climbs with the season, orbits take turns."""
+    season = np.sin((days - 81.0) / 365.0 * 2 * np.pi)
+    return {
+        "sun_zenith": 48.5 - 23.0 * season,
+        "sun_azimuth": 158.0 - 8.0 * season,
+        "view_zenith": np.full(days.size, 7.4),
+        "view_azimuth": np.where(np.arange(days.size) % 2, 296.0, 115.0),
+    }

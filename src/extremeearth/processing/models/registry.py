@@ -279,16 +279,7 @@ def _check_document(onnx: bytes) -> str:
         raise MissingExtraError("learn") from err
     try:
         model = library.load_model_from_string(onnx)
-        graphs = [model.graph]
-        for graph in graphs:
-            for node in graph.node:
-                for attribute in node.attribute:
-                    graphs.extend([attribute.g] if attribute.HasField("g") else [])
-                    graphs.extend(attribute.graphs)
-        tensors = [t for graph in graphs for t in graph.initializer]
-        tensors += [
-            a.t for graph in graphs for n in graph.node for a in n.attribute if a.HasField("t")
-        ]
+        tensors = _tensors_of(model)
     except Exception as err:  # protobuf's decode errors share no base that is public
         raise DataBrokenError(
             "The model is not an ONNX document.", hint="Export it again."
@@ -298,3 +289,15 @@ def _check_document(onnx: bytes) -> str:
             "The model keeps tensors in other files.", hint="Export it as one document."
         )
     return str(next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), ""))
+
+
+def _tensors_of(model: Any) -> list[Any]:
+    """List every tensor of an ONNX model, also those of graphs within nodes."""
+    graphs, tensors = [model.graph], []
+    for graph in graphs:  # grows as graphs are found
+        tensors.extend(graph.initializer)
+        attributes = [attribute for node in graph.node for attribute in node.attribute]
+        tensors.extend(a.t for a in attributes if a.HasField("t"))
+        graphs.extend(a.g for a in attributes if a.HasField("g"))
+        graphs.extend(inner for a in attributes for inner in a.graphs)
+    return tensors

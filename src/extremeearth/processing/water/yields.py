@@ -67,6 +67,15 @@ class YieldResponse:
     evaporation_mm: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Season:
+    """What AquaCrop gives of a season: its totals, and growth and water day by day."""
+
+    totals: pd.Series
+    growth: pd.DataFrame
+    water: pd.DataFrame
+
+
 def yield_response(
     weather: pd.DataFrame,
     *,
@@ -148,6 +157,23 @@ def yield_response(
     if lai_max is not None and not lai_max > 0:
         raise InputError(f"A crop with leaf area {lai_max} does not grow.", hint="Leave it out.")
     table = checked_weather(weather, needed=(*NEEDED, "rain_mm"))
+    ripe = _day_of_maturity(maturity, table)
+    if et0_mm is None:
+        et0_mm = reference_evapotranspiration(
+            weather, latitude_deg=latitude_deg, elevation_m=elevation_m
+        )
+    return _response(
+        _run(
+            _daily(table, et0_mm),
+            soil=AQUACROP_SOILS[soil.name],
+            crop=_wheat(table, ripe, lai_max),
+            irrigated=irrigated,
+        )
+    )
+
+
+def _day_of_maturity(maturity: Any, table: pd.DataFrame) -> pd.Timestamp:
+    """Give the day of maturity, if the weather reaches far enough before it and up to it."""
     ripe = pd.Timestamp(maturity).normalize()
     if not table.index[0] + pd.Timedelta(days=LEAST_DAYS) <= ripe <= table.index[-1]:
         raise NoDataError(
@@ -155,10 +181,11 @@ def yield_response(
             f"the {LEAST_DAYS} days before {ripe.date()}.",
             hint="Give the weather of the whole season.",
         )
-    if et0_mm is None:
-        et0_mm = reference_evapotranspiration(
-            weather, latitude_deg=latitude_deg, elevation_m=elevation_m
-        )
+    return ripe
+
+
+def _daily(table: pd.DataFrame, et0_mm: pd.Series) -> pd.DataFrame:
+    """Write the weather as AquaCrop reads it."""
     daily = pd.DataFrame(
         {
             "MinTemp": table["tmin_c"],
@@ -171,19 +198,17 @@ def yield_response(
     ).reset_index(drop=True)
     if daily.isna().any(axis=None):
         raise InputError("The weather has missing values.", hint="Fill them first.")
-    results, growth, water = _run(
-        daily,
-        soil=AQUACROP_SOILS[soil.name],
-        crop=_wheat(table, ripe, lai_max),
-        irrigated=irrigated,
-    )
+    return daily
+
+
+def _response(season: _Season) -> YieldResponse:
     values = {
-        "yield_t_ha": float(results["Dry yield (tonne/ha)"]),
-        "biomass_t_ha": float(growth["biomass"].max()) / 100,  # g/m2
-        "potential_t_ha": float(results["Yield potential (tonne/ha)"]),
-        "irrigation_mm": float(results["Seasonal irrigation (mm)"]),
-        "transpiration_mm": float(water["Tr"].sum()),
-        "evaporation_mm": float(water["Es"].sum()),
+        "yield_t_ha": float(season.totals["Dry yield (tonne/ha)"]),
+        "biomass_t_ha": float(season.growth["biomass"].max()) / 100,  # g/m2
+        "potential_t_ha": float(season.totals["Yield potential (tonne/ha)"]),
+        "irrigation_mm": float(season.totals["Seasonal irrigation (mm)"]),
+        "transpiration_mm": float(season.water["Tr"].sum()),
+        "evaporation_mm": float(season.water["Es"].sum()),
     }
     if not np.isfinite(list(values.values())).all():
         raise DataBrokenError("AquaCrop gave no yield.", hint="Check the weather for odd values.")
@@ -211,9 +236,7 @@ def _wheat(table: pd.DataFrame, ripe: pd.Timestamp, lai_max: float | None) -> di
     }
 
 
-def _run(
-    daily: pd.DataFrame, *, soil: str, crop: dict[str, Any], irrigated: bool
-) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:
+def _run(daily: pd.DataFrame, *, soil: str, crop: dict[str, Any], irrigated: bool) -> _Season:
     """Run the library, keeping its words and warnings to itself."""
     first, last = daily["Date"].iloc[0], daily["Date"].iloc[-1]
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -242,4 +265,4 @@ def _run(
         raise DataBrokenError(
             "AquaCrop did not finish a season.", hint="Check the weather's dates."
         )
-    return seasons.iloc[0], growth, water
+    return _Season(totals=seasons.iloc[0], growth=growth, water=water)

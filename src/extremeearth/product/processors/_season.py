@@ -1,11 +1,9 @@
-"""What the catalogue holds of a season, and words for what it does not hold."""
+"""What processors of a season ask for, what the catalogue holds of it, and words for what it does not hold."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pystac
 
@@ -19,9 +17,7 @@ if TYPE_CHECKING:
     from extremeearth.core.security import Principal
     from extremeearth.processing.jobs import JobContext
 
-__all__ = [
-    "ITEMS_OUTPUT", "PLACE_AND_TIME", "PUBLIC", "asset_key", "derive_from", "find_items", "owned_id", "plain_number",
-]  # fmt: skip
+__all__ = ["ITEMS_OUTPUT", "PLACE_AND_TIME", "PUBLIC", "asset_key", "find_items"]
 
 PLACE_AND_TIME: Mapping[str, InputDescription] = {
     "bbox": InputDescription(
@@ -133,31 +129,3 @@ def asset_key(item: pystac.Item, name: str) -> str:
             hint="Ingest it again.",
         )
     return key_of(asset.href)
-
-
-def owned_id(name: str, principal: Principal) -> str:
-    """Make an item id that no other project's run of the same kind can have.
-
-    Items of one collection share their names and object keys over all projects; a run must not write over
-    another project's.
-    """
-    owner = hashlib.sha256((principal.project_id or "nobody").encode()).hexdigest()
-    return f"{name}-{owner[:8]}"
-
-
-def derive_from(item: pystac.Item, sources: list[pystac.Item]) -> None:
-    """Link an item to what it was made from."""
-    for source in sources:
-        link = pystac.Link(
-            rel="derived_from",
-            target=f"../../{source.collection_id}/items/{source.id}",
-            media_type="application/geo+json",
-            title=str(source.properties.get("title") or source.id),
-        )
-        item.add_link(link)
-
-
-def plain_number(value: Any) -> float | None:
-    """Round for JSON, where NaN is no number."""
-    number = float(value)
-    return round(number, 3) if math.isfinite(number) else None

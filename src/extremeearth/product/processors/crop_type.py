@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,17 +20,23 @@ from extremeearth.core.progress import Task
 from extremeearth.core.security import Scope
 from extremeearth.core.times import TimeRange, as_instant, as_time_range, format_instant
 from extremeearth.data.products import feature_item, load_table, save_cog, save_geojson, save_table
-from extremeearth.infrastructure.objects import href_of
 from extremeearth.processing.datasets import BANDS, align_series, series_arrays
 from extremeearth.processing.models import ModelVersion, Predictor, parse_model_name
+from extremeearth.product.processors._results import (
+    GEOJSON,
+    PARQUET,
+    ResultFile,
+    data_assets,
+    derive_from,
+    digest_of,
+    owned_id,
+)
 from extremeearth.product.processors._season import (
     ITEMS_OUTPUT,
     PLACE_AND_TIME,
     PUBLIC,
     asset_key,
-    derive_from,
     find_items,
-    owned_id,
 )
 from extremeearth.product.processors.contract import InputDescription, ProcessDescription, Services
 
@@ -49,7 +53,15 @@ MOST_PIXELS = 200_000_000
 MOST_CLASSES = 255
 BATCH = 4096
 TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
-PARQUET, GEOJSON = "application/vnd.apache.parquet", "application/geo+json"
+FILES = {
+    "map": ResultFile(name="map.tif", media_type=TIFF, title="Class of each pixel"),
+    "features": ResultFile(
+        name="features.parquet", media_type=PARQUET, title="Class of each parcel"
+    ),
+    "geojson": ResultFile(
+        name="features.geojson", media_type=GEOJSON, title="Class of each parcel"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -205,34 +217,19 @@ class CropTypeProcessor:
         context: JobContext,
     ) -> pystac.Item:
         store, inference = self._services.store, str(inputs.get("inference", "embedded"))
-        # the same request to the same model writes the same objects; any other leaves them alone
         request = [list(box.bounds), str(inputs["datetime"]), version.sha256, inference]
-        digest = hashlib.sha256(json.dumps(request).encode()).hexdigest()[:12]
-        item_id = owned_id(f"crop-type-{digest}", context.principal)
+        item_id = owned_id(f"crop-type-{digest_of(request)}", context.principal)
         folder = f"{COLLECTION}/{item_id}"
-        raster = _raster(features, box)
-        colours = {n: _rgb(crop.colour) for n, crop in enumerate(version.classes, start=1)}
+        raster, legend = _raster(features, box), _legend(version)
+        colours = {entry["value"]: _rgb(entry["colour"]) for entry in legend}
         save_cog(raster, store=store, key=f"{folder}/map.tif", nodata=0, colours=colours)
         save_table(features, store=store, key=f"{folder}/features.parquet")
         save_geojson(features, store=store, key=f"{folder}/features.geojson")
-        legend = [
-            {"value": n, "name": crop.name, "colour": crop.colour, "hcat_code": crop.hcat_code}
-            for n, crop in enumerate(version.classes, start=1)
-        ]
         return feature_item(
             features,
             item_id=item_id,
             collection=COLLECTION,
-            assets={
-                name: pystac.Asset(
-                    href=href_of(f"{folder}/{file}"), media_type=media, title=title, roles=["data"]
-                )
-                for name, file, media, title in (
-                    ("map", "map.tif", TIFF, "Class of each pixel"),
-                    ("features", "features.parquet", PARQUET, "Class of each parcel"),
-                    ("geojson", "features.geojson", GEOJSON, "Class of each parcel"),
-                )
-            },
+            assets=data_assets(folder, FILES),
             time=as_time_range((observed.first, observed.last)),
             title=f"Crop types, {observed.first} to {observed.last}",
             properties={
@@ -247,6 +244,13 @@ class CropTypeProcessor:
                 "proj:code": f"EPSG:{raster.odc.crs.epsg}",
             },
         )
+
+
+def _legend(version: ModelVersion) -> list[dict[str, Any]]:
+    return [
+        {"value": n, "name": crop.name, "colour": crop.colour, "hcat_code": crop.hcat_code}
+        for n, crop in enumerate(version.classes, start=1)
+    ]
 
 
 def _check_model(version: ModelVersion) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +17,22 @@ from extremeearth.core.errors import NoDataError
 from extremeearth.core.progress import Task
 from extremeearth.core.times import TimeRange, as_instant, as_time_range, format_instant
 from extremeearth.data.products import cube_item, load_cube, save_cube, save_table
-from extremeearth.infrastructure.objects import href_of
 from extremeearth.processing.preprocessing import lai_curve, lai_network, retrieve_lai
+from extremeearth.product.processors._results import (
+    JSON,
+    PARQUET,
+    ResultFile,
+    data_assets,
+    derive_from,
+    digest_of,
+    owned_id,
+)
 from extremeearth.product.processors._season import (
     ITEMS_OUTPUT,
     PLACE_AND_TIME,
     PUBLIC,
     asset_key,
-    derive_from,
     find_items,
-    owned_id,
 )
 from extremeearth.product.processors.contract import InputDescription, ProcessDescription, Services
 
@@ -36,7 +42,10 @@ if TYPE_CHECKING:
 __all__ = ["LeafAreaIndexProcessor"]
 
 COLLECTION = "leaf-area-index"
-PARQUET = "application/vnd.apache.parquet"
+CURVES = {
+    "curve": ResultFile(name="curve.parquet", media_type=PARQUET),
+    "curve-json": ResultFile(name="curve.json", media_type=JSON),
+}
 
 
 class LeafAreaIndexProcessor:
@@ -119,10 +128,8 @@ class LeafAreaIndexProcessor:
         curve.insert(0, "field", name)
         curve.insert(1, "crop", crop)
         item_id = owned_id(str(source.id), context.principal)
-        # The same inputs write the same objects; others leave what an item refers to alone.
         request = [source.id, str(inputs["datetime"]), share, dict(lai_network().provenance)]
-        digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
-        folder = f"{COLLECTION}/{item_id}/{digest}"
+        folder = f"{COLLECTION}/{item_id}/{digest_of(request)}"
         save_cube(lai, store=store, prefix=f"{folder}/cube")
         save_table(curve, store=store, key=f"{folder}/curve.parquet")
         store.put(f"{folder}/curve.json", json.dumps(curve_json(curve)).encode())
@@ -134,14 +141,8 @@ class LeafAreaIndexProcessor:
             title=f"Leaf area index, {name}",
             properties=_properties(name, crop, curve, lai),
         )
-        for key, file, media in (
-            ("curve", "curve.parquet", PARQUET),
-            ("curve-json", "curve.json", "application/json"),
-        ):
-            item.add_asset(
-                key,
-                pystac.Asset(href_of(f"{folder}/{file}"), media_type=media, roles=["data"]),
-            )
+        for key, asset in data_assets(folder, CURVES).items():
+            item.add_asset(key, asset)
         derive_from(item, [source])
         return item
 
@@ -174,7 +175,7 @@ def curve_json(curve: pd.DataFrame) -> dict[str, Any]:
 def _properties(name: str, crop: str, curve: pd.DataFrame, lai: xr.Dataset) -> dict[str, Any]:
     provenance = lai_network().provenance
     properties: dict[str, Any] = {
-        "created": format_instant(as_instant(pd.Timestamp.now("UTC").to_pydatetime())),
+        "created": format_instant(datetime.now(UTC)),
         "description": str(lai.attrs["comment"]),
         "ee:field": name,
         "ee:clear_dates": len(curve),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import geopandas
@@ -16,15 +17,17 @@ from extremeearth.core.errors import InputError
 from extremeearth.core.progress import Task
 from extremeearth.core.times import TimeRange, as_instant, as_time_range, format_instant
 from extremeearth.data.products import feature_item, save_geojson, save_table
-from extremeearth.infrastructure.objects import href_of
 from extremeearth.processing.water import RAINFED, REFILL, SOILS, season_totals, water_balance
-from extremeearth.product.processors._season import (
-    ITEMS_OUTPUT,
-    PLACE_AND_TIME,
-    PUBLIC,
+from extremeearth.product.processors._results import (
+    GEOJSON,
+    JSON,
+    PARQUET,
+    ResultFile,
+    data_assets,
     derive_from,
     plain_number,
 )
+from extremeearth.product.processors._season import ITEMS_OUTPUT, PLACE_AND_TIME, PUBLIC
 from extremeearth.product.processors._targets import Target, find_targets
 from extremeearth.product.processors._weather import StationWeather, find_weather
 from extremeearth.product.processors.contract import InputDescription, ProcessDescription, Services
@@ -35,6 +38,11 @@ if TYPE_CHECKING:
 __all__ = ["WaterAvailabilityProcessor"]
 
 COLLECTION = "water-availability"
+FILES = {
+    "geojson": ResultFile(name="features.geojson", media_type=GEOJSON, title="Totals"),
+    "table": ResultFile(name="daily.parquet", media_type=PARQUET, title="Days"),
+    "series": ResultFile(name="series.json", media_type=JSON, title="Series for charts"),
+}
 STRATEGIES = {"refill": REFILL, "rainfed": RAINFED}
 SERIES = ("lai", "et0_mm", "etc_mm", "eta_mm", "rain_mm", "depletion_mm", "irrigation_mm")
 # Irrigation need of a season up to so many mm, from pale to dark (ColorBrewer YlOrBr).
@@ -147,16 +155,6 @@ class WaterAvailabilityProcessor:
         save_geojson(features, store=store, key=f"{folder}/features.geojson")
         save_table(daily, store=store, key=f"{folder}/daily.parquet")
         store.put(f"{folder}/series.json", json.dumps(_series(daily)).encode())
-        assets = {
-            name: pystac.Asset(
-                href_of(f"{folder}/{file}"), title=title, media_type=media, roles=["data"]
-            )
-            for name, file, title, media in (
-                ("geojson", "features.geojson", "Totals", "application/geo+json"),
-                ("table", "daily.parquet", "Days", "application/vnd.apache.parquet"),
-                ("series", "series.json", "Series for charts", "application/json"),
-            )
-        }
         days = TimeRange(
             start=as_instant(daily["date"].min().to_pydatetime()),
             end=as_instant(daily["date"].max().to_pydatetime()),
@@ -165,11 +163,11 @@ class WaterAvailabilityProcessor:
             features,
             item_id=item_id,
             collection=COLLECTION,
-            assets=assets,
+            assets=data_assets(folder, FILES),
             time=days,
             title=f"Water availability of {len(features)} {inputs['targets']}",
             properties={
-                "created": format_instant(as_instant(pd.Timestamp.now("UTC").to_pydatetime())),
+                "created": format_instant(datetime.now(UTC)),
                 "ee:targets": inputs["targets"],
                 "ee:soil": inputs.get("soil", "silt-loam"),
                 "ee:irrigation": inputs.get("irrigation", "refill"),
