@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.kubernetes import KubernetesCluster, running_kubernetes
 from tests.servers.postgres import fresh_database, running_postgres
-from tests.servers.spark import SparkCluster, running_spark
+from tests.servers.spark import SparkCluster, given_spark, running_spark
 from tests.servers.swift import SwiftServer, running_swift
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ GROUPS = {
         frozenset({"postgres_server", "swift_server"}),
         frozenset({"postgres", "postgresql", "swift", "servers"}),
     ),
-    "spark": (frozenset({"spark_cluster"}), frozenset({"spark"})),
+    "spark": (frozenset({"spark_cluster", "spark_engine"}), frozenset({"spark"})),
+    "kubernetes": (frozenset({"kubernetes"}), frozenset()),
 }
 """Tests that use a server run on the same worker, so that each server starts once.
 
@@ -78,9 +80,24 @@ def spark_cluster() -> Iterator[SparkCluster]:
 
 
 @pytest.fixture(scope="session")
-def spark_engine(spark_cluster: SparkCluster) -> Iterator[SparkEngine]:
-    """The one engine that this process has on the cluster; small cells, so that joins have several."""
+def spark_engine(request: pytest.FixtureRequest) -> Iterator[SparkEngine]:
+    """The one engine that this process has on the cluster; small cells, so that joins have several.
+
+    EXTREMEEARTH_TEST_SPARK names another cluster than the one started here, and EXTREMEEARTH_TEST_SPARK_OPTIONS its
+    settings: what needs an engine alone then runs there.
+    """
     from extremeearth.infrastructure.engine import SparkEngine
 
-    with SparkEngine(spark_cluster.url, options=spark_cluster.options, cell_rows=40) as engine:
+    url, options = given_spark() or (None, None)
+    if url is None or options is None:
+        cluster = request.getfixturevalue("spark_cluster")
+        url, options = cluster.url, cluster.options
+    with SparkEngine(url, options=options, cell_rows=40) as engine:
         yield engine
+
+
+@pytest.fixture(scope="module", params=["stand-in", "real"])
+def kubernetes(request: pytest.FixtureRequest) -> Iterator[KubernetesCluster]:
+    """Kubernetes: a stand-in for its API server, or the real one; a small kubelet runs the pods as processes."""
+    with running_kubernetes(request.param) as cluster:
+        yield cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -130,13 +131,26 @@ def _children(pid: int) -> list[int]:
     return [below for child in map(int, found) for below in (*_children(child), child)]
 
 
-@contextmanager
-def running_spark() -> Iterator[SparkCluster]:
-    """Start a cluster; skips, saying why, where there is no Java or no PySpark."""
+def given_spark() -> tuple[str, dict[str, str]] | None:
+    """Give the cluster that the environment names, with its settings."""
+    url = os.environ.get("EXTREMEEARTH_TEST_SPARK")
+    return (
+        (url, json.loads(os.environ.get("EXTREMEEARTH_TEST_SPARK_OPTIONS", "{}"))) if url else None
+    )
+
+
+def skip_without_spark() -> None:
+    """Skip, saying why, where there is no Java or no PySpark."""
     if find_spec("pyspark") is None:
         pytest.skip("PySpark is not installed: pip install 'extremeearth[spark]'")
     if find_program("java", *_java_homes()) is None:
         pytest.skip("there is no Java: apt-get install openjdk-17-jre-headless")
+
+
+@contextmanager
+def running_spark() -> Iterator[SparkCluster]:
+    """Start a cluster; skips, saying why, where there is no Java or no PySpark."""
+    skip_without_spark()
     with servers("spark") as group:
         cluster = SparkCluster(group)
         cluster.start()

@@ -25,6 +25,8 @@ from extremeearth.infrastructure.engine._spark_parcels import RESULTS, ItemWorke
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from extremeearth.infrastructure.engine._spark_workers import Patience
+
 QUICK_S = 2.0
 """A window that took less makes the next one larger."""
 BUNDLES = 4
@@ -102,6 +104,8 @@ class SparkRun:
         Tasks that run at once.
     ahead
         Most items taken from the source whose results were not yet asked for.
+    patience
+        With a cluster that has no workers.
     window_bytes
         Most bytes of items and of results per window.
     """
@@ -116,6 +120,7 @@ class SparkRun:
         retries: int,
         slots: int,
         ahead: int,
+        patience: Patience,
         window_bytes: int | None = None,
     ) -> None:
         try:
@@ -127,6 +132,7 @@ class SparkRun:
             ) from err
         self._session, self._source, self._task = session, iter(items), task
         self._slots, self._ahead, self._retries = slots, ahead, retries
+        self._patience = patience
         self._window_bytes = WINDOW_BYTES if window_bytes is None else window_bytes
         self._size = slots
         self._taken = self._given = 0
@@ -226,7 +232,7 @@ class SparkRun:
         token = self._task.progress.token
         assert window.future is not None
         try:
-            return watched(window.future, token)
+            return watched(window.future, token, self._patience)
         except ExtremeEarthError:
             raise
         except Exception as err:  # Py4J, gRPC and Spark errors have no common class

@@ -5,10 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from extremeearth.core.progress import CancelToken
 from extremeearth.infrastructure.engine._spark_session import is_connect
+
+if TYPE_CHECKING:
+    from extremeearth.infrastructure.engine._spark_workers import Patience
 
 Answer = TypeVar("Answer")
 POLL_S = 0.1
@@ -66,18 +69,21 @@ class Jobs:
             self._session.sparkContext.cancelJobsWithTag(self._tag)
 
 
-def watched(future: Future[Answer], token: CancelToken) -> Answer:
+def watched(future: Future[Answer], token: CancelToken, patience: Patience) -> Answer:
     """Wait for a job; raise `CancelledError` soon after the token was cancelled."""
     while not wait([future], POLL_S).done:
         token.check()
+        patience.check()
     token.check()
     return future.result()
 
 
-def run_job(session: Any, job: Callable[[], Answer], token: CancelToken) -> Answer:
+def run_job(
+    session: Any, job: Callable[[], Answer], token: CancelToken, patience: Patience
+) -> Answer:
     """Run one job that the token can stop."""
     with Jobs(session) as jobs:
-        return watched(jobs.start(job), token)
+        return watched(jobs.start(job), token, patience)
 
 
 def said(error: BaseException) -> str:

@@ -36,7 +36,7 @@ DEFAULTS = {
 }
 IMAGES = ("spark.kubernetes.container.image", "spark.kubernetes.executor.container.image")
 SEDONA = "org.apache.sedona.sql.SedonaSqlExtensions"
-DEFAULT_PORTS = {"spark": 7077, "sc": 15002}
+DEFAULT_PORTS = {"spark": 7077, "sc": 15002, "https": 443, "http": 80}
 KNOCK_S = 10.0
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -47,6 +47,14 @@ SESSION = {
 }
 _USERS: Counter[str] = Counter()
 """How many engines of this process work with a cluster: the last one to be closed leaves it."""
+_SIGNS = {
+    "JAVA_GATEWAY_EXITED": "Check that Java is version 17 or later, and that spark.driver.memory is there.",
+    "Unauthorized": "Kubernetes does not know who asks: give spark.kubernetes.authenticate.oauthTokenFile.",
+    "Forbidden": "The account may not do that in this namespace: give it the role in deploy/spark/kubernetes.yaml.",
+    "PKIX path": "Kubernetes' certificate is not trusted: give spark.kubernetes.authenticate.caCertFile.",
+    "SparkDriver' failed": "spark.driver.host must be of this machine; or give spark.driver.bindAddress.",
+}
+"""What can be done about an error, by what it says."""
 LEFT_OUT = ("product/web/static", "__pycache__")
 
 
@@ -188,6 +196,9 @@ def _is_here(url: str) -> bool:
 def _check_master(url: str) -> None:
     """Knock at the door: Spark itself tries for minutes, and then says something else."""
     scheme, _, rest = url.partition("://")
+    if scheme == "k8s":  # k8s://https://host:port, or without https://
+        inner, _, rest = rest.rpartition("://")
+        scheme = inner or "https"
     if scheme not in DEFAULT_PORTS:
         return
     problem: Exception | None = None
@@ -232,11 +243,20 @@ def _environment(*, here: bool) -> Iterator[None]:
 
 def _unreachable(url: str, error: Exception) -> UnavailableError:
     text = str(error).strip()
-    said = text.splitlines()[0] if text else type(error).__name__
     hint = "Check that the cluster runs, that the address is right, and that its version is 4.1 or later."
-    if "JAVA_GATEWAY_EXITED" in text:
-        hint = "Check that Java is version 17 or later, and that its memory (spark.driver.memory) is there."
-    return UnavailableError(f"Spark at {url} does not answer: {said}", hint=hint)
+    for sign, said in _SIGNS.items():
+        if sign in text:
+            hint = said
+            break
+    return UnavailableError(f"Spark at {url} does not answer: {_reason(error)}", hint=hint)
+
+
+def _reason(error: Exception) -> str:
+    """Give the line that says why: of what Java raised, the innermost cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    thrown = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    return (causes[-1:] or thrown or lines or [type(error).__name__])[0][:300]
 
 
 @cache

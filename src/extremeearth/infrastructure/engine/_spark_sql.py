@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlglot.expressions import Expression
 
+    from extremeearth.infrastructure.engine._spark_workers import Patience
+
 DIALECT = "postgres"
 """The dialect of sqlglot nearest to DataFusion's: quotes, casts, order of nulls, division of integers."""
 
@@ -73,6 +75,7 @@ def run_sql(
     tables: Mapping[str, pa.Table],
     *,
     token: CancelToken,
+    patience: Patience,
     most_bytes: int | None,
 ) -> pa.Table:
     """Do what `SparkEngine.sql` says."""
@@ -90,7 +93,10 @@ def run_sql(
         text = tree.sql(dialect="spark")
         named = {names[name.lower()]: table for name, table in tables.items()}
         return run_job(
-            session, lambda: sent_again(lambda: _answer(session, text, named, most_bytes)), token
+            session,
+            lambda: sent_again(lambda: _answer(session, text, named, most_bytes)),
+            token,
+            patience,
         )
     except ExtremeEarthError:
         raise

@@ -51,4 +51,9 @@ def open_engine(url: str | None = None, *, settings: Settings | None = None) -> 
         )
     from extremeearth.infrastructure.engine.spark import SparkEngine
 
-    return SparkEngine(url, options=settings.engine_options, ship_code=settings.engine_ships_code)
+    return SparkEngine(
+        url,
+        options=settings.engine_options,
+        ship_code=settings.engine_ships_code,
+        wait_s=settings.engine_wait_s,
+    )

@@ -19,6 +19,7 @@ from extremeearth.infrastructure.engine._spark_session import (
 )
 from extremeearth.infrastructure.engine._spark_sql import run_sql
 from extremeearth.infrastructure.engine._spark_tables import sent_again
+from extremeearth.infrastructure.engine._spark_workers import Patience
 from extremeearth.infrastructure.engine._spatial import sides_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class SparkEngine:
         imports (NumPy, PyArrow, Shapely, SedonaDB ...) must be there in any case.
     cell_rows
         Most rows of both sides together that a cell of a spatial join should have.
+    wait_s
+        How long work waits, in seconds, while the cluster has no worker; then `UnavailableError`. Where nodes are
+        started on demand, it must hold their start.
 
     Raises
     ------
@@ -76,11 +80,15 @@ class SparkEngine:
         options: Mapping[str, str] | None = None,
         ship_code: bool = True,
         cell_rows: int = 100_000,
+        wait_s: float = 600.0,
     ) -> None:
         if cell_rows < 1:
             raise InputError(f"Cells of {cell_rows} rows are not possible.", hint="Give 1 or more.")
         self.url, self._cell_rows = url, cell_rows
+        if not wait_s > 0:
+            raise InputError(f"Waiting {wait_s} seconds is not possible.", hint="Give more than 0.")
         self._session = open_session(url, options or {}, ship_code=ship_code)
+        self._patience = Patience(self._session, url, wait_s)
         self._known_slots: int | None = None
         self._open = True
 
@@ -103,6 +111,11 @@ class SparkEngine:
         if self._open:
             self._open = False
             close_session(self._session)
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether the workers find this process's files: with ``local[n]``; other machines have disks of their own."""
+        return self.url.startswith("local[")
 
     @property
     def slots(self) -> int:
@@ -136,6 +149,7 @@ class SparkEngine:
         run = SparkRun(
             self._session, function, items, Task(progress, label, total=total),
             retries=retries, slots=slots, ahead=slots * (AHEAD if total is None else AHEAD_OF_KNOWN),
+            patience=self._patience,
         )  # fmt: skip
         return run.results()
 
@@ -186,6 +200,7 @@ class SparkEngine:
                 self._session,
                 lambda: sent_again(lambda: run_join(self._session, sides, plan, slots=slots)),
                 CancelToken(),
+                self._patience,
             )
         except ExtremeEarthError:
             raise
@@ -213,8 +228,9 @@ class SparkEngine:
         `UnavailableError` where it uses a function of space that Spark lacks without Sedona.
         """
         return run_sql(
-            self._session, statement, tables, token=token or CancelToken(), most_bytes=most_bytes
-        )
+            self._session, statement, tables,
+            token=token or CancelToken(), patience=self._patience, most_bytes=most_bytes,
+        )  # fmt: skip
 
 
 def _one_each(batches: Any) -> Any:
