@@ -13,6 +13,7 @@ import shapely
 from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import CrsError, InputError
 from extremeearth.core.geodesy import transform
+from extremeearth.knowledge.interlinking.times import seconds_of
 from extremeearth.knowledge.rdf import as_text, iri_terms, join_text, percent_encode
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _column_check(frame: Any, column: str) -> None:
 
 
 def spans_of(frame: Any, times: Times) -> Any:
-    """Give start and end of each row in seconds since 1970, open ends infinite.
+    """Give start and end of each row in seconds since 1970, open ends infinite; a date lasts to its end.
 
     Examples
     --------
@@ -200,13 +201,7 @@ def spans_of(frame: Any, times: Times) -> Any:
         columns = [frame[names[0]], frame[names[-1]]]
     result = np.empty((len(frame), 2))
     for place, (column, open_end) in enumerate(zip(columns, (-np.inf, np.inf), strict=True)):
-        try:
-            moments = pd.to_datetime(
-                column, utc=True, format=None if column.dtype.kind == "M" else "ISO8601"
-            )
-        except (ValueError, TypeError) as err:
-            raise InputError(f"A time cannot be read: {err}.", hint="Write ISO 8601.") from err
-        seconds = (moments - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=float)
+        seconds = seconds_of(column, ends=place == 1)
         result[:, place] = np.where(np.isnan(seconds), open_end, seconds)
     if (result[:, 0] > result[:, 1]).any():
         raise InputError("A feature ends before it starts.", hint="Look at its two times.")

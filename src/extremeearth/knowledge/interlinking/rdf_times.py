@@ -131,7 +131,7 @@ def with_times(features: FeatureSet, ends: Sequence[list[tuple[str, str]]]) -> F
         )
         at = np.array([row for row, _ in known], dtype=np.int64)
         spans[at, side] = -spans[at, side]  # from "open" to what any moment is better than
-        best.at(spans[:, side], at, moments[:, 0])
+        best.at(spans[:, side], at, moments[:, side])
     if (spans[:, 0] > spans[:, 1]).any():
         raise InputError("A feature ends before it starts.", hint="Look at its two times.")
     return replace(features, spans=spans)

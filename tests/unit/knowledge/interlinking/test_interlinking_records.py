@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import sqlite3
 
 import numpy as np
+import pandas as pd
 import pystac
 import pytest
 import rasterio
 import shapely
+from fastapi import FastAPI
 from rasterio.transform import from_origin
+from tests.servers.asgi import listening
 
 from extremeearth.core.errors import CrsError, DataBrokenError, InputError, MappingError
+from extremeearth.core.http import SafeClient
+from extremeearth.core.problems import install_problem_handlers
+from extremeearth.core.settings import Settings
 from extremeearth.knowledge.interlinking import link, read_features
+from extremeearth.knowledge.interlinking.features import spans_of
 from extremeearth.knowledge.mapping import ClassifiedRaster, Database
 from extremeearth.knowledge.store import open_graph
+from extremeearth.knowledge.store.service import sparql_router
 
 SHAPES = {"a": shapely.box(10, 50, 11, 51), "b": shapely.Point(10.5, 50.5)}
+
+DAY = 1577836800.0
+LASTS = 86400 - 1e-6
 
 
 @pytest.fixture
@@ -58,7 +70,7 @@ def test_a_table_and_a_query_of_a_database(options, unread, database):
     assert same_shapes(shapes)
     assert found.unread == unread
     if "times" in options:
-        assert found.spans[0].tolist() == [1577836800.0] * 2
+        assert found.spans[0].tolist() == [DAY, DAY + LASTS]
         assert found.spans[2].tolist() == [-np.inf, np.inf]
     with Database(database) as opened:
         assert read(opened, **options)[0] == shapes
@@ -94,8 +106,6 @@ def test_records_of_json_and_xml(tmp_path):
 
 
 def stac_items():
-    import datetime
-
     return [
         pystac.Item(
             id=name, geometry=json.loads(shapely.to_geojson(shape)), bbox=list(shape.bounds),
@@ -141,7 +151,6 @@ TURTLE = """
 <urn:f:b> geo:hasGeometry <urn:g:b> ; dcterms:date "2020-01-01"^^xsd:date, "2019-01-01"^^xsd:date .
 <urn:g:b> geo:asWKT "POINT (1 1)"^^geo:wktLiteral .
 """
-DAY = 1577836800.0
 
 
 @pytest.mark.parametrize(
@@ -149,8 +158,9 @@ DAY = 1577836800.0
     [
         (("time:hasTime/time:hasBeginning/time:inXSDDateTime", "time:hasTime/time:hasEnd/time:inXSDDateTime"),
          {"urn:f:a": [DAY, DAY + 86400], "urn:f:b": [-np.inf, np.inf]}),
-        ("dcterms:date", {"urn:f:a": [-np.inf, np.inf], "urn:f:b": [DAY - 365 * 86400, DAY]}),
-        ("<http://purl.org/dc/terms/date>", {"urn:f:a": [-np.inf, np.inf], "urn:f:b": [DAY - 365 * 86400, DAY]}),
+        ("dcterms:date", {"urn:f:a": [-np.inf, np.inf], "urn:f:b": [DAY - 365 * 86400, DAY + LASTS]}),
+        ("<http://purl.org/dc/terms/date>",
+         {"urn:f:a": [-np.inf, np.inf], "urn:f:b": [DAY - 365 * 86400, DAY + LASTS]}),
     ],
 )  # fmt: skip
 def test_times_of_rdf_by_paths_of_properties(times, spans, tmp_path):
@@ -179,6 +189,64 @@ def test_times_of_rdf_limit_links(tmp_path):
     assert len(pairs) == 3
 
 
+@pytest.fixture
+def endpoint():
+    graph = open_graph()
+    graph.load(TURTLE.encode(), "ttl")
+    app = FastAPI()
+    install_problem_handlers(app)
+    app.include_router(sparql_router(graph, settings=Settings()))
+    with listening(app) as url, SafeClient(allow_hosts=["127.0.0.1"]) as client:
+        yield f"{url}/sparql", client
+    graph.close()
+
+
+@pytest.mark.parametrize(
+    "times",
+    [("time:hasTime/time:hasBeginning/time:inXSDDateTime", "time:hasTime/time:hasEnd/time:inXSDDateTime"),
+     "dcterms:date", "<http://purl.org/dc/terms/date>", ("dcterms:date", "time:hasTime/time:hasEnd/time:inXSDDateTime"),
+     "https://example.org/never"],
+)  # fmt: skip
+def test_times_of_an_endpoint_are_those_of_its_data(times, endpoint, tmp_path):
+    url, client = endpoint
+    asked = read_features(url, times=times, client=client)
+    path = tmp_path / "f.ttl"
+    path.write_text(TURTLE)
+    expected = read_features(path, times=times)
+    spans = dict(zip(expected.iris.to_pylist(), expected.spans.tolist(), strict=True))
+    assert dict(zip(asked.iris.to_pylist(), asked.spans.tolist(), strict=True)) == spans
+    assert len(spans) == 2
+    days = read_features(path, times="time:hasTime/time:hasBeginning/time:inXSDDateTime")
+    found = link(asked, days, relations=["equals"])
+    assert found.num_rows == len(link(expected, days, relations=["equals"]))
+    with pytest.raises(InputError, match="no path"):
+        read_features(url, times="date", client=client)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "lasts"),
+    [
+        ("2020-01-01", 0, 86400), ("2020-01-01Z", 0, 86400), ("2020-01-01+02:00", -7200, 86400),
+        ("2020-02", 31 * 86400, 29 * 86400), ("2020", 0, 366 * 86400), ("2020-01-01T00:00:05", 5, 0),
+        ("2020-01-01T00:00:05+01:00", -3595, 0), (datetime.date(2020, 1, 1), 0, 86400),
+        (datetime.datetime(2020, 1, 1), 0, 0),
+    ],
+)  # fmt: skip
+def test_a_date_lasts_to_its_end(text, start, lasts):
+    frame = pd.DataFrame({"at": pd.Series([text, None], dtype=object)})
+    spans = spans_of(frame, "at")
+    assert spans[1].tolist() == [-np.inf, np.inf]
+    assert spans[0, 0] == DAY + start
+    assert spans[0, 1] == pytest.approx(DAY + start + lasts - 1e-6 * (lasts > 0), abs=1e-6)
+
+
+@pytest.mark.parametrize("text", ["soon", "2020-13", "12020-01-01", "-0044-03-15", 1.5])
+def test_what_is_no_time_is_named(text):
+    frame = pd.DataFrame({"at": pd.Series(["2020-01-01", None, text], dtype=object)})
+    with pytest.raises(InputError, match=f"'{text}' is no time"):
+        spans_of(frame, "at")
+
+
 def test_tables_and_queries_of_postgresql(postgres_url):
     import psycopg
 
@@ -204,7 +272,8 @@ POSTGIS = """
 CREATE EXTENSION postgis;
 CREATE TABLE utm (id text, day date, geom geometry(Polygon, 32632));
 INSERT INTO utm VALUES ('b/ü', '2020-01-01',
-  ST_Transform(ST_GeomFromText('POLYGON((9 48,9.1 48,9.1 48.1,9 48.1,9 48))', 4326), 32632)), ('none', NULL, NULL), ('empty', NULL, ST_GeomFromText('POLYGON EMPTY', 32632));
+  ST_Transform(ST_GeomFromText('POLYGON((9 48,9.1 48,9.1 48.1,9 48.1,9 48))', 4326), 32632)),
+  ('none', NULL, NULL), ('empty', NULL, ST_GeomFromText('POLYGON EMPTY', 32632));
 CREATE TABLE sphere (id int, shape geography);
 INSERT INTO sphere VALUES (1, 'POINT(9.05 48.05)'), (2, 'SRID=4326;POINT Z (9.05 48.05 300)'),
   (3, 'LINESTRING(9 48,9.1 48.1)');
@@ -239,7 +308,7 @@ def test_postgis_shapes_are_features_in_their_own_system(postgis):
     assert (read_utm.crs.epsg, read_utm.unread) == (32632, 0)
     assert utm["urn:f:none"] is None
     assert utm["urn:f:empty"].is_empty
-    assert read_utm.spans[:2].tolist() == [[1577836800.0] * 2, [-np.inf, np.inf]]
+    assert read_utm.spans[:2].tolist() == [[DAY, DAY + LASTS], [-np.inf, np.inf]]
     sphere, read_sphere = read(postgis, layer="sphere", crs=None)
     assert read_sphere.crs.epsg == 4326
     assert sphere["urn:f:2"].wkt == "POINT (9.05 48.05)"
