@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from odc.geo.crs import CRS
 from pyproj import CRS as ProjCrs
 
-from extremeearth.core.errors import CrsError, DataBrokenError, MappingError
+from extremeearth.core.errors import CrsError, MappingError
 from extremeearth.knowledge.mapping.contract import (
     HOW_TO_GIVE_A_CRS,
     Source,
@@ -26,10 +26,12 @@ from extremeearth.knowledge.mapping.contract import (
 )
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.parquet_losses import batches_of, why_no_parquet
 
 GEOMETRY = "geometry"
 """Name under which a vector file's shapes are always found, whatever the format calls them."""
 
+READ_BYTES = 1 << 20
 _HOW_TO_SAY_THE_ENCODING = (
     "Save it as UTF-8, or name a shapefile's encoding in a .cpg file beside it, such as ISO-8859-1"
 )
@@ -43,6 +45,7 @@ class ParquetTable:
 
     path: Path
     crs: CRS | None = None
+    options: GeometryOptions = field(default_factory=GeometryOptions)
 
     def columns(self) -> list[str]:
         """List the columns."""
@@ -54,12 +57,11 @@ class ParquetTable:
         import pyarrow.parquet as pq
 
         try:
-            with pq.ParquetFile(self.path) as file:
+            # in pieces: a column of a row group can be the whole file's
+            with pq.ParquetFile(self.path, buffer_size=READ_BYTES) as file:
                 yield file
         except (pa.ArrowInvalid, OSError) as err:
-            raise DataBrokenError(
-                f"{self.path.name} cannot be read as Parquet: {err}.", hint="Check the file."
-            ) from err
+            raise why_no_parquet(self.path, err) from err
 
     @contextmanager
     def read(
@@ -81,7 +83,10 @@ class ParquetTable:
                 systems[name] = declared_crs(
                     column.get("crs", "OGC:CRS84"), self.path.name, self.crs
                 )
-            yield file.iter_batches(batch_size=batch_rows, columns=list(references)), systems
+            batches = batches_of(
+                file, self.path, list(references), batch_rows=batch_rows, options=self.options, found=found
+            )  # fmt: skip
+            yield batches, systems
 
 
 def declared_crs(described: Any, name: str, given: CRS | None) -> CRS:
@@ -174,5 +179,5 @@ def open_parquet(request: SourceRequest) -> Source | None:
         return None
     if request.suffix not in {".parquet", ".geoparquet"}:
         return None
-    table = ParquetTable(request.path, request.crs)
+    table = ParquetTable(request.path, request.crs, request.geometry)
     return FileSource(request.source.name, table, request.geometry)

@@ -23,7 +23,7 @@ from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.items import ITEM_TIMES, ItemSource
 from extremeearth.knowledge.mapping.sources import open_source
 from extremeearth.knowledge.mapping.text_geometries import TextGeometry, TextGeometrySource
-from extremeearth.knowledge.mapping.vector_files import unreadable
+from extremeearth.knowledge.mapping.vector_files import GeoFile
 from extremeearth.knowledge.rdf import XSD
 
 __all__ = ["SourceColumn", "SourceDescription", "describe_source", "list_layers"]
@@ -67,8 +67,15 @@ class SourceDescription:
     shape: str = GEOMETRY
 
 
-def list_layers(path: Path) -> tuple[str | None, ...]:
+def list_layers(path: Path, *, geometry: GeometryOptions | None = None) -> tuple[str | None, ...]:
     """Give the names of the layers of a file; one without a name where the format has no layers.
+
+    Parameters
+    ----------
+    path
+        The file.
+    geometry
+        What happens to a file of which only a part can be read.
 
     Raises
     ------
@@ -79,12 +86,7 @@ def list_layers(path: Path) -> tuple[str | None, ...]:
         raise DataMissingError(f"There is no file {path}.", hint="Check the name.")
     if path.suffix.lower() not in {".gpkg", ".kml", ".gml", ".gdb", ".sqlite"}:
         return (None,)
-    import pyogrio
-
-    try:
-        return tuple(str(name) for name, _ in pyogrio.list_layers(path))
-    except pyogrio.errors.DataSourceError as err:
-        raise unreadable(path, err, "Check the file's format.") from err
+    return tuple(GeoFile(path, options=geometry or GeometryOptions()).layers())
 
 
 def describe_source(
@@ -109,7 +111,7 @@ def describe_source(
     key
         Columns that tell the rows apart; found by default.
     geometry
-        The reference system of a source that names none.
+        The reference system of a source that names none, and what happens to what cannot be read.
 
     Raises
     ------
@@ -127,7 +129,7 @@ def describe_source(
     """
     options = geometry or GeometryOptions()
     name = name or (given.name if isinstance(given, Path) else "table")
-    records = find_records(given, name, layer)
+    records = find_records(given, name, layer, options=options)
     source = LogicalSource(name=name, iterator=layer) if records is None else records.source
     database = given if isinstance(given, Database) else None
     opened = open_source(

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from extremeearth.core.errors import LimitError, MappingError
+from extremeearth.core.errors import DataBrokenError, LimitError, MappingError
 from extremeearth.knowledge.mapping.databases import Database
 from extremeearth.knowledge.mapping.document import SQL_TABLE, LogicalSource
-from extremeearth.knowledge.mapping.json_records import MAX_JSON_BYTES
-from extremeearth.knowledge.mapping.jsonpath import read_json, read_path
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.json_records import MAX_JSON_BYTES, JsonSource
+from extremeearth.knowledge.mapping.jsonpath import read_json
 from extremeearth.knowledge.mapping.sql_columns import Kind
 from extremeearth.knowledge.mapping.sql_text import quoted
 from extremeearth.knowledge.mapping.xml_records import SAFE, XmlSource
@@ -53,7 +54,9 @@ class Records:
     shape: str | None = None
 
 
-def find_records(given: Any, name: str, iterator: str | None) -> Records | None:
+def find_records(
+    given: Any, name: str, iterator: str | None, *, options: GeometryOptions | None = None
+) -> Records | None:
     """Look for records in what has no columns of its own; `None` if it is of another kind.
 
     Parameters
@@ -64,6 +67,8 @@ def find_records(given: Any, name: str, iterator: str | None) -> Records | None:
         What the mapping will call it.
     iterator
         Where the records are: a JSONPath, an XPath, a table's name. Found by default, but for a database.
+    options
+        What happens to records that cannot be read.
 
     Raises
     ------
@@ -79,8 +84,10 @@ def find_records(given: Any, name: str, iterator: str | None) -> Records | None:
         with given.open("rb") as file:
             if _GEOJSON.search(file.read(_HEAD_BYTES)):
                 return None
-        return _in_json(given, name, iterator)
-    return _in_xml(given, name, iterator) if suffix == ".xml" else None
+        return _in_json(given, name, iterator, options or GeometryOptions())
+    return (
+        _in_xml(given, name, iterator, options or GeometryOptions()) if suffix == ".xml" else None
+    )
 
 
 def _in_database(database: Database, table: str | None) -> Records:
@@ -103,14 +110,19 @@ def _in_database(database: Database, table: str | None) -> Records:
     return Records(source=source, references=references, left_out=tuple(left_out), shape=shape)
 
 
-def _in_json(path: Path, name: str, iterator: str | None) -> Records:
+def _in_json(path: Path, name: str, iterator: str | None, options: GeometryOptions) -> Records:
     if (size := path.stat().st_size) > MAX_JSON_BYTES:
         raise LimitError(
             f"{name} has {size} bytes, more than {MAX_JSON_BYTES} for JSON.", hint="Split it."
         )
-    document = read_json(path.read_bytes(), name)
-    where = iterator or _path_of_list(document) or "$"
-    records = read_path(where).find(document)[:SAMPLE_RECORDS]
+    try:
+        where = iterator or _path_of_list(read_json(path.read_bytes(), name)) or "$"
+    except DataBrokenError:
+        if options.on_error == "raise" or not size:
+            raise
+        where = JsonSource(name, path, "$").where() or "$"
+    found_broken: Counter[str] = Counter()
+    records = JsonSource(name, path, where, options).records(found_broken)[:SAMPLE_RECORDS]
     values: dict[str, list[str]] = {}
     left_out: dict[str, None] = {}
     for record in records:
@@ -189,7 +201,7 @@ def _common(kinds: Iterable[str]) -> str:
     return seen.pop() if len(seen) == 1 else str(XSD.string)
 
 
-def _in_xml(path: Path, name: str, iterator: str | None) -> Records:
+def _in_xml(path: Path, name: str, iterator: str | None, options: GeometryOptions) -> Records:
     from lxml import etree
 
     plain = XmlSource(name, path, "/*", {}, frozenset())
@@ -199,9 +211,9 @@ def _in_xml(path: Path, name: str, iterator: str | None) -> Records:
         _, root = next(iter(etree.iterparse(file, events=("start",), **SAFE)))
         if None in root.nsmap and root.nsmap[None] not in own:
             own[root.nsmap[None]] = _DEFAULT_PREFIX
-    where = iterator or _repeated(path, own)
+    where = iterator or _repeated(path, own, options)
     namespaces = tuple((p, uri) for uri, p in own.items() if p not in prefixes)
-    source = XmlSource(name, path, where, dict(namespaces), frozenset())
+    source = XmlSource(name, path, where, dict(namespaces), frozenset(), options)
     values: dict[str, list[str]] = {}
     for element, _ in zip(source.elements(), range(SAMPLE_RECORDS), strict=False):
         for reference, text in _values(element, "", own):
@@ -223,7 +235,7 @@ def _tag(element: Any, own: dict[Any, str]) -> str:
     return f"{own[name.namespace]}:{name.localname}" if name.namespace in own else name.localname
 
 
-def _repeated(path: Path, own: dict[Any, str]) -> str:
+def _repeated(path: Path, own: dict[Any, str], options: GeometryOptions) -> str:
     """Find the elements that come again and have something in them: the least deep of these, then the most."""
     from lxml import etree
 
@@ -247,7 +259,8 @@ def _repeated(path: Path, own: dict[Any, str]) -> str:
                     above.pop()
                     element.clear(keep_tail=True)
     except etree.XMLSyntaxError as err:
-        raise XmlSource(path.name, path, "/*", {}, frozenset()).broken(err) from err
+        if options.on_error == "raise" or not count:
+            raise XmlSource(path.name, path, "/*", {}, frozenset()).broken(err) from err
     again = [steps for steps, times in count.items() if times > 1 and steps in filled]
     best = min(again, key=lambda steps: (len(steps), -count[steps]), default=next(iter(count)))
     return "/" + "/".join(best)

@@ -11,10 +11,21 @@ from odc.geo.crs import CRS
 from extremeearth.core.boxes import CrsLike, as_crs
 from extremeearth.core.errors import DataBrokenError, InputError
 
-__all__ = ["GeometryOptions", "InvalidPolicy"]
+__all__ = ["GeometryOptions", "InvalidPolicy", "shown"]
 
 InvalidPolicy = Literal["keep", "repair", "reject"]
 """What happens to a geometry that breaks the rules of its type, such as a ring that crosses itself."""
+
+
+def shown(text: str) -> str:
+    r"""Give a text of a source as it may be shown: a terminal obeys control characters.
+
+    Examples
+    --------
+    >>> shown("fields\x1b[2J")
+    'fields�[2J'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,8 @@ class GeometryOptions:
         Whether a feature or a geometry that cannot be read stops everything, or is counted and left out.
     counts
         What was found, by source and reason; filled while sources are read.
+    places
+        Where the first of what was left out is, by reason.
 
     Examples
     --------
@@ -44,6 +57,7 @@ class GeometryOptions:
     invalid: InvalidPolicy = "keep"
     on_error: Literal["raise", "skip"] = "raise"
     counts: dict[str, Counter[str]] = field(default_factory=dict, compare=False)
+    places: dict[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if self.invalid not in get_args(InvalidPolicy):
@@ -66,12 +80,14 @@ class GeometryOptions:
         mend: str = "Mend the source",
     ) -> None:
         """Count values that are no geometry, or raise `DataBrokenError` if the options say so."""
+        example = shown(example)
         if self.on_error == "raise":
             raise DataBrokenError(
                 f"'{example}' {reason}.",
                 hint=f"{mend}, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
             )
         found[reason] += rows
+        self.places.setdefault(reason, example)
 
     def note(self, name: str, found: Counter[str]) -> None:
         """Keep what one reading of a source found; a second reading finds the same and is not added."""

@@ -195,9 +195,20 @@ def json_column(records: list[Any], path: str) -> Any:
     return pa.array([values[0] if values else None for values in found], JSON_VALUE)
 
 
-def read_json(data: bytes, name: str) -> Any:
+def read_json(data: bytes | str, name: str) -> Any:
     """Parse JSON, or raise `DataBrokenError`."""
+    hint = (
+        "Check the file, or read the records that are whole: on_error='skip' in Python, --skip-bad on the command "
+        "line."
+    )
+    if not data:
+        raise DataBrokenError(f"{name} is empty, so it is not JSON.", hint="Check the file.")
     try:
         return json.loads(data)
+    except UnicodeDecodeError as err:
+        raise DataBrokenError(
+            f"{name} is not JSON in UTF-8: byte {err.start} is none of it.",
+            hint=f"Save it as UTF-8. {hint}",
+        ) from err
     except (ValueError, RecursionError) as err:
-        raise DataBrokenError(f"{name} is not JSON: {err}.", hint="Check the file.") from err
+        raise DataBrokenError(f"{name} is not JSON: {err}.", hint=hint) from err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,11 @@ from extremeearth.core.errors import DataBrokenError
 from extremeearth.knowledge.mapping._files import GEOMETRY, FileSource, Stream, declared_crs
 from extremeearth.knowledge.mapping.contract import Source, SourceRequest
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.mending import Loss, Mend, Mended, mended_copy
+from extremeearth.knowledge.mapping.mending_flatgeobuf import FlatGeobuf
+from extremeearth.knowledge.mapping.mending_json import mend_geojson
+from extremeearth.knowledge.mapping.mending_tables import GeoPackageMender, is_cut_off
+from extremeearth.knowledge.mapping.mending_xml import XmlMender, feature_element
 from extremeearth.knowledge.mapping.vector_losses import (
     Layer,
     check_well_formed,
@@ -35,17 +42,36 @@ _FORMULATIONS = frozenset({None, "SHP", "GeoJSON", "KML", "GML"})
 """Reference formulations for vector files: none is needed; GeoTriples names some."""
 _GIVE_UP = 10
 """After so many broken features in a row, what follows cannot be found any more."""
+_GIVE_UP_BLANK = 200
+"""The same where each broken feature is blanked, so that the next one is found."""
+_MENDED = frozenset({".gpkg", ".geojson", ".json", ".gml", ".kml", ".fgb"})
+_SKIP = "or read what is whole: on_error='skip' in Python, --skip-bad on the command line"
 
 
 def unreadable(path: Path, why: object, hint: str) -> DataBrokenError:
     """Make the error that says that GDAL cannot read a file, in few words."""
     said = str(why).partition("; It might help")[0].strip().rstrip(".")
+    said = re.sub(r"Could not decode error message to UTF-8. Raw error: b'(.*)'$", r"\1", said)
+    said = said.rpartition("; ")[2] if said.startswith("Failed to read GeoJSON data") else said
     said = said.replace(f"'{path}'", "it is")  # GDAL: '/data/x.json' not recognized as ...
     if path.is_dir():
         hint = "It is a folder: name a file in it."
+    if path.suffix.lower() == ".gpkg" and path.is_file() and (cut := is_cut_off(path)):
+        said = cut
+    if path.is_file() and not path.stat().st_size:
+        said, hint = "it is empty", "Check the file."
     if ".shx" in said and "SHAPE_RESTORE_SHX" in said:
         said, hint = "its .shx file is missing", "A shapefile is .shp, .shx and .dbf: give all."
     return DataBrokenError(f"{path.name} cannot be read: {said}.", hint=hint)
+
+
+@dataclass(slots=True)
+class _Salvage:
+    """What was done to a damaged file: the copy that is read, and features in it that are empty."""
+
+    mended: Mended | None = None
+    blanks: set[int] = field(default_factory=set)
+    checked: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,20 +82,91 @@ class GeoFile:
     layer: str | None = None
     crs: CRS | None = None
     options: GeometryOptions = field(default_factory=GeometryOptions)
+    salvage: _Salvage = field(default_factory=_Salvage, compare=False, repr=False)
 
     def _info(self) -> dict[str, Any]:
         import pyogrio
         from pyogrio.errors import DataLayerError, DataSourceError
 
+        self._check_form()
         try:
-            info: dict[str, Any] = pyogrio.read_info(self.path, layer=self.layer)
+            info: dict[str, Any] = pyogrio.read_info(self.actual, layer=self.layer)
         except (DataSourceError, DataLayerError) as err:
-            raise unreadable(self.path, err, "Check the file's format and layer.") from err
+            if self.mend():
+                return self._info()
+            raise unreadable(self.path, err, self.hint()) from err
         return info
+
+    def layers(self) -> list[str]:
+        """List the layers; of a damaged file those that can be read, where the options say to go on."""
+        import pyogrio
+        from pyogrio.errors import DataSourceError
+
+        self._check_form()
+        try:
+            return [str(name) for name, _ in pyogrio.list_layers(self.actual)]
+        except DataSourceError as err:
+            if self.mend():
+                return self.layers()
+            raise unreadable(self.path, err, self.hint()) from err
+
+    @property
+    def actual(self) -> Path:
+        """The file that is read: this one, or the copy of what can be read of it."""
+        return self.path if self.salvage.mended is None else self.salvage.mended.path
+
+    def hint(self) -> str:
+        """Say what to do about a file that cannot be read."""
+        mendable = self.path.suffix.lower() in _MENDED and self.options.on_error == "raise"
+        if mendable and self.path.is_file() and self.path.stat().st_size:
+            return f"Mend the file, {_SKIP}."
+        return "Check the file's format and layer."
+
+    def _check_form(self) -> None:
+        """Look at the whole of a GML or KML file, once."""
+        if self.salvage.checked:
+            return
+        self.salvage.checked = True
+        try:
+            check_well_formed(self.path, self.hint())
+        except DataBrokenError:
+            if not self.mend():
+                raise
+
+    def mend(self) -> bool:
+        """Go on with a copy of what can be read, if the options say so and there is a way; tell whether it is new."""
+        if self.options.on_error != "skip" or self.salvage.mended is not None:
+            return False
+        if not self.path.is_file() or not self.path.stat().st_size:
+            return False
+        mender = self._mender()
+        if mender is not None:
+            self.salvage.mended = mended_copy(self.path, mender)
+        return mender is not None
+
+    def _mender(self) -> Mend | None:
+        suffix = self.path.suffix.lower()
+        if suffix == ".gpkg":
+            return GeoPackageMender(self.layer)
+        if suffix in {".geojson", ".json"}:
+            return mend_geojson
+        element = feature_element(self.path) if suffix in {".gml", ".kml"} else None
+        return None if element is None else XmlMender(element, UNREADABLE)
+
+    def blank(self, number: int) -> bool:
+        """Put an empty feature in place of a broken one of a FlatGeobuf; tell whether what follows can be read now."""
+        if self.options.on_error != "skip" or self.path.suffix.lower() != ".fgb":
+            return False
+        if self.salvage.mended is None:
+            self.salvage.mended = mended_copy(self.path, _copied)
+        made = FlatGeobuf.of(self.salvage.mended.path)
+        if made is None or not made.blank(number):
+            return False
+        self.salvage.blanks.add(number)
+        return True
 
     def columns(self) -> list[str]:
         """List the attributes, and the geometry under its one name."""
-        check_well_formed(self.path)
         info = self._info()
         own = _row_id(info)
         shape = [GEOMETRY] if info["geometry_type"] else []
@@ -95,7 +192,7 @@ class GeoFile:
         )
         systems = {GEOMETRY: declared_crs(info["crs"], self.path.name, self.crs)} if wanted else {}
         reading = _Reading(
-            self, Layer.of(self.path, info), columns, wanted, own if numbered else None, found
+            self, Layer.of(self.actual, info), columns, wanted, own if numbered else None, found
         )
         yield reading.batches(batch_rows), systems
 
@@ -119,8 +216,13 @@ class _Reading:
         """Give the batches; read around features that cannot be read if the options say so, and count them."""
         if lost := lost_records(self.layer):
             self._lose(*lost)
+        self._tell_of_copy()
         streak = 0
         while (yield from self._up_to_a_failure(batch_rows)):
+            if self.file.mend():
+                self.layer = replace(self.layer, path=self.file.actual)
+                self._tell_of_copy()
+                continue
             start = self.at
             # from the batch that failed on, to find the broken feature
             alone = list(islice(self._one_by_one(), batch_rows))
@@ -130,11 +232,20 @@ class _Reading:
                 continue
             streak = streak + 1 if self.at == start else 1
             self._lose(1, f"feature {self.at}")
+            blank = self.file.blank(self.at)
             self.at += 1
-            if streak == _GIVE_UP:
+            if streak == (_GIVE_UP_BLANK if blank else _GIVE_UP):
                 self.found[UNREADABLE] += max(self.layer.declared - self.at, 0)
                 break
         self._look_back()
+
+    def _tell_of_copy(self) -> None:
+        """Count what is not in the copy that is read."""
+        copy, blanks = self.file.salvage.mended, self.file.salvage.blanks
+        for loss in () if copy is None else copy.losses:
+            self.file.options.broken(self.found, loss.reason, loss.place, loss.count)
+        if blanks:
+            self._lose(len(blanks), f"feature {min(blanks)}")
 
     def _up_to_a_failure(self, rows: int) -> Generator[Any, None, bool]:
         """Give whole batches; tell whether there is more that could not be read."""
@@ -154,7 +265,7 @@ class _Reading:
         import pyogrio
 
         opening = pyogrio.open_arrow(
-            self.file.path, layer=self.file.layer, columns=self.columns, read_geometry=self.geometry,
+            self.file.actual, layer=self.file.layer, columns=self.columns, read_geometry=self.geometry,
             batch_size=rows, skip_features=self.at, use_pyarrow=True, return_fids=self.row_id is not None,
         )  # fmt: skip
         with ExitStack() as stack:
@@ -168,8 +279,17 @@ class _Reading:
                 if self.geometry and made.column(GEOMETRY).null_count:
                     missing = np.flatnonzero(made.column(GEOMETRY).is_null())
                     self.bare.append(missing + self.at)
+                yield self._without_blanks(made)
                 self.at += made.num_rows
-                yield made
+
+    def _without_blanks(self, batch: Any) -> Any:
+        """Leave out the features that were emptied."""
+        here = [b - self.at for b in self.file.salvage.blanks if 0 <= b - self.at < batch.num_rows]
+        if not here:
+            return batch
+        good = np.ones(batch.num_rows, bool)
+        good[here] = False
+        return batch.filter(pa.array(good))
 
     def _look_back(self) -> None:
         """Find what GDAL left out without a word: lines that are no feature, geometries that it could not read."""
@@ -182,6 +302,11 @@ class _Reading:
 
     def _lose(self, count: int, place: str, *, reason: str = UNREADABLE) -> None:
         self.file.options.broken(self.found, reason, f"{place} of {self.file.path.name}", count)
+
+
+def _copied(source: Path, target: Path) -> list[Loss]:
+    shutil.copyfile(source, target)
+    return []
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -47,7 +47,7 @@ class Layer:
         )
 
 
-def check_well_formed(path: Path) -> None:
+def check_well_formed(path: Path, hint: str = "Check the file.") -> None:
     """Raise `DataBrokenError` for a broken GML or KML file; GDAL would take it for an empty one."""
     if path.suffix.lower() not in _XML or not path.is_file():
         return
@@ -60,7 +60,7 @@ def check_well_formed(path: Path) -> None:
     except (etree.XMLSyntaxError, OSError) as err:
         raise DataBrokenError(
             f"{path.name} cannot be read: {err.msg if isinstance(err, etree.XMLSyntaxError) else err}.",
-            hint="Check the file.",
+            hint=hint,
         ) from err
 
 
@@ -71,9 +71,12 @@ def real_rows(layer: Layer, read: int) -> int:
     if (
         layer.driver == "GPKG" and read < layer.declared and layer.path.suffix.lower() == ".gpkg"
     ):  # what is declared may be out of date
-        with _asking(layer) as ask:
-            count = f"SELECT COUNT(*) FROM {_quoted(layer.name)}"  # noqa: S608 - a quoted name
-            return int(ask(count).fetchone()[0])
+        try:
+            with _asking(layer) as ask:
+                count = f"SELECT COUNT(*) FROM {_quoted(layer.name)}"  # noqa: S608 - a quoted name
+                return int(ask(count).fetchone()[0])
+        except DataBrokenError:  # so damaged that rows cannot even be counted
+            return layer.declared
     return read
 
 
@@ -84,9 +87,7 @@ def lost_records(layer: Layer) -> Loss | None:
     index, table = _beside(layer.path, ".shx"), _beside(layer.path, ".dbf")
     lost: set[int] = set()
     if index is not None:
-        words = np.fromfile(index, ">i4", offset=_SHX_HEAD)
-        entries = words[: len(words) // 2 * 2].reshape(-1, 2).astype(np.int64)
-        ends = (entries.sum(axis=1) + 4) * 2
+        ends = (_records_at(index).sum(axis=1) + 4) * 2
         lost.update(np.flatnonzero(ends > layer.path.stat().st_size).tolist())
     if table is not None:
         head = np.fromfile(table, np.uint8, count=12).tobytes()
@@ -160,6 +161,8 @@ def lost_shapes(layer: Layer, rows: Any) -> Loss | None:
     """
     if layer.driver == "GPKG" and layer.path.suffix.lower() == ".gpkg":
         lost = _with_shape_in_table(layer, rows)
+    elif layer.driver == "ESRI Shapefile" and layer.path.suffix.lower() == ".shp":
+        lost = _with_shape_in_record(layer, rows)
     elif not _is_text(layer.path):
         return None
     elif layer.driver == "GeoJSON" and layer.path.stat().st_size <= MAX_BYTES:
@@ -188,6 +191,32 @@ def _with_shape_in_document(layer: Layer, rows: Any) -> list[int]:
         and isinstance(features[n], dict)
         and features[n].get("geometry") is not None
     ]
+
+
+def _with_shape_in_record(layer: Layer, rows: Any) -> list[int]:
+    """Find the records that say that they have a shape: their type is another than 0 (ESRI, 1998, p. 4)."""
+    index = _beside(layer.path, ".shx")
+    if index is None:
+        return []
+    places = _records_at(index)
+    size = layer.path.stat().st_size
+    lost = []
+    with layer.path.open("rb") as file:
+        for n in rows.tolist():
+            if n >= len(places):
+                continue
+            start, length = (2 * int(words) for words in places[n])
+            if start + 8 + length <= size:  # those beyond are counted already
+                file.seek(start + 8)
+                if int.from_bytes(file.read(4), "little"):
+                    lost.append(n)
+    return lost
+
+
+def _records_at(index: Path) -> Any:
+    """Give where the records of a shapefile begin and how long they are, in words of two bytes."""
+    words = np.fromfile(index, ">i4", offset=_SHX_HEAD)
+    return words[: len(words) // 2 * 2].reshape(-1, 2).astype(np.int64)
 
 
 def _with_shape_in_table(layer: Layer, rows: Any) -> list[int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pyarrow as pa
 from extremeearth.core.errors import DataBrokenError, LimitError, MappingError
 from extremeearth.knowledge.mapping.contract import Source, SourceRequest
 from extremeearth.knowledge.mapping.frames import Frame
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.mending import mended_copy
 from extremeearth.knowledge.rdf import TEXT
 
 __all__ = ["MAX_XML_BYTES", "SAFE", "XmlSource", "open_xml"]
@@ -43,6 +47,7 @@ class XmlSource:
     iterator: str
     namespaces: Mapping[str, str]
     nulls: frozenset[str]
+    options: GeometryOptions = field(default_factory=GeometryOptions)
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if an XPath is broken."""
@@ -53,7 +58,8 @@ class XmlSource:
         compiled = self._compiled(references)
         columns: list[list[list[str]]] = [[] for _ in references]
         rows = first = 0
-        for element in self.elements(references):
+        found: Counter[str] = Counter()
+        for element in self.elements(references, found):
             for column, find in zip(columns, compiled, strict=True):
                 column.append([v for v in _texts(find(element)) if v not in self.nulls])
             rows += 1
@@ -62,6 +68,7 @@ class XmlSource:
                 columns, first, rows = [[] for _ in references], first + rows, 0
         if rows:
             yield self._frame(references, columns, rows, first)
+        self.options.note(self.name, found)
 
     @staticmethod
     def _frame(
@@ -105,19 +112,68 @@ class XmlSource:
             found.append(compiled)
         return found
 
-    def elements(self, references: tuple[str, ...] = ()) -> Iterator[Any]:
-        """Give the elements that are the records; where they are streamed each is emptied after its use."""
+    def elements(
+        self, references: tuple[str, ...] = (), found: Counter[str] | None = None
+    ) -> Iterator[Any]:
+        """Give the elements that are the records; where they are streamed each is emptied after its use.
+
+        In a damaged document those that are broken are left out and counted in `found`, if the options say so.
+        """
         from lxml import etree
 
-        simple = _STREAMED.match(self.iterator.strip())
+        behind = 0
         try:
-            if simple is None or any(_UPWARDS.search(reference) for reference in references):
-                yield from self._whole()
-            else:
-                steps = [_clark(s, self.prefixes()) for s in simple["steps"].split("/")]
-                yield from self._streamed(steps, anywhere=simple["start"] == "//")
+            for element in self._found(references):
+                yield element
+                behind += 1
         except (etree.XMLSyntaxError, OSError) as err:
-            raise self.broken(err) from err
+            mender = self._mender()
+            if isinstance(err, OSError) or mender is None:
+                raise self.broken(err) from err
+            self._refuse_nested()
+            mended = mended_copy(self.path, mender)
+            for loss in mended.losses:
+                lost = found if found is not None else Counter()
+                self.options.broken(lost, loss.reason, loss.place, loss.count)
+            copy = replace(self, path=mended.path, options=GeometryOptions())
+            yield from islice(copy.elements(references), behind, None)
+
+    def _found(self, references: tuple[str, ...]) -> Iterator[Any]:
+        simple = _STREAMED.match(self.iterator.strip())
+        if simple is None or any(_UPWARDS.search(reference) for reference in references):
+            yield from self._whole()
+        else:
+            steps = [_clark(s, self.prefixes()) for s in simple["steps"].split("/")]
+            yield from self._streamed(steps, anywhere=simple["start"] == "//")
+
+    def _mender(self) -> Any:
+        """Give what copies the records that are whole; `None` where there is no way, or the options do not want it."""
+        from extremeearth.knowledge.mapping.mending_xml import XmlMender
+
+        simple = _STREAMED.match(self.iterator.strip())
+        if self.options.on_error == "raise" or simple is None or not self.path.stat().st_size:
+            return None
+        name = simple["steps"].rpartition("/")[2].rpartition(":")[2]
+        return None if name == "*" else XmlMender(name)
+
+    def _refuse_nested(self) -> None:
+        """Raise `DataBrokenError` if records stand in each other: then broken ones cannot be told from whole ones."""
+        from lxml import etree
+
+        name = self.iterator.rpartition("/")[2].rpartition(":")[2].strip()
+        try:
+            with self.path.open("rb") as file:
+                for _, element in etree.iterparse(
+                    file, events=("end",), tag=f"{{*}}{name}", **SAFE
+                ):
+                    if next(element.iterancestors(f"{{*}}{name}"), None) is not None:
+                        raise DataBrokenError(
+                            f"{self.name} is damaged, and its <{name}> stand in each other: nothing is read of it.",
+                            hint="Check the file.",
+                        )
+                    element.clear(keep_tail=True)
+        except etree.XMLSyntaxError:
+            return
 
     def _streamed(self, steps: list[str], *, anywhere: bool) -> Iterator[Any]:
         """Give the elements at a plain path as they end, and drop each after its use."""
@@ -161,7 +217,18 @@ class XmlSource:
 
     def broken(self, why: object) -> DataBrokenError:
         """Make the error that says that the document is no XML."""
-        return DataBrokenError(f"{self.name} is not XML: {why}.", hint="Check the file.")
+        if not self.path.stat().st_size:
+            return DataBrokenError(
+                f"{self.name} is empty, so it is not XML.", hint="Check the file."
+            )
+        hint = "Check the file."
+        if _STREAMED.match(self.iterator.strip()) and self.options.on_error == "raise":
+            hint = (
+                "Mend it, or read the records that are whole: on_error='skip' in Python, --skip-bad on the command "
+                "line."
+            )
+        said = re.sub(r" \([^()]*, line \d+\)$", "", str(why))
+        return DataBrokenError(f"{self.name} is not XML: {said}.", hint=hint)
 
 
 def _clark(name: str, prefixes: Mapping[str, str]) -> str:
@@ -202,5 +269,6 @@ def open_xml(request: SourceRequest) -> Source | None:
             f"The source '{source.name}' has no rml:iterator.", hint="Write e.g. /fields/field."
         )
     return XmlSource(
-        source.name, request.path, source.iterator, dict(source.namespaces), frozenset(source.nulls)
-    )
+        source.name, request.path, source.iterator, dict(source.namespaces), frozenset(source.nulls),
+        request.geometry,
+    )  # fmt: skip

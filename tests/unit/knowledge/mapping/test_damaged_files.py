@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import sqlite3
+import tempfile
 import zipfile
 
 import geopandas as gpd
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
 from extremeearth.core.errors import DataBrokenError, ExtremeEarthError
-from extremeearth.knowledge.mapping import GeometryOptions, map_to_rdf
+from extremeearth.knowledge.mapping import GeometryOptions, describe_source, map_to_rdf
+from extremeearth.knowledge.mapping.mending import ENDS
 
 ROWS = 300
 BROKEN = 150
@@ -21,6 +26,18 @@ MAPPING = """@prefix rml: <http://w3id.org/rml/> . @prefix geo: <http://www.open
 <urn:m> rml:logicalSource [ rml:source [ rml:path "%s" ] ] ; rml:subjectMap [ rml:template "urn:{id}" ] ;
     rml:predicateObjectMap [ rml:predicate <urn:name> ; rml:objectMap [ rml:reference "name" ] ],
         [ rml:predicate geo:asWKT ; rml:objectMap [ rml:reference "geometry" ] ] ."""
+
+RECORDS = """@prefix rml: <http://w3id.org/rml/> . @prefix geo: <http://www.opengis.net/ont/geosparql#> .
+<urn:m> rml:logicalSource [ rml:source [ rml:path "t.%s" ] ; rml:iterator "%s" ; rml:referenceFormulation rml:%s ] ;
+    rml:subjectMap [ rml:template "urn:{id}" ] ;
+    rml:predicateObjectMap [ rml:predicate <urn:name> ; rml:objectMap [ rml:reference "name" ] ],
+        [ rml:predicate geo:asWKT ; rml:objectMap [ rml:reference "wkt" ] ] ."""
+MAPPINGS = {
+    "t.json": RECORDS % ("json", "$.fields[*]", "JSONPath"),
+    "t.xml": RECORDS % ("xml", "/fields/field", "XPath"),
+    "t.kml": MAPPING.replace("{id}", "{fid}").replace('"name"', '"Name"') % "t.kml",
+}
+RUNS = {"t.csv": {"geometry": GeometryOptions(crs=4326)}}
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +57,8 @@ def run(tmp_path):
         target = tmp_path / "out.nt"
         target.unlink(missing_ok=True)
         try:
-            return map_to_rdf(
-                MAPPING % name, target=target, folder=tmp_path, batch_rows=40, **options
-            )
+            text = MAPPINGS.get(name, MAPPING % name)
+            return map_to_rdf(text, target=target, folder=tmp_path, batch_rows=40, **options)
         except ExtremeEarthError:
             assert not target.exists()
             assert [p for p in tmp_path.iterdir() if p.name.startswith("out")] == []
@@ -78,19 +94,164 @@ def write(frame, path):
         frame.assign(wkt=frame.to_wkt().geometry).drop(columns="geometry").to_csv(path, index=False)
     elif path.suffix == ".geojsonl":
         frame.to_file(path, driver="GeoJSONSeq")
+    elif path.suffix == ".kml":
+        frame.to_file(path, driver="KML")
+    elif path.suffix in {".json", ".xml"}:
+        write_records(frame, path)
     else:
         frame.to_file(path)
 
 
-@pytest.mark.parametrize("policy", ["raise", "skip"])
-@pytest.mark.parametrize("name", ["t.gpkg", "t.geojson", "t.parquet", "t.gml"])
-def test_what_cannot_be_read_at_all_is_an_error_that_names_the_file(
-    frame, run, tmp_path, name, policy
-):
+def write_records(frame, path):
+    rows = list(zip(frame["id"], frame["name"], frame.to_wkt()["geometry"], strict=True))
+    if path.suffix == ".json":
+        fields = [{"id": int(i), "name": name, "wkt": wkt} for i, name, wkt in rows]
+        path.write_text(json.dumps({"fields": fields}, ensure_ascii=False))
+        return
+    texts = [
+        f"<field><id>{i}</id><name>{name}</name><wkt>{wkt}</wkt></field>" for i, name, wkt in rows
+    ]
+    path.write_text(f"<fields>{''.join(texts)}</fields>")
+
+
+CUT = ["t.gpkg", "t.geojson", "t.parquet", "t.gml", "t.kml", "t.xml", "t.json", "t.fgb", "t.csv"]
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_file_that_breaks_off_is_an_error_that_names_it_and_a_way(frame, run, tmp_path, name):
     write(frame, tmp_path / name)
     halve(tmp_path / name)
+    with pytest.raises(DataBrokenError) as caught:
+        run(name, **RUNS.get(name, {}))
+    assert name in caught.value.message or name == "t.csv"
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["t.geojson", "t.gml", "t.kml", "t.xml", "t.json"])
+def test_what_is_whole_before_a_break_is_read_and_the_rest_is_told(frame, run, tmp_path, name):
+    write(frame, tmp_path / name)
+    halve(tmp_path / name)
+    report = run(name, on_error="skip", **RUNS.get(name, {}))
+    assert ROWS // 2 - 10 < report.rows < ROWS // 2 + 10
+    assert report.triples == 2 * report.rows
+    assert sum(report.geometries.values()) == 2
+    assert report.geometries[ENDS] == 1
+    assert all(name in report.places[reason] for reason in report.geometries)
+
+
+@pytest.mark.parametrize("name", ["t.parquet"])
+def test_what_says_nothing_without_its_end_is_an_error_that_says_so(frame, run, tmp_path, name):
+    write(frame, tmp_path / name)
+    halve(tmp_path / name)
+    with pytest.raises(DataBrokenError, match="what is in it is said at the end"):
+        run(name, on_error="skip")
+
+
+@pytest.mark.parametrize("name", ["t.geojson", "t.gml", "t.kml", "t.xml", "t.json", "t.csv"])
+def test_one_broken_record_in_the_middle_is_left_out_alone(frame, run, tmp_path, name):
+    path = tmp_path / name
+    write(frame, path)
+    data = path.read_bytes()
+    at = data.index(f"field é {BROKEN}".encode())
+    path.write_bytes(data[:at] + (b'"<,' if name != "t.csv" else b",") + data[at:])
+    options = RUNS.get(name, {})
     with pytest.raises(DataBrokenError, match=name):
-        run(name, on_error=policy)
+        run(name, **options)
+    report = run(name, on_error="skip", **options)
+    assert (report.rows, report.triples) == (ROWS - 1, 2 * ROWS - 2)
+    assert list(report.geometries.values()) == [1]
+    out = (tmp_path / "out.nt").read_text()
+    assert f'field \u00e9 {BROKEN}"' not in out
+    assert f'field \u00e9 {BROKEN + 1}"' in out
+
+
+@pytest.mark.parametrize("name", ["t.geojson", "t.gml", "t.kml", "t.xml", "t.json", "t.csv"])
+def test_garbage_in_the_middle_costs_what_it_covers(frame, run, tmp_path, name):
+    path = tmp_path / name
+    write(frame, path)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 150] = np.random.default_rng(7).bytes(150)
+    path.write_bytes(data)
+    report = run(name, on_error="skip", **RUNS.get(name, {}))
+    assert ROWS - 5 <= report.rows < ROWS
+    assert sum(report.geometries.values()) >= 1
+
+
+@pytest.mark.parametrize("name", ["t.xml", "t.gml"])
+def test_another_encoding_than_is_said_is_an_error_that_says_how_to_say_it(
+    frame, run, tmp_path, name
+):
+    write(frame, tmp_path / name)
+    (tmp_path / name).write_bytes((tmp_path / name).read_text().encode("latin-1"))
+    with pytest.raises(DataBrokenError, match=name) as caught:
+        run(name, on_error="skip", **RUNS.get(name, {}))
+    assert "ISO-8859-1" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.csv", "t.geojson"])
+def test_texts_in_another_encoding_are_left_out_and_counted(frame, run, tmp_path, name):
+    path = tmp_path / name
+    write(frame, path)
+    data = path.read_bytes().replace("é".encode(), b"\xe9", BROKEN)
+    path.write_bytes(data)
+    with pytest.raises(DataBrokenError, match=name):
+        run(name, **RUNS.get(name, {}))
+    report = run(name, on_error="skip", **RUNS.get(name, {}))
+    assert (report.rows, report.triples) == (ROWS, 2 * ROWS - BROKEN)
+    assert report.geometries == {"is not UTF-8": BROKEN}
+
+
+def test_half_a_character_that_json_writes_out_is_no_text(run, tmp_path):
+    (tmp_path / "t.json").write_text(
+        '{"fields": [{"id": 1, "name": "\\ud800", "wkt": "POINT (1 2)"}]}'
+    )
+    with pytest.raises(DataBrokenError, match=r"record 0 of t\.json"):
+        run("t.json")
+    assert run("t.json", on_error="skip").triples == 1
+
+
+def test_a_broken_row_group_is_left_out_alone(frame, run, tmp_path):
+    path = tmp_path / "t.parquet"
+    frame.to_parquet(path, row_group_size=50)
+    with pq.ParquetFile(path) as file:
+        at = file.metadata.row_group(2).column(0).data_page_offset
+    data = bytearray(path.read_bytes())
+    data[at : at + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    with pytest.raises(DataBrokenError, match="in its rows 100 to 149"):
+        run("t.parquet")
+    report = run("t.parquet", on_error="skip")
+    assert report.rows == ROWS - 50
+    assert list(report.geometries.values()) == [50]
+    assert "rows 100 to 149 of t.parquet" in report.places.values()
+
+
+def test_a_broken_page_of_a_geopackage_is_read_around(frame, run, tmp_path):
+    path = tmp_path / "t.gpkg"
+    write(frame, path)
+    data = bytearray(path.read_bytes())
+    at = data.index(f"field é {BROKEN}".encode()) // 4096 * 4096
+    data[at : at + 100] = b"\xff" * 100
+    path.write_bytes(data)
+    with pytest.raises(DataBrokenError, match=r"t\.gpkg"):
+        run("t.gpkg")
+    report = run("t.gpkg", on_error="skip")
+    lost = report.geometries[FEATURE]
+    assert 0 < lost < 60
+    assert (report.rows, report.triples) == (ROWS - lost, 2 * (ROWS - lost))
+
+
+def test_a_shape_with_more_parts_than_it_has_is_told_or_counted(frame, run, tmp_path):
+    write(frame, tmp_path / "t.shp")
+    index = np.fromfile(tmp_path / "t.shx", ">i4", offset=100).reshape(-1, 2)
+    data = bytearray((tmp_path / "t.shp").read_bytes())
+    parts = int(index[BROKEN, 0]) * 2 + 8 + 36
+    data[parts : parts + 8] = b"\xff" * 8
+    (tmp_path / "t.shp").write_bytes(data)
+    with pytest.raises(DataBrokenError, match=f"geometry of feature {BROKEN} of t"):
+        run("t.shp")
+    assert run("t.shp", on_error="skip").geometries == {GEOMETRY: 1}
 
 
 @pytest.mark.parametrize("name", ["t.gpkg", "t.geojson", "t.fgb", "t.shp", "t.parquet", "t.gml"])
@@ -126,6 +287,44 @@ def test_a_feature_that_breaks_a_stream_is_found_and_those_before_it_are_kept(fr
     report = run("t.fgb", on_error="skip")
     assert report.rows + report.geometries[FEATURE] == ROWS
     assert BROKEN - 5 < report.rows <= BROKEN + 1
+
+
+def test_a_flatgeobuf_with_an_index_is_read_behind_broken_features(frame, run, tmp_path):
+    path = tmp_path / "t.fgb"
+    frame.to_file(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(f"field é {BROKEN}".encode())
+    data[at - 250 : at] = b"\xff" * 250
+    path.write_bytes(data)
+    report = run("t.fgb", on_error="skip")
+    assert report.rows + report.geometries[FEATURE] == ROWS
+    assert 1 <= report.geometries[FEATURE] <= 3
+    out = (tmp_path / "out.nt").read_text()
+    assert out.count("<urn:name>") == report.rows
+
+
+def test_several_readings_of_a_copy_leave_out_the_same(frame, tmp_path):
+    path = tmp_path / "t.fgb"
+    frame.to_file(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(f"field é {BROKEN}".encode())
+    data[at - 250 : at] = b"\xff" * 250
+    path.write_bytes(data)
+    options = GeometryOptions(on_error="skip")
+    described = describe_source(path, geometry=options)
+    assert described.key == ("id",)
+    assert 1 <= options.totals()[FEATURE] <= 3
+
+
+def test_copies_of_what_is_whole_go_away(frame, run, tmp_path, monkeypatch):
+    (tmp_path / "copies").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
+    for name in ("t.geojson", "t.xml"):
+        write(frame, tmp_path / name)
+        halve(tmp_path / name)
+        run(name, on_error="skip", **RUNS.get(name, {}))
+    gc.collect()
+    assert list((tmp_path / "copies").iterdir()) == []
 
 
 @pytest.mark.parametrize("line", ['{"type": "Feature", "properti', "\udcff\udcfe"])

@@ -1,0 +1,96 @@
+"""Lines of a text file that are no UTF-8: garbage is left out, other bytes are marked, so that a reader goes on."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["MARK", "CleanLines", "without_marked"]
+
+MARK = "\ufdd0"
+"""Stands for bytes that are no UTF-8: a code point that is no character, so that no text has it."""
+CHUNK = 1 << 20
+_BYTES = re.compile("[\udc80-\udcff]+")
+_GARBAGE = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+class CleanLines(io.RawIOBase):
+    r"""A file without the lines that are garbage: no UTF-8, and with control characters.
+
+    Parameters
+    ----------
+    file
+        What is read.
+    left_out
+        Called with each line that is left out.
+
+    Examples
+    --------
+    >>> lines = CleanLines(io.BytesIO(b"a,b\n\xe9,1\n\xff\x00\n"), print)
+    >>> lines.read().decode()
+    b'\xff\x00\n'
+    'a,b\n\ufdd0,1\n'
+    """
+
+    def __init__(self, file: Any, left_out: Callable[[bytes], object]) -> None:
+        super().__init__()
+        self._file, self._left_out = file, left_out
+        self._ready, self._rest = b"", b""
+        self.marked = False
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes."""
+        while not self._ready:
+            more = self._file.read(CHUNK)
+            if not more and not self._rest:
+                return 0
+            text = self._rest + more
+            end = text.rfind(b"\n") + 1 if more else len(text)
+            self._ready, self._rest = self._clean(text[:end]), text[end:]
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+    def _clean(self, text: bytes) -> bytes:
+        if text.isascii():
+            return text
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return b"".join(map(self._line, text.splitlines(keepends=True)))
+        return text
+
+    def _line(self, line: bytes) -> bytes:
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            if _GARBAGE.search(line):
+                self._left_out(line)
+                return b""
+            self.marked = True
+            return _BYTES.sub(MARK, line.decode(errors="surrogateescape")).encode()
+        return line
+
+
+def without_marked(column: Any) -> tuple[Any, Any]:
+    """Leave out the texts that have bytes that are no UTF-8; give also the places where they were.
+
+    Examples
+    --------
+    >>> column, places = without_marked(pa.array(["a", MARK]))
+    >>> column.to_pylist(), places.tolist()
+    (['a', None], [1])
+    """
+    marked = pc.fill_null(pc.match_substring(column, MARK), False)
+    kept = pc.if_else(marked, pa.scalar(None, column.type), column)
+    return kept, np.flatnonzero(marked.to_numpy(zero_copy_only=False))
