@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from extremeearth.core.boxes import LONLAT, CrsLike, as_crs
 from extremeearth.knowledge.rdf.geometry import CRS84, crs_iri, is_y_first, wkt_literals
-from extremeearth.knowledge.rdf.ntriples import TEXT, join_text
+from extremeearth.knowledge.rdf.ntriples import TEXT, bytes_of, join_text
 
 __all__ = ["PlainShapes", "plain_shapes", "wkb_literals"]
 
@@ -216,7 +216,10 @@ def _plain_texts(plain: PlainShapes) -> Any:
     rows = np.flatnonzero(_present(plain.wkb))
     at = np.unique(np.searchsorted(np.cumsum(plain.counts), odd, side="right"))
     return _texts(
-        plain.wkb, rows[at], lambda those: shapely.from_wkb(_objects(plain.wkb.take(those)))
+        plain.wkb,
+        rows[at],
+        lambda those: shapely.from_wkb(_objects(plain.wkb.take(those))),
+        maybe_empty=False,
     )
 
 
@@ -236,7 +239,7 @@ def _same_texts(wkb: Any, shapes: NDArray[Any]) -> Any:
     same &= ~(shapely.has_z(shapes) | shapely.has_m(shapes)) & (valid != shapely.is_missing(shapes))
     xy, owners = shapely.get_coordinates(shapes, return_index=True)
     same[owners[_odd(xy)]] = False
-    return _texts(wkb, np.flatnonzero(~same), lambda rows: shapes[rows])
+    return _texts(wkb, np.flatnonzero(~same), lambda rows: shapes[rows], maybe_empty=True)
 
 
 def _odd(xy: Floats) -> NDArray[np.intp]:
@@ -257,7 +260,9 @@ def _all_below(sizes: Floats) -> bool:
     return len(sizes) == 0 or bool(sizes.max() < _LARGEST)
 
 
-def _texts(wkb: Any, odd: NDArray[np.intp], shapes: Callable[[Any], Any]) -> Any:
+def _texts(
+    wkb: Any, odd: NDArray[np.intp], shapes: Callable[[Any], Any], *, maybe_empty: bool
+) -> Any:
     """Write text; the odd rows, whose shapes are asked for, are left to GEOS. `None` where they are too many."""
     if wkb.nbytes > _MOST_BYTES or 2 * len(odd) > len(wkb):
         return None
@@ -268,7 +273,9 @@ def _texts(wkb: Any, odd: NDArray[np.intp], shapes: Callable[[Any], Any]) -> Any
     plain = written.storage if isinstance(written.type, pa.BaseExtensionType) else written
     texts = pc.cast(plain, TEXT)
     # a ring of no position is an empty one to geoarrow-c, and its polygon is none without positions
-    hits = np.array(pc.fill_null(pc.match_substring(texts, "EMPTY"), False))
+    hits = np.zeros(len(texts), bool)
+    if maybe_empty and b"EMPTY" in bytes_of(texts):
+        hits |= np.asarray(pc.fill_null(pc.match_substring(texts, "EMPTY"), False))
     hits[odd] = True
     if not hits.any():
         return texts
