@@ -124,17 +124,17 @@ def merged(target: Any, patch: Any) -> Any:
 
 
 def selector(query: Mapping[str, str]) -> Callable[[Object], bool]:
-    """Read selectors of labels (`a=b,c!=d,e in (f,g),h`) and of fields (`status.phase=Pending`)."""
+    """Read selectors of labels (`a=b,c in (d,e)`) and of fields (`status.phase=Pending`)."""
     tests: list[Callable[[Object], bool]] = []
-    for part in re.split(r",(?![^(]*\))", query.get("labelSelector", "")):
-        if listed := re.fullmatch(r"(\S+) (in|notin) \(([^)]*)\)", part.strip()):
-            label, word, values = listed[1], listed[2], set(listed[3].split(","))
-            tests.append(lambda o, n=label, v=values, w=word: (_label(o, n) in v) == (w == "in"))
-        elif equal := re.fullmatch(r"([^=!]+)(!?)==?(.*)", part.strip()):
-            name, negated, value = equal.groups()
-            tests.append(lambda o, n=name, v=value, no=negated: (_label(o, n) == v) != bool(no))
-        elif part:
-            tests.append(lambda o, n=part: _label(o, n) is not None)
+    for part in filter(None, re.split(r",(?![^(]*\))", query.get("labelSelector", ""))):
+        if listed := re.fullmatch(r"(\S+) in \(([^)]*)\)", part.strip()):
+            name, values = listed[1], {value.strip() for value in listed[2].split(",")}
+        else:
+            name, equal, value = part.strip().partition("=")
+            if not equal or name.endswith("!"):
+                raise ValueError(part)
+            values = {value.removeprefix("=")}
+        tests.append(lambda o, n=name, v=values: _label(o, n) in v)
     for part in filter(None, query.get("fieldSelector", "").split(",")):
         path, _, value = part.partition("=")
         tests.append(lambda o, p=path, v=value: _field(o, p.split(".")) == v)
@@ -178,8 +178,11 @@ class _Handler(BaseHTTPRequestHandler):
         action = getattr(self, f"_{self.command.lower()}_{'one' if place['name'] else 'all'}", None)
         if action is None:
             self._refuse(405)
-        else:
+            return
+        try:
             action(place["plural"], place["namespace"], place["name"], given, query)
+        except ValueError:
+            self._refuse(400)  # a selector
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle
 

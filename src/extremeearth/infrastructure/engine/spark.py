@@ -57,6 +57,10 @@ class SparkEngine:
         How long work waits, in seconds, while the cluster has no worker; then `UnavailableError`. Where nodes are
         started on demand, it must hold their start.
 
+    shares_files
+        Whether the workers find this process's files under the same names, and it theirs: on this machine they do, on
+        a cluster if both see the same folders.
+
     Raises
     ------
     MissingExtraError
@@ -81,6 +85,7 @@ class SparkEngine:
         ship_code: bool = True,
         cell_rows: int = 100_000,
         wait_s: float = 600.0,
+        shares_files: bool | None = None,
     ) -> None:
         if cell_rows < 1:
             raise InputError(f"Cells of {cell_rows} rows are not possible.", hint="Give 1 or more.")
@@ -89,6 +94,7 @@ class SparkEngine:
             raise InputError(f"Waiting {wait_s} seconds is not possible.", hint="Give more than 0.")
         self._session = open_session(url, options or {}, ship_code=ship_code)
         self._patience = Patience(self._session, url, wait_s)
+        self._shares_files = url.startswith("local") if shares_files is None else shares_files
         self._known_slots: int | None = None
         self._open = True
 
@@ -116,6 +122,11 @@ class SparkEngine:
     def shares_files(self) -> bool:
         """Whether the workers find this process's files: with ``local[n]``; other machines have disks of their own."""
         return self.url.startswith("local[")
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether the workers find this process's files under the same names, and it theirs."""
+        return self._shares_files
 
     @property
     def slots(self) -> int:

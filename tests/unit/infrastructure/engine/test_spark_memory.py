@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import ExtremeEarthError
 from extremeearth.core.progress import EventProgress, ProgressEvent, Task
 from extremeearth.infrastructure.engine._spark_items import SparkRun
 from extremeearth.infrastructure.engine._spark_tables import frame_of, pieces_of, sent_again
+from extremeearth.infrastructure.engine._spark_workers import Patience
 
 pytest.importorskip("pyspark", reason="PySpark is not installed: pip install 'extremeearth[spark]'")
 KIB = 2**10
@@ -74,8 +75,9 @@ class _Session:
 def _run(session: _Session, function: Any, items: Any, progress: Any = None) -> Iterator[Any]:
     task = Task(progress or EventProgress(lambda _event: None), "items", total=None)
     return SparkRun(
-        session, function, items, task, retries=0, slots=2, ahead=2048, window_bytes=WINDOW
-    ).results()
+        session, function, items, task, retries=0, slots=2, ahead=2048, window_bytes=WINDOW,
+        patience=Patience(session, "local[2]", 1.0),
+    ).results()  # fmt: skip
 
 
 def _large(number: int) -> bytes:
@@ -117,6 +119,7 @@ def test_large_items_do_not_pile_up() -> None:
     assert max(session.sent) <= WINDOW + 9 * KIB
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40 * KIB), max_size=40))
 def test_any_sizes_come_in_order(sizes: list[int]) -> None:
     events: list[ProgressEvent] = []

@@ -71,6 +71,35 @@ def test_a_master_that_does_not_listen_is_told_at_once(form: str) -> None:
     assert time.monotonic() - started < 60  # Spark itself tries for longer
 
 
+@pytest.mark.parametrize(
+    "form", ["k8s://http://127.0.0.1:{0}", "k8s://https://127.0.0.1:{0}", "k8s://127.0.0.1:{0}"]
+)
+def test_a_kubernetes_that_does_not_listen_is_told_at_once(form: str) -> None:
+    pytest.importorskip("pyspark")
+    given = Settings(engine_options={"spark.kubernetes.container.image": "image:1"})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(UnavailableError, match=r"does not answer: .*refused"):
+            open_engine(form.format(taken.getsockname()[1]), settings=given)
+
+
+def test_of_what_java_raises_the_innermost_cause_is_told() -> None:
+    raised = RuntimeError(
+        "An error occurred while calling None.org.apache.spark.api.java.JavaSparkContext.\n"
+        ": org.apache.spark.SparkException: External scheduler cannot be instantiated\n"
+        "\tat org.apache.spark.SparkContext.<init>(SparkContext.scala:1)\n"
+        "Caused by: a.B: outer\n\tat c.D\n"
+        "Caused by: io.fabric8.KubernetesClientException: Message: Forbidden.\n\t... 20 more"
+    )
+    told = _spark_session._unreachable("k8s://https://host", raised)
+    assert "does not answer: io.fabric8.KubernetesClientException: Message: Forbidden." in str(told)
+    assert "deploy/spark/kubernetes.yaml" in str(told.hint)
+    plain_text = RuntimeError("odd\nmore")
+    assert "does not answer: odd" in str(_spark_session._unreachable("spark://host", plain_text))
+    silent = _spark_session._unreachable("spark://host", RuntimeError())
+    assert "does not answer: RuntimeError" in str(silent)
+
+
 def test_one_of_several_masters_is_enough() -> None:
     with socket.socket() as dead, socket.socket() as alive:
         dead.bind(("127.0.0.1", 0))

@@ -1,0 +1,80 @@
+"""How long work waits for workers; with a stand-in for the cluster and for the clock."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from extremeearth.core.errors import InputError, UnavailableError
+from extremeearth.infrastructure.engine import SparkEngine, _spark_workers
+from extremeearth.infrastructure.engine._spark_workers import Patience
+
+
+class _Cluster:
+    """A session whose cluster has so many workers, and a clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.workers, self.now, self.asked = 0, 1000.0, 0
+        monkeypatch.setattr(_spark_workers.time, "monotonic", lambda: self.now)
+        conf = SimpleNamespace(get={"spark.kubernetes.namespace": "earth"}.get)
+        java = SimpleNamespace(sc=lambda: SimpleNamespace(getExecutorMemoryStatus=self._status))
+        self.sparkContext = SimpleNamespace(
+            _jsc=java, applicationId="spark-1", getConf=lambda: conf
+        )
+
+    def _status(self) -> Any:
+        self.asked += 1
+        return SimpleNamespace(size=lambda: self.workers + 1)  # the driver is one of them
+
+    def wait(self, patience: Patience, seconds: float) -> None:
+        """Look every tenth of a second."""
+        for _ in range(round(seconds * 10)):
+            self.now += 0.1
+            patience.check()
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> _Cluster:
+    return _Cluster(monkeypatch)
+
+
+def test_work_without_workers_ends(cluster: _Cluster) -> None:
+    patience = Patience(cluster, "k8s://https://host", 20.0)
+    cluster.wait(patience, 19.0)
+    with pytest.raises(UnavailableError, match=r"no worker for 2[01] seconds") as failed:
+        cluster.wait(patience, 4.0)
+    assert "kubectl --namespace earth describe pods" in str(failed.value.hint)
+    assert "spark-app-selector=spark-1" in str(failed.value.hint)
+    assert cluster.asked < 25  # not at every look
+
+
+def test_a_worker_that_comes_starts_the_waiting_anew(cluster: _Cluster) -> None:
+    patience = Patience(cluster, "spark://host:7077", 20.0)
+    cluster.wait(patience, 15.0)
+    cluster.workers = 1
+    cluster.wait(patience, 30.0)
+    cluster.workers = 0
+    cluster.wait(patience, 19.0)
+    with pytest.raises(UnavailableError) as failed:
+        cluster.wait(patience, 4.0)
+    assert "cores" in str(failed.value.hint)
+
+
+def test_time_in_which_nobody_waited_does_not_count(cluster: _Cluster) -> None:
+    patience = Patience(cluster, "spark://host:7077", 20.0)
+    cluster.wait(patience, 5.0)
+    cluster.now += 500
+    cluster.wait(patience, 19.0)
+
+
+def test_spark_inside_this_process_needs_no_workers(cluster: _Cluster) -> None:
+    cluster.wait(Patience(cluster, "local[2]", 1.0), 100.0)
+    assert not cluster.asked
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_no_time_at_all_is_refused(seconds: float) -> None:
+    with pytest.raises(InputError, match="Waiting"):
+        SparkEngine("local[1]", wait_s=seconds)
