@@ -68,7 +68,8 @@ def typed_part(
     >>> typed.sql.sql(), [str(part) for part in others]
     ('t."number0" > 5.0', ['?o != 7'])
     """
-    said, others = [], []
+    said: list[s.Expression] = []
+    others: list[s.Expression] = []
     for condition in conditions if isinstance(object_, str) else ():
         fits = len(said) < MOST_TYPED and typed_condition(condition, str(object_)) is not None
         (said if fits else others).append(condition)

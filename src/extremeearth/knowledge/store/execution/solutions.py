@@ -121,7 +121,9 @@ def _aggregated(
             group = group[first]
         return aggregate(node, None, group, count, run.context)
     values = run.evaluated(table, operand, evaluate)
-    return aggregate(node, values, group, count, run.context)
+    others = [] if isinstance(node, s.Aggregate) else node.arguments[1:]
+    beside = [run.evaluated(table, other, evaluate) for other in others]
+    return aggregate(node, values, group, count, run.context, others=beside)
 
 
 def run_count(step: t.CountStep, run: Run) -> pa.Table:

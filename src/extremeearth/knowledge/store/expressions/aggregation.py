@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -38,6 +38,8 @@ def aggregate(
     groups: NDArray[np.int64],
     count: int,
     context: ExpressionContext,
+    *,
+    others: Sequence[TermColumn] = (),
 ) -> TermColumn:
     """Compute an aggregate for every group.
 
@@ -57,6 +59,8 @@ def aggregate(
         How many groups there are; some may have no rows.
     context
         The query's; has the aggregates that are named by an IRI.
+    others
+        Values of further operands in every row.
 
     Raises
     ------
@@ -77,6 +81,7 @@ def aggregate(
     if node.distinct:
         rows = _different(values, groups)
         values, groups = values.take(rows), groups[rows]
+        others = [other.take(rows) for other in others]
     if isinstance(node, FunctionCall):
         function = context.aggregates.get(node.function.value)
         if function is None:
@@ -84,7 +89,7 @@ def aggregate(
                 f"The aggregate <{node.function.value}> is not known.",
                 hint="See the list of functions.",
             )
-        return function(values, groups, count, context)
+        return function(values, groups, count, context, *others)
     if node.name == "GROUP_CONCAT":
         return _group_concat(
             values, groups, count, " " if node.separator is None else node.separator

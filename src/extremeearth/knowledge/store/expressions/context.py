@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,5 +82,20 @@ class ExpressionContext:
 Function = Callable[[Sequence[TermColumn], ExpressionContext], TermColumn]
 """A function over columns of one length; no term in the result is an error. Without arguments it gives one row."""
 
-AggregateFunction = Callable[[TermColumn, NDArray[np.int64], int, ExpressionContext], TermColumn]
-"""An aggregate: values, the group of each (from 0), how many groups; gives one row a group. DISTINCT is done."""
+
+class AggregateFunction(Protocol):
+    """An aggregate: values, the group of each (from 0), how many groups; gives one row a group. DISTINCT is done.
+
+    `others` are what it is called with beside the values, a row for each of these.
+    """
+
+    def __call__(
+        self,
+        values: TermColumn,
+        groups: NDArray[np.int64],
+        count: int,
+        context: ExpressionContext,
+        /,
+        *others: TermColumn,
+    ) -> TermColumn:
+        """Aggregate the values of each group; no term in the result is an error."""

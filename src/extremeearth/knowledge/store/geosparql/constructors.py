@@ -41,9 +41,15 @@ _PROFILES = {
 """Versions of GML that ``geof:asGML`` takes as its profile."""
 
 
-def concave_hull(shapes: Any) -> Any:
-    """Give the concave hull without holes (`CONCAVE_RATIO`)."""
-    return shapely.concave_hull(shapes, ratio=CONCAVE_RATIO)
+def concave_hull(shapes: Any, ratios: Any = CONCAVE_RATIO) -> Any:
+    """Give concave hulls without holes; of each shape with its own ratio where there is an array of them."""
+    if np.ndim(ratios) == 0:
+        return shapely.concave_hull(shapes, ratio=float(ratios))
+    made: NDArray[Any] = np.full(len(shapes), None, object)
+    for ratio in np.unique(ratios):
+        rows = np.flatnonzero(ratios == ratio)
+        made[rows] = shapely.concave_hull(shapes[rows], ratio=float(ratio))
+    return made
 
 
 def _made(make: Callable[[NDArray[Any]], Any], *, normal: bool = True) -> Function:

@@ -74,9 +74,14 @@ def geof_term(context) -> Callable[..., Any]:
 def aggregated(context) -> Callable[..., list[Any]]:
     """Aggregate values by group numbers."""
 
-    def call(name: str, values: list[Any], groups: list[int], count: int) -> list[Any]:
-        column = TermColumn.of([as_term(value) for value in values])
-        found = AGGREGATES[GEOF[name]](column, np.array(groups, np.int64), count, context)
+    def call(
+        name: str, values: list[Any], groups: list[int], count: int, *others: list[Any]
+    ) -> list[Any]:
+        columns = [
+            TermColumn.of([as_term(value) for value in given]) for given in (values, *others)
+        ]
+        groups_of_rows = np.array(groups, np.int64)
+        found = AGGREGATES[GEOF[name]](columns[0], groups_of_rows, count, context, *columns[1:])
         return [as_value(term) for term in found.terms()]
 
     return call
