@@ -21,7 +21,7 @@ from extremeearth.knowledge.interlinking.cells import packed, unpacked
 from extremeearth.knowledge.interlinking.crew import Crew
 from extremeearth.knowledge.interlinking.features import Side
 
-__all__ = ["Near", "nearest", "within_distance"]
+__all__ = ["FARTHEST_M", "Candidates", "Near", "Pairs", "chunks", "nearest", "within_distance"]
 
 LEFT_AT_ONCE = 1_000
 MICROMETRE = 1e-6
@@ -33,9 +33,9 @@ Pairs = tuple[Any, Any]
 """Positions of left and of right features."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Near:
-    """Both sides in longitude and latitude, and an R-tree of the right one."""
+    """Both sides in longitude and latitude, and an R-tree of the right one; `measured` counts pairs."""
 
     left: Side
     right: Side
@@ -43,6 +43,7 @@ class Near:
     right_shapes: Any
     tree: Any
     self_join: bool
+    measured: int = 0
 
     @classmethod
     def of(cls, left: Side, right: Side, *, self_join: bool) -> Near:
@@ -83,6 +84,7 @@ class Near:
 
         for metres in crew.map(measured, tasks(), label="distances"):
             candidates = waiting.popleft()
+            self.measured += len(metres)
             near = metres <= candidates.limit_m + MICROMETRE
             yield candidates, candidates.first[near], candidates.second[near], metres[near]
 
@@ -115,13 +117,15 @@ def measured(task: tuple[Any, Any, Any, Any]) -> Any:
 
 def within_distance(near: Near, limit_m: float, crew: Crew) -> Iterator[Pairs]:
     """Give the pairs at most `limit_m` metres apart; of a self-join both directions."""
-    asked = (near.around(at, limit_m) for at in _chunks(np.arange(len(near.left.rows))))
+    asked = (near.around(at, limit_m) for at in chunks(np.arange(len(near.left.rows))))
     for _, first, second, _ in near.closer(asked, crew):
         yield near.left.rows[first], near.right.rows[second]
 
 
-def nearest(near: Near, count: int, crew: Crew) -> Iterator[Pairs]:
-    """Give each left feature's `count` nearest right ones; of equally near ones those that come first.
+def nearest(near: Near, count: int, crew: Crew) -> Iterator[tuple[Any, Any, Any]]:
+    """Give each left feature's `count` nearest right ones, in metres too; of equally near ones those that come first.
+
+    Positions are among the rows of `near`. All that is found of a left feature comes together.
 
     The search circle begins at the size that would hold `count` features if they were spread evenly, and doubles until
     it holds enough: what lies outside is then farther away.
@@ -131,7 +135,7 @@ def nearest(near: Near, count: int, crew: Crew) -> Iterator[Pairs]:
     while len(waiting):
         last = radius >= FARTHEST_M
         left_over = []
-        asked = (near.around(at, radius) for at in _chunks(waiting))
+        asked = (near.around(at, radius) for at in chunks(waiting))
         for candidates, rows, columns, metres in near.closer(asked, crew):
             order = np.lexsort((columns, metres, rows))
             first, second = rows[order], columns[order]
@@ -139,7 +143,7 @@ def nearest(near: Near, count: int, crew: Crew) -> Iterator[Pairs]:
             done = owners if last else owners[sizes >= count]
             rank = np.arange(len(first)) - np.repeat(begins, sizes)
             good = (rank < count) & np.isin(first, done)
-            yield near.left.rows[first[good]], near.right.rows[second[good]]
+            yield first[good], second[good], metres[order][good]
             left_over.append(np.setdiff1d(candidates.at, done))
         if last:
             break
@@ -147,7 +151,8 @@ def nearest(near: Near, count: int, crew: Crew) -> Iterator[Pairs]:
         radius = min(radius * 2, FARTHEST_M)
 
 
-def _chunks(at: Any) -> Iterator[Any]:
+def chunks(at: Any) -> Iterator[Any]:
+    """Give positions in as many pieces as are worked on at once."""
     for start in range(0, len(at), LEFT_AT_ONCE):
         yield at[start : start + LEFT_AT_ONCE]
 

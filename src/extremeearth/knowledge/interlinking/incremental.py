@@ -21,6 +21,7 @@ from extremeearth.core.errors import DataBrokenError, InputError
 from extremeearth.core.files import atomic_path
 from extremeearth.core.progress import SILENT, Progress
 from extremeearth.infrastructure.engine import Engine
+from extremeearth.knowledge.interlinking.closest import Closest
 from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid
 from extremeearth.knowledge.interlinking.options import LinkOptions
 from extremeearth.knowledge.interlinking.running import Fresh, LinkReport, LinkRun
@@ -55,8 +56,9 @@ def link_files(
         What is linked, and how.
     state
         Parquet file that remembers what was linked. Where it is there, and `out` too, only what is new or changed is
-        linked, and the links of what is gone or changed go. Nearest features are found anew for all as soon as
-        anything is new, changed or gone. Where the choices were others, all is linked anew.
+        linked, and the links of what is gone or changed go. Nearest features are looked for among all for what is new
+        or has lost one of them, and among what is new for the rest; where features of the other side changed places,
+        which decides between equally near ones, for all. Where the choices were others, all is linked anew.
     on_invalid, engine, progress
         As for `link`.
 
@@ -98,19 +100,19 @@ def link_files(
     before = _State.read(state) if state.is_file() and out.is_file() else None
     if before is not None and before.choices != now.choices:
         before = None
-    fresh = None if before is None else now.fresh(before)
-    # nearest ones are found anew, so the old ones are not copied
-    without = options.nearest_property if fresh is not None and fresh.anything else None
-    run = LinkRun(
-        left, right, options=options, on_invalid=on_invalid, engine=engine, progress=progress, fresh=fresh
-    )  # fmt: skip
-    kept: dict[str, int] = {}
+    old = _Old(None if options.nearest is None else options.nearest_property)
     with open_statements(out) as file:
+        fresh = None
         if before is not None:
-            kept = _copy(out, file, now.known(before, self_join=right is None), without=without)
+            known = now.known(before, self_join=right is None)
+            old.copy(out, file, known)
+            fresh = known.fresh(before, old.nearest)
+        run = LinkRun(
+            left, right, options=options, on_invalid=on_invalid, engine=engine, progress=progress, fresh=fresh
+        )  # fmt: skip
         run.write(file)
-    now.write(state)
-    return _together(run, kept)
+    now.write(state, run.reach)
+    return _together(run, old.counts)
 
 
 def _check(options: LinkOptions) -> None:
@@ -136,15 +138,20 @@ def _together(run: LinkRun, kept: dict[str, int]) -> LinkReport:
     for term, count in kept.items():
         name = names.get(term, term)
         links[name] = links.get(name, 0) + count
-    return dataclasses.replace(report, links=links, reused=sum(kept.values()))
+    return dataclasses.replace(report, links=links, reused=report.reused + sum(kept.values()))
+
+
+_FORM = 2
+"""Of the state; another one is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The features of both sides (IRIs and hashes) and the choices of a run."""
+    """The features of both sides (IRIs and hashes), how far the nearest ones of each are, and the choices of a run."""
 
     choices: str
     sides: tuple[tuple[Any, Any], tuple[Any, Any]]
+    reach: Any = None
 
     @classmethod
     def of(
@@ -152,7 +159,7 @@ class _State:
     ) -> _State:
         chosen = dataclasses.asdict(options) | {
             "on_invalid": on_invalid, "self_join": right is None, "left_crs": left.crs.to_wkt(),
-            "right_crs": (right or left).crs.to_wkt(),
+            "right_crs": (right or left).crs.to_wkt(), "form": _FORM,
         }  # fmt: skip
         for how in ("filter", "rows_per_cell", "threads", "weighting", "measure"):
             del chosen[how]
@@ -171,6 +178,7 @@ class _State:
             choices = table.schema.metadata[b"extremeearth.choices"].decode()
             side = table["side"].to_numpy()
             iris, hashes = table["iri"].combine_chunks(), table["hash"].to_numpy()
+            reach = table["reach"].to_numpy()[side == 0] if "reach" in table.column_names else None
         except (pa.ArrowInvalid, OSError, KeyError, TypeError) as err:
             raise DataBrokenError(
                 f"{path.name} is no state of a linking run.",
@@ -179,43 +187,86 @@ class _State:
         ours, theirs = (
             (iris.filter(pa.array(side == place)), hashes[side == place]) for place in (0, 1)
         )
-        return cls(choices, (ours, theirs))
+        return cls(choices, (ours, theirs), reach)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, reach: Any) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         (ours, our_hashes), (theirs, their_hashes) = self.sides
-        table = pa.table(
-            {
-                "side": np.repeat(np.array([0, 1], dtype=np.int8), [len(ours), len(theirs)]),
-                "iri": pa.chunked_array([ours, theirs], TEXT),
-                "hash": np.concatenate([our_hashes, their_hashes]),
-            }
-        )
-        table = table.replace_schema_metadata({"extremeearth.choices": self.choices})
+        columns = {
+            "side": np.repeat(np.array([0, 1], dtype=np.int8), [len(ours), len(theirs)]),
+            "iri": pa.chunked_array([ours, theirs], TEXT),
+            "hash": np.concatenate([our_hashes, their_hashes]),
+        }
+        if reach is not None:
+            columns["reach"] = np.concatenate([reach, np.full(len(theirs), np.nan)])
+        table = pa.table(columns).replace_schema_metadata({"extremeearth.choices": self.choices})
         with atomic_path(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
-    def fresh(self, before: _State) -> Fresh:
-        """Give what is new or changed, and whether anything, the order too, is other than before."""
-        pairs = list(zip(self.sides, before.sides, strict=True))
-        masks = [_same(now, then) for now, then in pairs]
-        anything = not all(
-            mask.all() and now[0].to_pylist() == then[0].to_pylist()
-            for mask, (now, then) in zip(masks, pairs, strict=True)
+    def known(self, before: _State, *, self_join: bool) -> _Known:
+        """Tell what is there unchanged."""
+        ours, theirs = (
+            _KnownSide.of(now, then) for now, then in zip(self.sides, before.sides, strict=True)
         )
-        return Fresh(np.flatnonzero(~masks[0]), np.flatnonzero(~masks[1]), anything)
+        return _Known(ours, ours if self_join else theirs)
 
-    def known(self, before: _State, *, self_join: bool) -> tuple[Any, Any]:
-        """Give the terms of the features of each side that are there unchanged."""
+
+@dataclass(frozen=True, slots=True)
+class _KnownSide:
+    """Rows now and then, the terms of these, and the new rows."""
+
+    rows: Any
+    before: Any
+    terms: Any
+    new: Any
+
+    @classmethod
+    def of(cls, now: tuple[Any, Any], then: tuple[Any, Any]) -> _KnownSide:
+        import pandas as pd
         import pyarrow as pa
 
-        terms = [
-            iri_terms(now[0].filter(pa.array(_same(now, then))), checked=False)
-            for now, then in zip(self.sides, before.sides, strict=True)
-        ]
-        return terms[0], terms[0] if self_join else terms[1]
+        same = _same(now, then)
+        iris = now[0].filter(pa.array(same))
+        # what is the same stands once on each side
+        before = pd.Series(np.arange(len(then[0])), index=then[0].to_pandas())
+        before = before[~before.index.duplicated(keep="last")]
+        return cls(
+            np.flatnonzero(same), before.reindex(iris.to_pandas()).to_numpy(dtype=np.int64),
+            iri_terms(iris, checked=False), np.flatnonzero(~same),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The features of both sides that were there before with the same shape and times."""
+
+    left: _KnownSide
+    right: _KnownSide
+
+    @property
+    def terms(self) -> tuple[Any, Any]:
+        """Terms of the features of each side."""
+        return self.left.terms, self.right.terms
+
+    def fresh(self, before: _State, nearest: Any) -> Fresh:
+        """Give what is new or changed, and what the earlier run says of nearest features."""
+        left, right = self.left, self.right
+        in_order = (np.diff(right.before) > 0).all()
+        if before.reach is None or not in_order:
+            return Fresh(left.new, right.new)
+        import pandas as pd
+
+        ours, theirs = (pd.Index(side.terms.to_pandas()) for side in (left, right))
+        first, second = ours.get_indexer(nearest[0]), theirs.get_indexer(nearest[1])
+        lost = np.unique(first[(first >= 0) & (second < 0)])
+        good = (first >= 0) & (second >= 0) & ~np.isin(first, lost)
+        reach = np.full(len(left.rows) + len(left.new), np.inf)
+        reach[left.rows] = before.reach[left.before]
+        again = np.union1d(left.new, left.rows[lost])
+        closest = Closest(again, left.rows[first[good]], right.rows[second[good]], reach, right.new)
+        return Fresh(left.new, right.new, closest)
 
 
 def _same(now: tuple[Any, Any], then: tuple[Any, Any]) -> Any:
@@ -245,33 +296,61 @@ def _hashes(features: FeatureSet) -> Any:
     )
 
 
-def _copy(
-    old: Path, file: BinaryIO, known: tuple[Any, Any], *, without: str | None
-) -> dict[str, int]:
-    """Copy the links whose features are both known, `without` one property; give how many each other one has."""
+class _Old:
+    """The links of an earlier run: those that still hold are copied, and nearest features are remembered.
+
+    Parameters
+    ----------
+    nearest_property
+        Property of nearest features; links by it are not copied.
+    """
+
+    def __init__(self, nearest_property: str | None) -> None:
+        self.counts: dict[str, int] = {}
+        self._property = None if nearest_property is None else f"<{nearest_property}>"
+        self._nearest: tuple[list[Any], list[Any]] = ([], [])
+
+    @property
+    def nearest(self) -> tuple[Any, Any]:
+        """Terms of features, and of their nearest ones."""
+        import pandas as pd
+
+        first, second = (pd.concat([pd.Series(dtype=object), *part]) for part in self._nearest)
+        return first, second
+
+    def copy(self, old: Path, file: BinaryIO, known: _Known) -> None:
+        """Copy the links whose features are both known, and count them by property."""
+        import pyarrow.compute as pc
+
+        ours, theirs = (terms.cast(TEXT) for terms in known.terms)
+        for text in _blocks(old):
+            lines, (source, name, target) = _links_of(text, old.name)
+            good = pc.and_(pc.is_in(source, ours), pc.is_in(target, theirs))
+            if self._property is not None:
+                near = pc.equal(name, self._property)
+                for part, terms in zip(self._nearest, (source, target), strict=True):
+                    part.append(terms.filter(near).to_pandas())
+                good = pc.and_(good, pc.invert(near))
+            kept = lines.filter(good)
+            if len(kept):
+                file.write(("\n".join(kept.to_pylist()) + "\n").encode())
+            for row in pc.value_counts(name.filter(good)).to_pylist():
+                self.counts[row["values"]] = self.counts.get(row["values"], 0) + row["counts"]
+
+
+def _links_of(text: str, name: str) -> tuple[Any, list[Any]]:
+    """Give lines, and their subjects, properties and objects."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    counts: dict[str, int] = {}
-    for text in _blocks(old):
-        lines = pc.split_pattern(pa.array([text], pa.large_string()), "\n").flatten()
-        lines = lines.filter(pc.not_equal(lines, ""))
-        parts = pc.extract_regex(lines, pattern=_LINE)
-        if parts.null_count:
-            raise DataBrokenError(
-                f"{old.name} holds lines that are no links.",
-                hint="Delete it to link everything anew.",
-            )
-        source, name, target = (pc.struct_field(parts, i).cast(TEXT) for i in range(3))
-        good = pc.and_(pc.is_in(source, known[0].cast(TEXT)), pc.is_in(target, known[1].cast(TEXT)))
-        if without is not None:
-            good = pc.and_(good, pc.not_equal(name, f"<{without}>"))
-        kept = lines.filter(good)
-        if len(kept):
-            file.write(("\n".join(kept.to_pylist()) + "\n").encode())
-        for row in pc.value_counts(name.filter(good)).to_pylist():
-            counts[row["values"]] = counts.get(row["values"], 0) + row["counts"]
-    return counts
+    lines = pc.split_pattern(pa.array([text], pa.large_string()), "\n").flatten()
+    lines = lines.filter(pc.not_equal(lines, ""))
+    parts = pc.extract_regex(lines, pattern=_LINE)
+    if parts.null_count:
+        raise DataBrokenError(
+            f"{name} holds lines that are no links.", hint="Delete it to link everything anew."
+        )
+    return lines, [pc.struct_field(parts, place).cast(TEXT) for place in range(3)]
 
 
 def _blocks(path: Path) -> Iterator[str]:

@@ -15,9 +15,10 @@ from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.interlinking.best_first import BestFirst
 from extremeearth.knowledge.interlinking.cells import Found, found_in_cell, work
+from extremeearth.knowledge.interlinking.closest import Closest, ClosestSearch
 from extremeearth.knowledge.interlinking.crew import Crew
 from extremeearth.knowledge.interlinking.disjoint import disjoint_pairs
-from extremeearth.knowledge.interlinking.distances import Near, nearest, within_distance
+from extremeearth.knowledge.interlinking.distances import Near, within_distance
 from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid, Side, align
 from extremeearth.knowledge.interlinking.options import LinkOptions
 from extremeearth.knowledge.interlinking.plane import Plane
@@ -52,6 +53,8 @@ class LinkReport:
         On each side: shapes with a latitude beyond 90, or a longitude beyond 180 degrees. They are related as they are.
     verified, qualifying
         Pairs that were verified, and those of them that share a point.
+    measured
+        Pairs whose distance was measured.
     cells
         Parts of the plane.
     filters
@@ -82,6 +85,7 @@ class LinkReport:
     beyond_antimeridian: tuple[int, int] = (0, 0)
     verified: int = 0
     qualifying: int = 0
+    measured: int = 0
     cells: int = 0
     filters: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -91,11 +95,11 @@ class LinkReport:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What is new since another run: rows of each side, and whether anything came, changed or went at all."""
+    """What is new since another run: rows of each side; and what was found of the nearest features of the others."""
 
     left: Any
     right: Any
-    anything: bool
+    closest: Closest | None = None
 
 
 class LinkRun:
@@ -117,6 +121,8 @@ class LinkRun:
             left, left if right is None else right, on_invalid=on_invalid, threads=options.threads
         )
         self._fresh = fresh
+        self.reach: Any = None
+        """How far the farthest of the nearest features of each left one is, in metres, where these were looked for."""
         self._relations = tuple(r for r in options.chosen() if r.name not in ON_REQUEST)
         self._disjoint = tuple(r for r in options.chosen() if r.name in ON_REQUEST)
         extra = (
@@ -197,7 +203,8 @@ class LinkRun:
             unread=(self.left.unread, self.right.unread),
             beyond_pole=(self.left.polar, self.right.polar),
             beyond_antimeridian=(self.left.across, self.right.across), verified=count["verified"],
-            qualifying=count["qualifying"], cells=count["cells"], filters=dict(self._filters),
+            qualifying=count["qualifying"], measured=count["measured"], reused=count["reused"],
+            cells=count["cells"], filters=dict(self._filters),
             seconds=time.monotonic() - self._began, progressive=self._quality,
         )  # fmt: skip
 
@@ -218,11 +225,16 @@ class LinkRun:
         for left, right in self._parts():
             for pairs in self._others(left, right, meets):
                 yield self._counted(pairs)
-        if self.options.nearest is not None and (self._fresh is None or self._fresh.anything):
-            # a feature that came or went can change the nearest ones of any other: all are looked for
-            near = Near.of(self.left, self.right, self_join=self.self_join)
-            for closest in nearest(near, self.options.nearest, self._crew):
+        if self.options.nearest is not None:
+            search = ClosestSearch(
+                self.left, self.right, self.options.nearest, self._crew, self_join=self.self_join,
+                since=None if self._fresh is None else self._fresh.closest,
+            )  # fmt: skip
+            for closest in search.pairs():
                 yield self._counted(self._of_kind(closest, len(self.properties) - 1))
+            self.reach = search.reach
+            self._counts["measured"] += search.measured
+            self._counts["reused"] += search.reused
 
     def _counted(self, triples: Triples) -> Triples:
         for kind, count in enumerate(np.bincount(triples[2], minlength=len(self.properties))):
@@ -293,6 +305,7 @@ class LinkRun:
             near = Near.of(left, right, self_join=self.self_join)
             for pairs in within_distance(near, self.options.within_m, self._crew):
                 yield self._of_kind(pairs, kind)
+            self._counts["measured"] += near.measured
 
     @staticmethod
     def _of_kind(pairs: tuple[Any, Any], kind: int) -> Triples:

@@ -1,0 +1,119 @@
+"""Nearest features of sources that grow, change and shrink: those of a full run, without looking for all again."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from extremeearth.knowledge.interlinking import LinkOptions, feature_set, link_files
+
+feature = st.tuples(
+    st.integers(0, 14),
+    st.integers(-3, 3),
+    st.integers(0, 3),
+    st.sampled_from([None, "2020", "2021"]),
+)
+features = st.lists(feature, max_size=12, unique_by=lambda described: described[0])
+"""Number, place on a small grid (so that many are equally near), and year."""
+
+
+def feature_set_of(described, letter: str, *, timed: bool):
+    shapes = [shapely.Point(179.5 + x / 3 - 360 * (x > 1), 88 + y / 2) for _, x, y, _ in described]
+    frame = gpd.GeoDataFrame(
+        {"id": [f"urn:{letter}:ü{number}" for number, *_ in described],
+         "year": np.array([year for *_, year in described], dtype=object)},
+        geometry=shapes, crs=4326,
+    )  # fmt: skip
+    return feature_set(frame, id_column="id", times="year" if timed else None)
+
+
+def lines_of(path):
+    return sorted(path.read_bytes().splitlines())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(features, features), min_size=2, max_size=4), st.booleans(), st.booleans(),
+    st.integers(1, 4),
+)  # fmt: skip
+@example(
+    [
+        ([(0, 0, 0, None)], [(1, 1, 0, None)]),
+        ([(0, 0, 0, None)], [(2, 1, 0, None), (1, 1, 0, None)]),
+    ],
+    False,
+    False,
+    1,
+)  # a new feature as near as the known one, and before it
+@example(
+    [
+        ([(0, 0, 0, None)], [(1, 1, 0, None), (2, 1, 0, None)]),
+        ([(0, 0, 0, None)], [(2, 1, 0, None), (1, 1, 0, None)]),
+    ],
+    False,
+    False,
+    1,
+)  # only the order is other
+@example([([(0, 0, 0, None)], []), ([(0, 0, 0, None)], [(1, 3, 3, None)])], False, False, 2)
+def test_nearest_features_of_what_grew_are_those_of_a_full_run(
+    tmp_path_factory, stages, alone, timed, count
+):
+    folder = tmp_path_factory.mktemp("grow")
+    options = LinkOptions(relations=(), nearest=count)
+    for left, right in stages:
+        ours = feature_set_of(left, "a", timed=timed)
+        theirs = None if alone else feature_set_of(right, "b", timed=timed)
+        report = link_files(
+            ours, theirs, folder / "l.nt", options=options, state=folder / "s.parquet"
+        )
+        full = link_files(ours, theirs, folder / "full.nt", options=options)
+        assert lines_of(folder / "l.nt") == lines_of(folder / "full.nt")
+        assert report.links == full.links
+
+
+@pytest.fixture
+def many():
+    rng = np.random.default_rng(5)
+    places = rng.uniform((10, 48), (11, 49), (600, 2))
+    return [
+        (number, shapely.Point(place)) for number, place in enumerate(places.tolist())
+    ]  # fmt: skip
+
+
+def test_only_what_is_new_is_looked_for(many, tmp_path):
+    def linked(left, right, out="l.nt"):
+        sides = (
+            feature_set(
+                gpd.GeoDataFrame(
+                    {"id": [f"urn:{letter}:{n}" for n, _ in side]}, geometry=[p for _, p in side], crs=4326
+                ),
+                id_column="id",
+            )
+            for letter, side in (("a", left), ("b", right))
+        )  # fmt: skip
+        state = tmp_path / "s.parquet" if out == "l.nt" else None
+        return link_files(
+            *sides, tmp_path / out, options=LinkOptions(relations=(), nearest=3), state=state
+        )
+
+    targets = many[300:]
+    first = linked(many[:200], targets[:280])
+    assert first.reused == 0
+    same = linked(many[:200], targets[:280])
+    assert (same.measured, same.reused) == (0, 600)
+    grown = linked(many[:200], targets)
+    full = linked(many[:200], targets, "full.nt")
+    assert 0 < grown.measured < full.measured / 3
+    assert 300 < grown.reused < 600
+    assert lines_of(tmp_path / "l.nt") == lines_of(tmp_path / "full.nt")
+    more = linked(many[:210], targets)
+    assert 0 < more.measured < full.measured / 10
+    assert more.reused == 600
+    lost = linked(many[:210], targets[5:])
+    assert lost.measured < full.measured / 3
+    linked(many[:210], targets[5:], "full.nt")
+    assert lines_of(tmp_path / "l.nt") == lines_of(tmp_path / "full.nt")
