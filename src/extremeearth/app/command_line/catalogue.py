@@ -8,7 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from extremeearth.app.command_line.options import AsJson, Home, examples, open_platform
+from extremeearth.app.command_line.options import (
+    AsJson,
+    Home,
+    examples,
+    open_platform,
+    settings_for,
+)
 from extremeearth.core.boxes import as_box
 from extremeearth.core.security import ANONYMOUS
 from extremeearth.core.times import as_time_range
@@ -72,3 +78,6 @@ def search(
         )
     Console().print(table)
     typer.echo(f"{len(page.items)} of {page.matched} items.", err=True)
+    if not page.items:
+        place = settings_for(home).home
+        typer.echo(f"The platform is the one in {place}; --home names another.", err=True)

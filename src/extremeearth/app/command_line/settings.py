@@ -39,7 +39,8 @@ def show(as_json: AsJson = False) -> None:
         return
     table = Table("variable", "value", "what it is")
     for row in rows.values():
-        table.add_row(str(row["variable"]), str(row["value"]), str(row["help"]))
+        value = "" if row["value"] is None else str(row["value"])
+        table.add_row(str(row["variable"]), value, str(row["help"]))
     Console().print(table)
 
 

@@ -1,7 +1,7 @@
 """Data of a season in and out: field archives, Zarr cubes, (Geo)Parquet, GeoJSON, COG, and their STAC items."""
 
 from extremeearth.data.products.archive import PARCEL_BANDS, SERIES_BANDS, FieldArchive
-from extremeearth.data.products.bavaria import open_field_archive, station_pressure_hpa
+from extremeearth.data.products.bavaria import open_field_archive
 from extremeearth.data.products.cubes import load_cube, save_cube
 from extremeearth.data.products.footprints import (
     Footprint,
@@ -12,6 +12,7 @@ from extremeearth.data.products.footprints import (
 from extremeearth.data.products.items import cube_item, feature_item
 from extremeearth.data.products.rasters import load_cog, save_cog
 from extremeearth.data.products.simulation import simulate_field_archive
+from extremeearth.data.products.stations import station_pressure_hpa
 from extremeearth.data.products.tables import load_table, save_geojson, save_table
 
 __all__ = [

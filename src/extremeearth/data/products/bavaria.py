@@ -31,8 +31,9 @@ from odc.geo.xr import assign_crs
 from extremeearth.core.errors import DataBrokenError, DataMissingError
 from extremeearth.core.geodesy import area_m2
 from extremeearth.data.products.archive import PARCEL_BANDS, SERIES_BANDS, FieldArchive
+from extremeearth.data.products.stations import station_pressure_hpa
 
-__all__ = ["open_field_archive", "station_pressure_hpa"]
+__all__ = ["open_field_archive"]
 
 SOURCE = (
     "Trial fields near Freising (Chair of Plant Nutrition, TU Munich, via ESA-PhiLab/WorldCrops, MIT); "
@@ -121,19 +122,6 @@ def open_field_archive(folder: Path) -> FieldArchive:
         countries=_countries(files["countries"]),
         read_series=partial(_read_series, chips),
     )
-
-
-def station_pressure_hpa(sea_level_hpa: Any, *, elevation_m: Any) -> Any:
-    """Bring a pressure reduced to sea level back to the height of the station.
-
-    Follows FAO Irrigation and Drainage Paper 56, equation 7 (standard atmosphere at 293 K).
-
-    Examples
-    --------
-    >>> round(float(station_pressure_hpa(1013.0, elevation_m=480.0)), 1)
-    957.5
-    """
-    return sea_level_hpa * ((293.0 - 0.0065 * elevation_m) / 293.0) ** 5.26
 
 
 def _broken(path: Path, err: Exception) -> DataBrokenError:

@@ -15,7 +15,6 @@ from odc.geo.xr import assign_crs
 
 from extremeearth.core.geodesy import area_m2, transform
 from extremeearth.data.products.archive import PARCEL_BANDS, SERIES_BANDS, FieldArchive
-from extremeearth.data.products.bavaria import station_pressure_hpa
 from extremeearth.data.products.phenology import (
     CROPS,
     HIERARCHY,
@@ -25,6 +24,7 @@ from extremeearth.data.products.phenology import (
     surface,
     top_of_atmosphere,
 )
+from extremeearth.data.products.stations import station_pressure_hpa
 
 __all__ = ["simulate_field_archive"]
 
