@@ -136,6 +136,12 @@ class Settings(BaseSettings):
         description="Whether SERVICE in queries and LOAD in updates of the graph store may contact public servers, "
         "and those of `allow_hosts`.",
     )
+    graph_compact_files: int = Field(
+        default=500,
+        ge=0,
+        description="Files of small changes that a graph store may have before the next change folds them together; "
+        "0 for any number.",
+    )
     graph_read_key: bool = Field(
         default=False,
         description="Whether asking the graph store needs a key with the scope `graph:read`; writing always needs "
