@@ -35,6 +35,7 @@ from extremeearth.knowledge.store.storage import (
     Writing,
     check,
     compact,
+    compact_scattered,
     open_storage,
     vacuum,
 )
@@ -237,6 +238,7 @@ class Graph(GraphView):
         )  # fmt: skip
         if graph is not None:
             self._remember(self._created | {graph})
+        self._tidy()
         return report
 
     def replace_graph(
@@ -349,7 +351,16 @@ class Graph(GraphView):
     ) -> tuple[int, int, frozenset[str]]:
         done = self.storage.transact(change, note=note)
         self._remember(done[2])
+        self._tidy()
         return done
+
+    def _tidy(self) -> None:
+        """Fold what many small commits wrote, so that asking stays fast without anybody thinking of it."""
+        if self._tidying.acquire(blocking=False):
+            try:
+                compact_scattered(self.storage, most_files=self._settings.graph_compact_files)
+            finally:
+                self._tidying.release()
 
     def _remember(self, created: Iterable[str]) -> None:
         """Keep in mind which graphs exist although they are empty; quads alone cannot say so."""

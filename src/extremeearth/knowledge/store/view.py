@@ -66,6 +66,7 @@ class GraphView:
         self._created: frozenset[str] = frozenset()
         self._summaries: dict[int, Summary] = {}
         self._lock = threading.Lock()
+        self._tidying = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.storage.snapshot())

@@ -12,7 +12,12 @@ from extremeearth.knowledge.store.storage.contract import (
     Terms,
     Writing,
 )
-from extremeearth.knowledge.store.storage.maintenance import CompactReport, compact, vacuum
+from extremeearth.knowledge.store.storage.maintenance import (
+    CompactReport,
+    compact,
+    compact_scattered,
+    vacuum,
+)
 from extremeearth.knowledge.store.storage.opening import open_storage
 from extremeearth.knowledge.store.storage.quads import quads_table
 from extremeearth.knowledge.store.storage.store import GraphStorage
@@ -32,6 +37,7 @@ __all__ = [
     "Writing",
     "check",
     "compact",
+    "compact_scattered",
     "open_storage",
     "quads_table",
     "vacuum",

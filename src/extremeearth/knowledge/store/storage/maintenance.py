@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extremeearth.core.errors import ConflictError, InputError
+from extremeearth.core.errors import ConflictError, InputError, StorageError
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.storage._files import MAX_FILE_ROWS, quad_files, write_all
 from extremeearth.knowledge.store.storage._log import DataFile, LostRaceError, TableLog
@@ -25,12 +25,15 @@ from extremeearth.knowledge.store.storage.store import TRIES, GraphStorage, wait
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CompactReport", "compact", "vacuum"]
+__all__ = ["CompactReport", "compact", "compact_scattered", "vacuum"]
 
 SMALL_FILE_BYTES = 32 * 1024**2
 """Files of terms and geometries smaller than this are put together."""
 MOST_AT_ONCE = 512 * 1024**2
 """Bytes of files that are put together into one."""
+
+MOST_ROWS_AT_ONCE = 2_000_000
+"""Quads that are written anew without being asked to: a second or two."""
 
 _Fold = tuple[list[DataFile], "list[tuple[pa.Table, int]]"]
 """Files to take away, and the rows and part of those that take their place."""
@@ -80,6 +83,49 @@ def compact(storage: GraphStorage) -> CompactReport:
     _replace(logs[2], lambda: _folded_quads(storage.snapshot()))
     after = sum(len(log.files()) for log in logs)
     return CompactReport(version=storage.snapshot().version, before=before, after=after)
+
+
+def compact_scattered(storage: GraphStorage, *, most_files: int) -> CompactReport | None:
+    """Compact a store that many small commits have scattered, as long as that is done soon.
+
+    Parameters
+    ----------
+    storage
+        The store.
+    most_files
+        Files of small commits that it may have; 0 for any number.
+
+    Returns
+    -------
+    CompactReport or None
+        `None` where it has no more, where too many rows would be written anew (`MOST_ROWS_AT_ONCE`), or where another
+        compaction is at work.
+
+    Examples
+    --------
+    >>> from extremeearth.knowledge.store.storage import open_storage
+    >>> compact_scattered(open_storage(None), most_files=100) is None
+    True
+    """
+    if not most_files or _count_scattered(storage) <= most_files:
+        return None
+    quads = storage.snapshot().quads
+    rows = sum(file.rows for file in quads.files.values() if file.part in {MIXED, *quads.mixed})
+    if rows > MOST_ROWS_AT_ONCE:
+        return None
+    try:
+        return compact(storage)
+    except (ConflictError, StorageError):  # what was committed stays; the next commit tries again
+        return None
+
+
+def _count_scattered(storage: GraphStorage) -> int:
+    """Count the files that a compaction puts together, as far as is known here."""
+    tables = storage.tables
+    count = sum(file.part == MIXED for file in tables.quads.files().values())
+    for log in (tables.terms, tables.geometries):
+        count += sum(map(len, _small_runs(log.files().values())))
+    return count
 
 
 def _replace(log: TableLog, fold: Callable[[], _Fold]) -> None:
