@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 from extremeearth.core.errors import StorageError
 
-__all__ = ["atomic_path", "write_atomic", "written_behind"]
+__all__ = ["atomic_path", "bring_to_disk", "write_atomic", "written_behind"]
 
 BEHIND_BYTES = 64 << 20
 
@@ -50,8 +50,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        bring_to_disk(temporary)
         temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as err:
@@ -61,6 +60,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
         ) from err
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def bring_to_disk(path: Path) -> None:
+    """Wait until the disk has what was written to a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     bring_to_disk(Path(file.name))
+    """
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 class _Behind:

@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time that work waits while a cluster has no worker, in seconds.",
     )
+    engine_shares_files: bool = Field(
+        default=False,
+        description="Whether the workers of a Spark cluster find this machine's files under the same names, and it "
+        "theirs: then each reads its part of a source and writes its own lines.",
+    )
     request_limit_bytes: int = Field(
         default=32 * 1024**2, ge=1024, description="Largest request body that is read, in bytes."
     )

@@ -7,6 +7,7 @@ both matter here, so each worker has its own pipe.
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import signal
 import traceback
@@ -99,6 +100,7 @@ class WorkerPool:
             ) from err
         self._function, self._size = function, size
         self._workers: list[_Worker] = []
+        _import_before_forking(function)
 
     @property
     def busy(self) -> int:
@@ -139,6 +141,17 @@ class WorkerPool:
         """End all workers."""
         while self._workers:
             self._workers.pop().stop()
+
+
+def _import_before_forking(function: Callable[[Any], Any]) -> None:
+    """Let the server that workers are forked from import the function's module, once for all of them.
+
+    It has no say any more when the server runs. Importing starts no threads; what is imported is not called there.
+    """
+    if START_METHOD == "forkserver":
+        inner = function.func if isinstance(function, functools.partial) else function
+        module = getattr(inner, "__module__", None) or type(inner).__module__
+        multiprocessing.get_context(START_METHOD).set_forkserver_preload(["__main__", module])
 
 
 class OrderedRun:

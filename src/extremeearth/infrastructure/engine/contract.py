@@ -25,6 +25,10 @@ PREDICATES = (
 class Engine(Protocol):
     """Runs functions over items and queries over Arrow tables."""
 
+    @property
+    def shares_files(self) -> bool:
+        """Whether the workers find this process's files under the same names, and it theirs."""
+
     def map(
         self,
         function: Callable[[Item], Result],

@@ -51,6 +51,11 @@ class LocalEngine:
     def __repr__(self) -> str:
         return f"LocalEngine(workers={self.workers})"
 
+    @property
+    def shares_files(self) -> bool:
+        """Whether the workers find this process's files; they are on the same machine."""
+        return True
+
     def map(
         self,
         function: Callable[[Item], Result],

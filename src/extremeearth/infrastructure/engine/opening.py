@@ -56,4 +56,5 @@ def open_engine(url: str | None = None, *, settings: Settings | None = None) -> 
         options=settings.engine_options,
         ship_code=settings.engine_ships_code,
         wait_s=settings.engine_wait_s,
+        shares_files=settings.engine_shares_files or None,
     )

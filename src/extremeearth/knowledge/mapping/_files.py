@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -41,11 +41,33 @@ Stream = tuple[Iterator[Any], dict[str, CRS]]
 
 @dataclass(frozen=True)
 class ParquetTable:
-    """A Parquet file; geometry columns as GeoParquet 1.x describes them, in WKB."""
+    """A Parquet file; geometry columns as GeoParquet 1.x describes them, in WKB. `groups` are those that are read."""
 
     path: Path
     crs: CRS | None = None
     options: GeometryOptions = field(default_factory=GeometryOptions)
+    groups: range | None = None
+
+    def pieces(self, piece_bytes: int) -> Iterator[tuple[ColumnFile, int]] | None:
+        """Cut the file between row groups; give each piece with the number of its first row."""
+        with self._open() as file:
+            parts = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+        sizes = [
+            sum(part.column(c).total_compressed_size for c in range(part.num_columns))
+            for part in parts
+        ]
+        return self._pieces(sizes, [part.num_rows for part in parts], piece_bytes)
+
+    def _pieces(
+        self, sizes: list[int], rows: list[int], piece_bytes: int
+    ) -> Iterator[tuple[ColumnFile, int]]:
+        start = first = size = 0
+        for end, more in enumerate(sizes, 1):
+            size += more
+            if size >= piece_bytes or end == len(sizes):
+                yield replace(self, groups=range(start, end)), first
+                first += sum(rows[start:end])
+                start, size = end, 0
 
     def columns(self) -> list[str]:
         """List the columns."""
@@ -112,13 +134,22 @@ class ColumnFile(Protocol):
         """Stream the columns asked for; what is left out is counted in `found`."""
 
 
+@runtime_checkable
+class CutFile(ColumnFile, Protocol):
+    """A file in columns that several workers can read."""
+
+    def pieces(self, piece_bytes: int) -> Iterator[tuple[ColumnFile, int]] | None:
+        """Cut the file; give each piece with the number of its first row."""
+
+
 @dataclass(frozen=True)
 class FileSource:
-    """A Parquet file, or anything that GDAL reads."""
+    """A Parquet file, or anything that GDAL reads; `first_row` is the number of its first row in the whole."""
 
     name: str
     file: ColumnFile
     options: GeometryOptions
+    first_row: int = 0
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a column is missing."""
@@ -129,9 +160,16 @@ class FileSource:
         found: Counter[str] = Counter()
         reading = self.file.read(references, batch_rows=batch_rows, found=found)
         with reading as (batches, systems):
-            for frame in frames_of(batches, references, systems, batch_rows):
+            for frame in frames_of(batches, references, systems, batch_rows, first=self.first_row):
                 yield self._readable(frame, found)
         self.options.note(self.name, found)
+
+    def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
+        """Cut the file where its format lets it be cut."""
+        pieces = self.file.pieces(piece_bytes) if isinstance(self.file, CutFile) else None
+        if pieces is None:
+            return None
+        return (replace(self, file=piece, first_row=first) for piece, first in pieces)
 
     def _readable(self, frame: Frame, found: Counter[str]) -> Frame:
         """Leave out texts that are no UTF-8: they would be no RDF."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from odc.geo.crs import CRS
 
@@ -16,8 +16,8 @@ from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 
 __all__ = [
-    "HOW_TO_GIVE_A_CRS", "Opener", "Source", "SourceRequest", "UnchangedSource", "check_columns", "frames_of",
-    "similar_to",
+    "HOW_TO_GIVE_A_CRS", "PIECE_BYTES", "CutSource", "Opener", "Source", "SourceRequest", "UnchangedSource",
+    "check_columns", "frames_of", "pieces_of", "similar_to",
 ]  # fmt: skip
 
 HOW_TO_GIVE_A_CRS = (
@@ -35,6 +35,30 @@ class Source(Protocol):
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
         """Read the rows, batch by batch."""
+
+
+PIECE_BYTES = 8 << 20
+"""Size of the pieces of a file that several workers read."""
+
+
+@runtime_checkable
+class CutSource(Source, Protocol):
+    """A source whose rows can be read in several places at once."""
+
+    def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
+        """Give sources that travel and together have the same rows, in order; `None` where it cannot be cut.
+
+        Their rows have other numbers than those of the whole, yet no number twice.
+        """
+
+
+def pieces_of(
+    source: Source, references: tuple[str, ...], *, piece_bytes: int = PIECE_BYTES
+) -> Iterator[Source] | None:
+    """Cut a source to pieces of about this size, to be read in several places; `None` where that cannot be done."""
+    if not isinstance(source, CutSource):
+        return None
+    return source.pieces(references, piece_bytes=piece_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +117,14 @@ def check_columns(name: str, known: list[str], references: tuple[str, ...]) -> N
 
 
 def frames_of(
-    batches: Any, references: tuple[str, ...], systems: Mapping[str, CRS], batch_rows: int
+    batches: Any,
+    references: tuple[str, ...],
+    systems: Mapping[str, CRS],
+    batch_rows: int,
+    *,
+    first: int = 0,
 ) -> Iterator[Frame]:
-    """Cut Arrow batches of any size to frames of at most `batch_rows` rows."""
-    first = 0
+    """Cut Arrow batches of any size to frames of at most `batch_rows` rows; `first` is the number of the first row."""
     for whole in batches:
         for start in range(0, whole.num_rows, batch_rows):
             batch = whole.slice(start, batch_rows)
@@ -124,11 +152,24 @@ class UnchangedSource:
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
         """Read the rows; raise `DataBrokenError` at the end if the file is not what it was."""
-        yield from self.inner.frames(references, batch_rows=batch_rows)
+        try:
+            yield from self.inner.frames(references, batch_rows=batch_rows)
+        except DataBrokenError as err:
+            if _state(self.path) != self.seen:
+                raise self._changed() from err
+            raise
         if _state(self.path) != self.seen:
-            raise DataBrokenError(
-                f"{self.path.name} changed while it was read.", hint="Run the mapping again."
-            )
+            raise self._changed()
+
+    def _changed(self) -> DataBrokenError:
+        return DataBrokenError(
+            f"{self.path.name} changed while it was read.", hint="Run the mapping again."
+        )
+
+    def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
+        """Cut the source; each piece looks at the file after its last row."""
+        pieces = pieces_of(self.inner, references, piece_bytes=piece_bytes)
+        return None if pieces is None else (replace(self, inner=piece) for piece in pieces)
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,15 @@ from extremeearth.knowledge.mapping.contract import (
     frames_of,
 )
 from extremeearth.knowledge.mapping.frames import Frame
-from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, shown
+from extremeearth.knowledge.mapping.row_spans import row_spans
+from extremeearth.knowledge.mapping.text_bytes import CleanLines, without_marked
 from extremeearth.knowledge.rdf.ntriples import TEXT, bytes_of
 
 __all__ = ["CsvSource", "open_delimited"]
 
 ODD_ROW = "is a row with too many or too few values"
+GARBAGE = "is a line of bytes that are no text"
 _SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 
 
@@ -33,7 +37,8 @@ _SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 class CsvSource:
     """A CSV or TSV file with a header; every value is text, an empty one without quotes is missing.
 
-    It is read in blocks of `block_bytes`, in which every row has to fit.
+    It is read in blocks of `block_bytes`, in which every row has to fit. `span` are the first byte and the one after
+    the last of a piece that begins with a row; its rows are numbered from the number of its first byte.
     """
 
     name: str
@@ -41,6 +46,7 @@ class CsvSource:
     nulls: tuple[str, ...]
     options: GeometryOptions = field(default_factory=GeometryOptions)
     block_bytes: int = 8 << 20
+    span: tuple[int, int] | None = None
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a column is missing."""
@@ -55,59 +61,122 @@ class CsvSource:
 
     def _header(self) -> list[str]:
         try:
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
-                return next(csv.reader(file, delimiter=self._delimiter()), [])
-        except (OSError, UnicodeDecodeError, csv.Error) as err:
+            with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+                header = next(csv.reader(file, delimiter=self._delimiter()), [])
+            "".join(header).encode()
+        except (OSError, UnicodeError, csv.Error) as err:
             raise DataBrokenError(
-                f"{self.name} cannot be read as CSV: {err}.", hint="It must be UTF-8 with a header."
+                f"{self.name} cannot be read as CSV: its header is not UTF-8."
+                if isinstance(err, UnicodeError)
+                else f"{self.name} cannot be read as CSV: {err}.",
+                hint="It must be UTF-8 with a header.",
             ) from err
+        if not header:
+            raise DataBrokenError(
+                f"{self.name} is empty: a CSV file has at least a header.", hint="Check the file."
+            )
+        return header
+
+    def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
+        """Cut the file between rows."""
+        spans = row_spans(self.path, delimiter=self._delimiter(), piece_bytes=piece_bytes)
+        return (replace(self, span=span) for span in spans)
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
         """Stream the file; the batches are those of the reader, cut to `batch_rows`."""
-        from pyarrow import csv as arrow_csv
-
-        header = self._header()
-        options = arrow_csv.ConvertOptions(
-            column_types={name: TEXT for name in header}, check_utf8=False,
-            include_columns=list(references) or header[:1],
-            strings_can_be_null=True, quoted_strings_can_be_null=bool(self.nulls), null_values=["", *self.nulls],
-        )  # fmt: skip
         found: Counter[str] = Counter()
-        parsing = arrow_csv.ParseOptions(
-            delimiter=self._delimiter(), newlines_in_values=True,
-            invalid_row_handler=None if self.options.on_error == "raise" else partial(_odd_row, found),
-        )  # fmt: skip
+        columns = list(references) or self._header()[:1]
+        first = 0 if self.span is None else self.span[0]
         try:
-            with arrow_csv.open_csv(
-                self.path, convert_options=options, parse_options=parsing,
-                read_options=arrow_csv.ReadOptions(block_size=self.block_bytes),
-            ) as reader:  # fmt: skip
-                yield from frames_of(map(self._checked, reader), references, {}, batch_rows)
+            with self._open(columns, found) as batches:
+                checked = map(partial(self._checked, found), batches)
+                yield from frames_of(checked, references, {}, batch_rows, first=first)
             self.options.note(self.name, found)
         except pa.ArrowInvalid as err:
             raise DataBrokenError(
-                f"{self.name} is not a CSV file: {err}.",
+                f"{self.name} is not a CSV file: {shown(self._placed(str(err)))}.",
                 hint="Check the row, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
             ) from err
 
-    def _checked(self, batch: Any) -> Any:
-        """Raise `DataBrokenError` if a text is not UTF-8; texts of ASCII alone, most of all, are told at once."""
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if not bytes_of(column).isascii():
-                try:
-                    column.validate(full=True)
-                except pa.ArrowInvalid as err:
-                    raise DataBrokenError(
-                        f"{self.name} is not a CSV file in UTF-8: column '{name}': {err}.",
-                        hint="Save it as UTF-8.",
-                    ) from err
+    @contextmanager
+    def _open(
+        self, columns: list[str], found: Counter[str], *, threads: bool = True
+    ) -> Iterator[Any]:
+        """Read batches of some columns; count odd rows in `found`, if they are left out."""
+        from pyarrow import csv as arrow_csv
+
+        header = self._header()
+        skip_none = self.options.on_error == "raise"
+        options = arrow_csv.ConvertOptions(
+            column_types={name: TEXT for name in header}, check_utf8=False, include_columns=columns,
+            strings_can_be_null=True, quoted_strings_can_be_null=bool(self.nulls), null_values=["", *self.nulls],
+        )  # fmt: skip
+        parsing = arrow_csv.ParseOptions(
+            delimiter=self._delimiter(), newlines_in_values=True,
+            invalid_row_handler=None if skip_none else partial(self._odd_row, found),
+        )  # fmt: skip
+        start, end = self.span or (0, self.path.stat().st_size)
+        reading = arrow_csv.ReadOptions(
+            block_size=self.block_bytes, column_names=header if start else None, use_threads=threads
+        )
+        with ExitStack() as stack:
+            file = stack.enter_context(pa.OSFile(str(self.path)))
+            stream = stack.enter_context(file.get_stream(start, end - start))
+            if not skip_none:
+                lines = CleanLines(stream, partial(self._garbage, found))
+                stream = stack.enter_context(pa.PythonFile(lines, mode="r"))
+            try:
+                yield stack.enter_context(
+                    arrow_csv.open_csv(
+                        stream, convert_options=options, parse_options=parsing, read_options=reading
+                    )
+                )
+            except pa.ArrowInvalid as err:
+                if not (
+                    start and "Empty CSV file" in str(err)
+                ):  # a piece may have empty lines alone
+                    raise
+
+    def _placed(self, said: str) -> str:
+        """Say the number of the first odd row, which Arrow only knows where it reads in one thread from the start."""
+        whole = replace(self, span=None)
+        try:
+            with whole._open(self._header()[:1], Counter(), threads=False) as batches:
+                for _ in batches:
+                    pass
+        except pa.ArrowInvalid as err:
+            return str(err)
+        return said
+
+    def _checked(self, found: Counter[str], batch: Any) -> Any:
+        """Look for texts that are not UTF-8; batches of ASCII alone, most of all, are told at once."""
+        for place, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
+            if bytes_of(column).isascii():
+                continue
+            if self.options.on_error == "skip":
+                kept, rows = without_marked(column)
+                if len(rows):
+                    example = f"{name} of a row of {self.name}"
+                    self.options.broken(found, "is not UTF-8", example, len(rows))
+                    batch = batch.set_column(place, name, kept)
+                continue
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid as err:
+                raise DataBrokenError(
+                    f"{self.name} is not a CSV file in UTF-8: column '{name}': {err}.",
+                    hint="Save it as UTF-8, or leave such values out: on_error='skip' in Python, --skip-bad on the "
+                    "command line.",
+                ) from err
         return batch
 
+    def _odd_row(self, found: Counter[str], row: Any) -> str:
+        """Leave out and count a row with too many or too few values."""
+        self.options.broken(found, ODD_ROW, f"{str(row.text)[:60]} of {self.name}", 1)
+        return "skip"
 
-def _odd_row(found: Counter[str], _: Any) -> str:
-    """Leave out and count a row with too many or too few values."""
-    found[ODD_ROW] += 1
-    return "skip"
+    def _garbage(self, found: Counter[str], line: bytes) -> None:
+        self.options.broken(found, GARBAGE, f"{len(line)} bytes of {self.name}", 1)
 
 
 def open_delimited(request: SourceRequest) -> Source | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import compress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -52,6 +51,8 @@ def each_once(hashes: Any) -> Any:
 class HashSet:
     """A set of 64-bit numbers that grows by whole arrays: sorted runs, large ones on disk.
 
+    What is never asked for is never sorted.
+
     Examples
     --------
     >>> seen = HashSet()
@@ -67,10 +68,13 @@ class HashSet:
         self._count = 0
         self._runs: list[Any] = []
         self._full: list[Any] = []
+        self._unsorted: list[Path] = []
+        self._files = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __len__(self) -> int:
-        return self._count + sum(map(len, (*self._runs, *self._full)))
+        there = sum(map(len, (*self._runs, *self._full)))
+        return self._count + there + len(self._unsorted) * self._spill
 
     @property
     def in_memory(self) -> int:
@@ -78,11 +82,16 @@ class HashSet:
         return self._count + sum(map(len, self._runs))
 
     def add(self, hashes: Any) -> None:
-        """Take hashes; repeats do no harm. They are sorted when somebody asks, or when they are many."""
+        """Take hashes; repeats do no harm. They are sorted when somebody asks; many go to disk as they are."""
         self._pending.append(hashes)
         self._count += len(hashes)
-        if self._count >= self._spill:
-            self._settle()
+        if self._count < self._spill:
+            return
+        waiting = np.concatenate(self._pending)
+        while len(waiting) >= self._spill:
+            self._unsorted.append(self._saved(waiting[: self._spill]))
+            waiting = waiting[self._spill :]
+        self._pending, self._count = [waiting], len(waiting)
 
     def contains(self, hashes: Any) -> Any:
         """Tell which of these were taken before."""
@@ -96,13 +105,17 @@ class HashSet:
 
     def close(self) -> None:
         """Forget everything."""
-        self._pending, self._runs, self._full, self._count = [], [], [], 0
+        self._pending, self._runs, self._full, self._unsorted, self._count = [], [], [], [], 0
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
 
     def _settle(self) -> None:
         """Sort what came, and merge runs so that each is at least twice as long as the next."""
+        while self._unsorted:
+            file = self._unsorted.pop()
+            self._keep(each_once(np.load(file, allow_pickle=False)))
+            file.unlink()
         if not self._count:
             return
         run = each_once(np.concatenate(self._pending))
@@ -111,12 +124,20 @@ class HashSet:
             run = each_once(np.concatenate([self._runs.pop(), run]))
         if len(run) < self._spill:
             self._runs.append(run)
-            return
+        else:
+            self._keep(run)
+
+    def _keep(self, run: Any) -> None:
+        """Put a sorted run on disk, where it is looked up."""
+        self._full.append(np.load(self._saved(run), mmap_mode="r", allow_pickle=False))
+
+    def _saved(self, hashes: Any) -> Path:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="extremeearth-distinct-")
-        file = Path(self._folder.name) / f"{len(self._full)}.npy"
-        np.save(file, run, allow_pickle=False)
-        self._full.append(np.load(file, mmap_mode="r", allow_pickle=False))
+        file = Path(self._folder.name) / f"{self._files}.npy"
+        self._files += 1
+        np.save(file, hashes, allow_pickle=False)
+        return file
 
 
 class Distinct:
@@ -137,7 +158,7 @@ class Distinct:
     >>> with Distinct() as distinct:
     ...     subjects = hashes_of(pa.array(["a", "b"], pa.large_string()))
     ...     parts = [(lines, hashes_of(lines))]
-    ...     [len(part) for _ in range(2) for part in distinct.new(subjects, parts)]
+    ...     [len(part) for _ in range(2) for part, _ in distinct.new(subjects, parts)]
     [2, 0]
     """
 
@@ -158,20 +179,18 @@ class Distinct:
         self._subjects.close()
         self._lines.close()
 
-    def new(self, subjects: Any, parts: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
+    def new(self, subjects: Any, parts: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         """Give the lines of a batch that are new; `subjects` are hashes of subjects, `parts` lines with theirs."""
         look = self._must_look(subjects)
         for lines, hashes in parts:
             fresh = self._fresh(hashes, look=look)
-            yield lines if fresh is None else lines.filter(pa.array(fresh))
+            yield (
+                (lines, hashes) if fresh is None else (lines.filter(pa.array(fresh)), hashes[fresh])
+            )
 
-    def new_bytes(self, subjects: Any, hashes: Any, lines: bytes) -> tuple[bytes, int]:
-        """Give the lines of a batch that are new, and how many; `hashes` are those of the lines."""
-        fresh = self._fresh(hashes, look=self._must_look(subjects))
-        if fresh is None:
-            return lines, len(hashes)
-        kept = compress(lines.splitlines(keepends=True), fresh.tolist())
-        return b"".join(kept), int(fresh.sum())
+    def unseen(self, subjects: Any, hashes: Any) -> Any:
+        """Tell which lines are new by their hashes alone, or `None` where all are; `subjects` as in `new`."""
+        return self._fresh(hashes, look=self._must_look(subjects))
 
     def _must_look(self, subjects: Any) -> bool:
         look = self._overlapping or bool(self._subjects.contains(subjects).any())

@@ -9,8 +9,7 @@ from enum import Enum
 __all__ = [
     "Call", "Constant", "Expression", "Join", "LogicalSource", "Mapping", "Nothing", "PredicateObjectMap",
     "SQL_QUERY", "SQL_TABLE", "ReferencingMap", "Reference", "Template", "TermMap", "TermType", "TriplesMap",
-    "calls_of", "joins_of",
-    "references_of",
+    "calls_of", "joins_of", "numbers_rows", "references_of", "term_maps_of",
 ]  # fmt: skip
 
 
@@ -243,6 +242,40 @@ def references_of(part: TermMap | Expression | None) -> Iterator[str]:
     elif isinstance(part, Call):
         for _, argument in part.arguments:
             yield from references_of(argument)
+
+
+def term_maps_of(triples_map: TriplesMap) -> Iterator[TermMap]:
+    """List the term maps of a triples map; joins have none of their own.
+
+    Examples
+    --------
+    >>> blank = TermMap(expression=Nothing(), term_type=TermType.BLANK)
+    >>> source = LogicalSource(name="t")
+    >>> said = TriplesMap(
+    ...     name="m", source=source, subject=blank, classes=(), graphs=(), properties=()
+    ... )
+    >>> list(term_maps_of(said)) == [blank]
+    True
+    """
+    yield from (triples_map.subject, *triples_map.classes, *triples_map.graphs)
+    for said in triples_map.properties:
+        yield from (*said.predicates, *said.graphs)
+        yield from (o for o in said.objects if isinstance(o, TermMap))
+
+
+def numbers_rows(mapping: Mapping) -> bool:
+    """Tell whether a mapping makes blank nodes of nothing but the number of a row.
+
+    Examples
+    --------
+    >>> numbers_rows(Mapping(triples_maps={}))
+    False
+    """
+    return any(
+        isinstance(term_map.expression, Nothing)
+        for triples_map in mapping.triples_maps.values()
+        for term_map in term_maps_of(triples_map)
+    )
 
 
 def calls_of(triples_map: TriplesMap) -> Iterator[Call]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-import numpy as np
-
 from extremeearth.core.errors import InputError, MappingError
 from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.core.threads import in_order, put_aside
@@ -35,12 +33,7 @@ from extremeearth.knowledge.mapping.outputs import (
     check_target,
     open_target,
 )
-from extremeearth.knowledge.mapping.parallel import (
-    Done,
-    LineBlock,
-    PackedFrame,
-    needs_no_join,
-)
+from extremeearth.knowledge.mapping.parallel import Written, map_on_engine, needs_no_join
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike, open_source
 from extremeearth.knowledge.mapping.terms import Issues, OnError
@@ -64,7 +57,8 @@ class MappingReport:
 
     `rows` counts each row once per triples map that reads it; `triples` the statements written, each once per
     triples map; `repeated` those left out because an earlier batch had them; `skipped` the rows that made no
-    statement, by reason; `geometries` those that were mended, left out or only found strange, by what was done.
+    statement, by reason; `geometries` those that were mended, left out or only found strange, by what was done;
+    `places` where the first of those is that could not be read.
 
     Examples
     --------
@@ -80,6 +74,7 @@ class MappingReport:
     seconds: float
     geometries: Mapping[str, int] = field(default_factory=dict)
     repeated: int = 0
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 def map_to_rdf(
@@ -177,7 +172,7 @@ def map_to_rdf(
     if folder is None and isinstance(mapping, Path):
         folder = mapping.parent
     check_target(target, has_graphs=read.has_graphs)
-    options = replace(geometry or GeometryOptions(), on_error=on_error, counts={})
+    options = replace(geometry or GeometryOptions(), on_error=on_error, counts={}, places={})
     issues = Issues(policy=on_error)
     run = Run(read, base_iri, functions or {}, issues, batch_rows=batch_rows, threads=threads)
     _check_functions(run)
@@ -192,11 +187,11 @@ def map_to_rdf(
         stack.enter_context(_old_objects_left_alone())
         sink = stack.enter_context(open_target(target))
         with Task(progress, "rows to RDF") as task:
-            rows, triples, repeated = _write(run, sink, engine, task)
+            written = _write(run, sink, engine, options=options, task=task)
     seconds = time.perf_counter() - started
     return MappingReport(
-        rows=rows, triples=triples, skipped=dict(issues.counts), seconds=seconds, geometries=options.totals(),
-        repeated=repeated,
+        rows=written.rows, triples=written.triples, repeated=written.repeated, seconds=seconds,
+        skipped=dict(issues.counts), geometries=options.totals(), places=dict(options.places),
     )  # fmt: skip
 
 
@@ -224,34 +219,35 @@ def _check_sizes(batch_rows: int, threads: int) -> None:
         raise InputError(f"{threads} threads can do nothing.", hint="Give at least 1.")
 
 
-def _write(run: Run, sink: Sink, engine: Engine | None, task: Task) -> tuple[int, int, int]:
-    """Write what every triples map says; give rows worked on, lines written, lines that came again."""
-    rows = triples = repeated = 0
+def _write(
+    run: Run, sink: Sink, engine: Engine | None, *, options: GeometryOptions, task: Task
+) -> Written:
+    """Write what every triples map says."""
+    total = Written()
     for source, names in _groups(run.mapping, apart=engine is not None):
         maps = [run.mapping.triples_maps[name] for name in names]
         references = tuple(dict.fromkeys(r for m in maps for r in run.mapping.reads(m)))
-        frames = run.frames(source, references)
-        with ExitStack() as stack:
-            known = [stack.enter_context(Distinct(overlapping=may_overlap(m))) for m in maps]
-            if engine is not None and all(needs_no_join(m) for m in maps):
-                done = _on_engine(run, engine, names, frames, known=known, sink=sink, task=task)
-            else:
-                done = _here(run, maps, frames, known=known, sink=sink, task=task)
-            rows, triples = rows + done[0], triples + done[1]
-            repeated += sum(distinct.repeated for distinct in known)
-    return rows, triples, repeated
+        if engine is not None and all(needs_no_join(m) for m in maps):
+            done = map_on_engine(
+                run,
+                engine,
+                names,
+                reading=(source, references),
+                options=options,
+                sink=sink,
+                task=task,
+            )
+        else:
+            done = _here(run, maps, run.frames(source, references), sink=sink, task=task)
+        total.add(done)
+    return total
 
 
 def _here(
-    run: Run,
-    maps: list[doc.TriplesMap],
-    frames: Iterator[Frame],
-    *,
-    known: list[Distinct],
-    sink: Sink,
-    task: Task,
-) -> tuple[int, int]:
-    rows = triples = 0
+    run: Run, maps: list[doc.TriplesMap], frames: Iterator[Frame], *, sink: Sink, task: Task
+) -> Written:
+    """Write what some triples maps say of frames, worked on by the threads of this process."""
+    written = Written()
 
     def make(frame: Frame) -> tuple[int, list[Lines], Issues]:
         own = run.with_own_issues()
@@ -259,22 +255,26 @@ def _here(
         return frame.rows, made if run.threads == 1 else [m.ready() for m in made], own.issues
 
     def put(made: tuple[int, list[Lines], Issues]) -> None:
-        nonlocal rows, triples
         count, parts, issues = made
         for said, distinct in zip(parts, known, strict=True):
-            for lines in distinct.new(said.subjects, said.parts):
-                triples += write_lines(lines, cast(BinaryIO, sink))
+            add(said, distinct)
         run.issues.counts.update(issues.counts)
-        rows += count * len(maps)
+        written.rows += count * len(maps)
         task.advance(count * len(maps))
 
+    def add(said: Lines, distinct: Distinct) -> None:
+        for lines, _ in distinct.new(said.subjects, said.parts):
+            written.triples += write_lines(lines, cast(BinaryIO, sink))
+
     build_indexes(run, maps)
-    put_aside(in_order(make, frames, threads=run.threads), put, threads=run.threads)
-    for triples_map, distinct in zip(maps, known, strict=True):
-        for made in joint_lines(run, triples_map):
-            for lines in distinct.new(made.subjects, made.parts):
-                triples += write_lines(lines, cast(BinaryIO, sink))
-    return rows, triples
+    with ExitStack() as stack:
+        known = [stack.enter_context(Distinct(overlapping=may_overlap(m))) for m in maps]
+        put_aside(in_order(make, frames, threads=run.threads), put, threads=run.threads)
+        for triples_map, distinct in zip(maps, known, strict=True):
+            for made in joint_lines(run, triples_map):
+                add(made, distinct)
+        written.repeated = sum(distinct.repeated for distinct in known)
+    return written
 
 
 def _groups(
@@ -289,48 +289,6 @@ def _groups(
         key = (triples_map.source, apart and needs_no_join(triples_map))
         groups.setdefault(key, []).append(name)
     yield from ((source, tuple(names)) for (source, _), names in groups.items())
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Makes the lines of some triples maps; travels to the workers."""
-
-    run: Run
-    names: tuple[str, ...]
-
-    def __call__(self, packed: PackedFrame) -> Done:
-        """Do the work on one frame."""
-        run = self.run.with_own_issues()
-        frame = packed.frame()
-        maps = [run.mapping.triples_maps[name] for name in self.names]
-        blocks = tuple(LineBlock.of(frame_lines(run, m, frame)) for m in maps)
-        return Done(blocks, frame.rows * len(maps), dict(run.issues.counts))
-
-
-def _on_engine(
-    run: Run,
-    engine: Engine,
-    names: tuple[str, ...],
-    frames: Iterator[Frame],
-    *,
-    known: list[Distinct],
-    sink: Sink,
-    task: Task,
-) -> tuple[int, int]:
-    work = _Work(run.to_travel(), names)
-    rows = triples = 0
-    for done in engine.map(work, map(PackedFrame.of, frames), label="mapping"):
-        for distinct, block in zip(known, done.blocks, strict=True):
-            subjects, hashes = (
-                np.frombuffer(part, np.uint64) for part in (block.subjects, block.hashes)
-            )
-            lines, count = distinct.new_bytes(subjects, hashes, block.lines)
-            sink.write(lines)
-            triples += count
-        rows += done.rows
-        run.issues.counts.update(done.skipped)
-        task.advance(done.rows)
-    return rows, triples
 
 
 def _check_references(run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import shapely
 from odc.geo.crs import CRS
 
-from extremeearth.knowledge.mapping.contract import Source
+from extremeearth.knowledge.mapping.contract import Source, pieces_of
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, InvalidPolicy
 from extremeearth.knowledge.rdf import PlainShapes, plain_shapes
@@ -45,6 +45,11 @@ class CheckedSource:
         for frame in self.inner.frames(references, batch_rows=batch_rows):
             yield self._checked(frame, found) if frame.systems else frame
         self.options.note(self.name, found)
+
+    def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
+        """Cut the source; what is found in each piece is counted there."""
+        pieces = pieces_of(self.inner, references, piece_bytes=piece_bytes)
+        return None if pieces is None else (replace(self, inner=piece) for piece in pieces)
 
     def _checked(self, frame: Frame, found: Counter[str]) -> Frame:
         options = self.options

@@ -5,24 +5,31 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, Self, cast, runtime_checkable
 
 import pyoxigraph as ox
 
 from extremeearth.core.errors import InputError, MappingError, StorageError
-from extremeearth.knowledge.rdf import open_statements, prefixes
+from extremeearth.core.files import atomic_path, bring_to_disk, written_behind
+from extremeearth.knowledge.mapping.contract import PIECE_BYTES
+from extremeearth.knowledge.rdf import PACKINGS, open_statements, packed_into, prefixes
 
-__all__ = ["PART_BYTES", "Parts", "StatementTarget", "TurtleWriter", "check_target", "open_target"]
+__all__ = [
+    "PART_BYTES", "Parts", "Sink", "StatementFile", "StatementTarget", "TurtleWriter", "check_target", "open_target",
+]  # fmt: skip
 
 PART_BYTES = 256 << 20
 """Size of one part of a folder, before packing."""
 
 TURTLE_BYTES = 8 << 20
+COPY_BYTES = 1 << 20
+LEAST_SHARE = 8
+"""A worker's file of at least this share of a part's size becomes a part of its own."""
 _FORMS = frozenset({".nt", ".nq", ".ttl"})
-_PACKINGS = frozenset({".gz", ".zst"})
 _NAMES = "Name it .nt, .nq or .ttl, and .gz or .zst after that to pack it."
 
 
@@ -31,6 +38,19 @@ class Sink(Protocol):
 
     def write(self, data: bytes | memoryview, /) -> int:
         """Take some lines."""
+
+
+@runtime_checkable
+class StatementFile(Sink, Protocol):
+    """Takes whole files of lines too, that were written beside it and are packed as it is."""
+
+    folder: Path
+    packing: str
+    piece_bytes: int
+    """Size of the pieces of a source whose lines come in one file."""
+
+    def append(self, part: Path, size: int) -> None:
+        """Take the lines of a file, or the file itself; `size` are their bytes before packing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +80,7 @@ StatementTarget = Path | Parts | BinaryIO | Sink
 
 def _suffix(name: str) -> str:
     path = Path(name)
-    return (Path(path.stem).suffix if path.suffix in _PACKINGS else path.suffix).lower()
+    return (Path(path.stem).suffix if path.suffix in PACKINGS else path.suffix).lower()
 
 
 def check_target(target: StatementTarget, *, has_graphs: bool) -> None:
@@ -125,13 +145,57 @@ def open_target(target: StatementTarget) -> Iterator[Sink]:
 
 @contextmanager
 def _open_file(target: Path) -> Iterator[Sink]:
-    with open_statements(target) as file:
-        if _suffix(target.name) != ".ttl":
-            yield file
-            return
-        turtle = TurtleWriter(file)
-        yield turtle
-        turtle.finish()
+    if _suffix(target.name) == ".ttl":
+        with open_statements(target) as file:
+            turtle = TurtleWriter(file)
+            yield turtle
+            turtle.finish()
+        return
+    packing = target.suffix if target.suffix in PACKINGS else ""
+    with (
+        atomic_path(target) as path,
+        path.open("r+b") as raw,
+        written_behind(raw) as behind,
+        _Lines(behind, target.parent, packing) as lines,
+    ):
+        yield lines
+
+
+class _Lines:
+    """A file of lines; where it is packed, a member for what is written, and those of the files that are appended."""
+
+    def __init__(self, file: BinaryIO, folder: Path, packing: str) -> None:
+        self.folder, self.packing, self.piece_bytes = folder, packing, PIECE_BYTES
+        self._file = file
+        self._member = ExitStack()
+        self._target: BinaryIO | None = None if packing else file
+        self._is_empty = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._is_empty:
+            self.write(b"")  # a packed file of nothing is not empty
+        self._end_member()
+
+    def write(self, data: bytes | memoryview) -> int:
+        if self._target is None:
+            self._target = self._member.enter_context(packed_into(self._file, self.packing))
+        self._is_empty = False
+        return self._target.write(data)
+
+    def append(self, part: Path, size: int) -> None:
+        del size  # one file is as long as it gets
+        self._end_member()
+        self._is_empty = False
+        with part.open("rb") as file:
+            shutil.copyfileobj(file, self._file, COPY_BYTES)
+
+    def _end_member(self) -> None:
+        if self.packing:
+            self._member.close()
+            self._target = None
 
 
 class TurtleWriter:
@@ -193,19 +257,59 @@ class _PartWriter:
         self._file: Sink | None = None
 
     def write(self, data: bytes | memoryview) -> int:
-        if self._file is None or self._size >= self._parts.part_bytes:
-            self.close()
-            path = self._folder / self._parts.name(self._number)
-            self._file = self._open.enter_context(_open_file(path))
-            self._number += 1
         size = len(data)
-        self._file.write(data)
+        self._part().write(data)
         self._size += size
         return size
 
-    def close(self) -> None:
+    def _part(self) -> Sink:
+        """Give the file under way, or the next one."""
+        if self._file is None or self._size >= self._parts.part_bytes:
+            self._end_file()
+            self._file = self._open.enter_context(_open_file(self._next_path()))
+        return self._file
+
+    def _next_path(self) -> Path:
+        path = self._folder / self._parts.name(self._number)
+        self._number += 1
+        return path
+
+    def _end_file(self) -> None:
         self._open.close()
         self._file, self._size = None, 0
+
+    def close(self) -> None:
+        """End what is under way; raise what went wrong."""
+        self._end_file()
+
+
+class _LinePartWriter(_PartWriter):
+    """The same for parts that are N-Triples or N-Quads: files of some size become parts, small ones go to one."""
+
+    def __init__(self, parts: Parts, folder: Path, to_disk: ThreadPoolExecutor) -> None:
+        super().__init__(parts, folder)
+        self.folder = folder
+        self.packing = suffix if (suffix := Path(parts.name(0)).suffix) in PACKINGS else ""
+        self.piece_bytes = max(PIECE_BYTES, parts.part_bytes // LEAST_SHARE)
+        self._to_disk = to_disk
+        self._under_way: list[Future[None]] = []
+
+    def append(self, part: Path, size: int) -> None:
+        if size * LEAST_SHARE < self._parts.part_bytes:
+            file = self._part()
+            assert isinstance(file, StatementFile)
+            file.append(part, size)
+            self._size += size
+            return
+        place = self._next_path()
+        part.rename(place)
+        place.chmod(0o644)
+        self._under_way.append(self._to_disk.submit(bring_to_disk, place))
+
+    def close(self) -> None:
+        super().close()
+        while self._under_way:
+            self._under_way.pop().result()
 
 
 @contextmanager
@@ -221,9 +325,13 @@ def _open_parts(parts: Parts) -> Iterator[Sink]:
             hint="Check the disk and your rights.",
         ) from err
     try:
-        writer = _PartWriter(parts, folder)
-        yield writer
-        writer.close()
+        with ThreadPoolExecutor(1, thread_name_prefix="to-disk") as to_disk:
+            is_turtle = _suffix(parts.name(0)) == ".ttl"
+            writer = (
+                _PartWriter(parts, folder) if is_turtle else _LinePartWriter(parts, folder, to_disk)
+            )
+            yield writer
+            writer.close()
         folder.chmod(0o755)
         folder.rename(parts.folder)
     except OSError as err:

@@ -1,120 +1,184 @@
-"""Mapping on an engine: batches of rows go to the workers, their lines come back in order."""
+"""Mapping on an engine: workers read pieces of a source, or are sent its rows; their lines stay in files, or come back.
+
+Where the workers have the same files as this process, each reads its own part of the source and writes a file beside
+the target, so that what goes between processes are names and hashes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import pyarrow as pa
-from odc.geo.crs import CRS
 
-from extremeearth.knowledge.mapping.document import ReferencingMap, TriplesMap
-from extremeearth.knowledge.mapping.frames import Frame
-from extremeearth.knowledge.mapping.lines import Lines
+from extremeearth.core.progress import Task
+from extremeearth.core.threads import put_aside
+from extremeearth.knowledge.mapping.contract import PIECE_BYTES, pieces_of
+from extremeearth.knowledge.mapping.distinct import Distinct
+from extremeearth.knowledge.mapping.document import (
+    LogicalSource,
+    ReferencingMap,
+    TriplesMap,
+    numbers_rows,
+)
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.lines import Run
+from extremeearth.knowledge.mapping.outputs import Sink, StatementFile
+from extremeearth.knowledge.mapping.workers import Desk, Done, PackedFrame, SourcePiece, Work
 
-__all__ = ["Done", "LineBlock", "PackedFrame", "joined", "needs_no_join"]
+if TYPE_CHECKING:
+    from extremeearth.infrastructure.engine import Engine
 
-
-@dataclass(frozen=True, slots=True)
-class PackedFrame:
-    """A frame as bytes: its columns as an Arrow stream, the rest as it is."""
-
-    columns: bytes
-    rows: int
-    first_row: int
-    systems: tuple[tuple[str, str], ...]
-
-    def __repr__(self) -> str:
-        return f"rows {self.first_row} to {self.first_row + self.rows - 1}"
-
-    @classmethod
-    def of(cls, frame: Frame) -> PackedFrame:
-        """Pack a frame.
-
-        Examples
-        --------
-        >>> packed = PackedFrame.of(Frame(columns={"a": pa.array([1, 2])}, rows=2))
-        >>> packed, packed.frame().columns["a"].to_pylist()
-        (rows 0 to 1, [1, 2])
-        """
-        batch = pa.table(dict(frame.columns))
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_table(batch)
-        systems = tuple((name, crs.to_wkt()) for name, crs in frame.systems.items())
-        return cls(sink.getvalue().to_pybytes(), frame.rows, frame.first_row, systems)
-
-    def frame(self) -> Frame:
-        """Unpack it."""
-        with pa.ipc.open_stream(pa.py_buffer(self.columns)) as reader:
-            table = reader.read_all()
-        columns = {name: _whole(table[name]) for name in table.column_names}
-        systems = {name: _system(wkt) for name, wkt in self.systems}
-        return Frame(columns=columns, rows=self.rows, systems=systems, first_row=self.first_row)
+__all__ = ["Written", "map_on_engine", "needs_no_join"]
 
 
-def _whole(column: Any) -> Any:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+@dataclass(slots=True)
+class Written:
+    """Rows worked on, lines written, lines that came again."""
+
+    rows: int = 0
+    triples: int = 0
+    repeated: int = 0
+
+    def add(self, other: Written) -> None:
+        """Add what was written besides."""
+        self.rows += other.rows
+        self.triples += other.triples
+        self.repeated += other.repeated
 
 
-@lru_cache(maxsize=16)
-def _system(wkt: str) -> CRS:
-    return CRS(wkt)
+def map_on_engine(
+    run: Run,
+    engine: Engine,
+    names: tuple[str, ...],
+    *,
+    reading: tuple[LogicalSource, tuple[str, ...]],
+    options: GeometryOptions,
+    sink: Sink,
+    task: Task,
+) -> Written:
+    """Write what some triples maps without joins say of one source, worked on by an engine.
 
-
-@dataclass(frozen=True, slots=True)
-class LineBlock:
-    """Lines of one triples map as bytes, with their hashes and those of their subjects."""
-
-    subjects: bytes
-    hashes: bytes
-    lines: bytes
-
-    @classmethod
-    def of(cls, made: Lines) -> LineBlock:
-        r"""Pack lines.
-
-        Examples
-        --------
-        >>> from extremeearth.knowledge.mapping.distinct import hashes_of
-        >>> lines = pa.array(["<a> <b> <c> .\n"], pa.large_string())
-        >>> len(LineBlock.of(Lines(hashes_of("<a>"), [(lines, hashes_of(lines))])).hashes)
-        8
-        """
-        parts = list(made.parts)
-        hashes = b"".join(hashed.tobytes() for _, hashed in parts)
-        return cls(made.subjects.tobytes(), hashes, joined(lines for lines, _ in parts)[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of one frame: the lines of each triples map, and what was left out."""
-
-    blocks: tuple[LineBlock, ...]
-    rows: int
-    skipped: Mapping[str, int] = field(default_factory=dict)
-
-
-def joined(made: Iterable[Any]) -> tuple[bytes, int]:
-    """Put lines together; give how many they are.
-
-    Examples
-    --------
-    >>> joined([pa.array(["a", "b"], pa.large_string()), pa.array(["c"], pa.large_string())])
-    (b'abc', 3)
+    Parameters
+    ----------
+    reading
+        The source and the references that are read of it.
+    options
+        Those whose counts the source fills.
     """
-    pieces = [(_bytes(lines), len(lines)) for lines in made if len(lines)]
-    return b"".join(piece for piece, _ in pieces), sum(count for _, count in pieces)
+    source, references = reading
+    written = Written()
+    found: dict[str, Counter[str]] = {}
+    with ExitStack() as stack:
+        desk = stack.enter_context(_desk_for(sink, engine))
+        known = [stack.enter_context(Distinct()) for _ in names]
+        items = None
+        if engine.shares_files:
+            size = sink.piece_bytes if isinstance(sink, StatementFile) else PIECE_BYTES
+            items = _pieces(run, reading, options, piece_bytes=size)
+        if items is None:
+            items = map(PackedFrame.of, run.frames(source, references))
+        work = Work(run.to_travel(), names, desk)
+
+        def put(done: Done) -> None:
+            written.triples += _take(done, known, sink)
+            written.rows += done.rows
+            run.issues.counts.update(done.skipped)
+            for name, counts in done.found.items():
+                found[name] = found.get(name, Counter()) + counts
+            for reason, place in done.places.items():
+                options.places.setdefault(reason, place)
+            task.advance(done.rows)
+
+        # in a thread of its own, so that workers never wait for new items
+        put_aside(engine.map(work, items, label="mapping"), put, threads=2)
+        written.repeated = sum(distinct.repeated for distinct in known)
+    for name, counts in found.items():
+        options.note(name, counts)
+    return written
 
 
-def _bytes(lines: Any) -> memoryview:
-    data = memoryview(lines.buffers()[2])
-    offsets = memoryview(lines.buffers()[1]).cast("q")
-    return data[offsets[lines.offset] : offsets[lines.offset + len(lines)]]
+@contextmanager
+def _desk_for(sink: Sink, engine: Engine) -> Iterator[Desk]:
+    if not (engine.shares_files and isinstance(sink, StatementFile)):
+        yield Desk(None)
+        return
+    with tempfile.TemporaryDirectory(dir=sink.folder, prefix=".lines-") as folder:
+        yield Desk(Path(folder), sink.packing)
+
+
+def _pieces(
+    run: Run,
+    reading: tuple[LogicalSource, tuple[str, ...]],
+    options: GeometryOptions,
+    *,
+    piece_bytes: int,
+) -> Iterator[SourcePiece | PackedFrame] | None:
+    """Cut a source that several workers can read; not where rows have names by their numbers."""
+    if numbers_rows(run.mapping):
+        return None
+    source, references = reading
+    pieces = pieces_of(run.sources[source], references, piece_bytes=piece_bytes)
+    if pieces is None:
+        return None
+    return (
+        SourcePiece(number, piece, references, run.batch_rows, options)
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _take(done: Done, known: list[Distinct], sink: Sink) -> int:
+    """Write the lines of one item that no other had; give how many they are."""
+    fresh = [
+        distinct.unseen(subjects, hashes)
+        for distinct, subjects, hashes in zip(known, done.subjects, done.hashes, strict=True)
+    ]
+    if isinstance(done.lines, Path) and all(mask is None for mask in fresh):
+        cast(StatementFile, sink).append(done.lines, done.size)
+    else:
+        for lines in _kept(done, fresh):
+            sink.write(lines)
+    if isinstance(done.lines, Path):
+        done.lines.unlink(missing_ok=True)  # it may have become a part
+    return sum(
+        len(hashes) if mask is None else int(mask.sum())
+        for mask, hashes in zip(fresh, done.hashes, strict=True)
+    )
+
+
+def _kept(done: Done, fresh: list[Any]) -> Iterator[bytes]:
+    """Give the lines that are wanted, stretch by stretch; `fresh` tells for each triples map which ones, or `None`."""
+    at = [0] * len(fresh)
+    with _unpacked(done.lines) as file:
+        for stretch in done.stretches:
+            data = file.read(stretch.size)
+            mask = fresh[stretch.triples_map]
+            if mask is None:
+                yield data
+                continue
+            lines = data.splitlines(keepends=True)
+            start = at[stretch.triples_map]
+            at[stretch.triples_map] = start + len(lines)
+            yield b"".join(compress(lines, mask[start : start + len(lines)].tolist()))
+
+
+@contextmanager
+def _unpacked(lines: Path | bytes) -> Iterator[BinaryIO]:
+    if isinstance(lines, bytes):
+        yield io.BytesIO(lines)
+        return
+    with lines.open("rb") as file:
+        start = file.read(2)
+    packing = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(start)
+    with pa.input_stream(str(lines), compression=packing) as stream:
+        yield stream
 
 
 def needs_no_join(triples_map: TriplesMap) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,12 @@ from odc.geo.crs import CRS
 from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import CrsError, MappingError
 from extremeearth.knowledge.mapping._files import GEOMETRY
-from extremeearth.knowledge.mapping.contract import HOW_TO_GIVE_A_CRS, Source, check_columns
+from extremeearth.knowledge.mapping.contract import (
+    HOW_TO_GIVE_A_CRS,
+    Source,
+    check_columns,
+    pieces_of,
+)
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.function_contract import Argument, code_of_crs, geometry_column
 from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
@@ -166,6 +171,16 @@ class TextGeometrySource:
                 row_numbers=frame.row_numbers,
             )  # fmt: skip
         self.options.note(self.name, self.found)
+
+    def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
+        """Cut the source, but where the first text with a reference system decides for all."""
+        if GEOMETRY not in references:
+            return pieces_of(self.inner, references, piece_bytes=piece_bytes)
+        others = tuple(name for name in references if name != GEOMETRY)
+        pieces = pieces_of(self.inner, others, piece_bytes=piece_bytes)
+        if self.crs is None or pieces is None:
+            return None
+        return (replace(self, inner=piece) for piece in pieces)
 
     def _column(self, frame: Frame, crs: CRS | None) -> tuple[GeometryColumn, CRS]:
         if self.where.wkt is not None:

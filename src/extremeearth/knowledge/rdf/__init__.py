@@ -39,10 +39,8 @@ from extremeearth.knowledge.rdf.ntriples import (
     language_terms,
     literal_parts,
     literal_terms,
-    open_statements,
     percent_encode,
     statement_lines,
-    write_lines,
 )
 from extremeearth.knowledge.rdf.ntriples_reader import (
     BLOCK_BYTES,
@@ -51,6 +49,12 @@ from extremeearth.knowledge.rdf.ntriples_reader import (
     Statements,
     explain_parser,
     read_ntriples,
+)
+from extremeearth.knowledge.rdf.statement_files import (
+    PACKINGS,
+    open_statements,
+    packed_into,
+    write_lines,
 )
 from extremeearth.knowledge.rdf.vocabulary import (
     BASE,
@@ -95,6 +99,7 @@ __all__ = [
     "LINE_BYTES",
     "NO_CRS",
     "OWL",
+    "PACKINGS",
     "PROV",
     "QUDT",
     "RCC8_RELATIONS",
@@ -136,6 +141,7 @@ __all__ = [
     "literal_parts",
     "literal_terms",
     "open_statements",
+    "packed_into",
     "parse_geometries",
     "parse_wkt_literal",
     "percent_encode",

@@ -7,22 +7,17 @@ written. Grammar and escapes: W3C RDF 1.1 N-Triples, sections 2 and 7.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from extremeearth.core.errors import InputError
-from extremeearth.core.files import atomic_path, written_behind
 
 __all__ = [
     "ABSOLUTE_IRI", "TEXT", "as_text", "blank_terms", "bytes_of", "check_iri", "iri_terms", "is_absolute_iri",
-    "join_text", "language_terms", "literal_parts", "literal_terms", "open_statements", "percent_encode",
-    "statement_lines", "write_lines",
+    "join_text", "language_terms", "literal_parts", "literal_terms", "percent_encode", "statement_lines",
 ]  # fmt: skip
 
 TEXT = pa.large_string()
@@ -318,61 +313,3 @@ def _pieces(parts: list[Any]) -> Iterator[Any]:
             yield from part
         else:
             yield part
-
-
-def write_lines(lines: Any, target: BinaryIO) -> int:
-    r"""Write lines to an open binary file, without a copy; give how many.
-
-    Examples
-    --------
-    >>> import io
-    >>> out = io.BytesIO()
-    >>> write_lines(statement_lines("<urn:s>", "<urn:p>", literal_terms(pa.array(["a", "b"]))), out)
-    2
-    >>> out.getvalue()
-    b'<urn:s> <urn:p> "a" .\n<urn:s> <urn:p> "b" .\n'
-    """
-    if len(lines):
-        data = memoryview(lines.buffers()[2])
-        offsets = memoryview(lines.buffers()[1]).cast("q")
-        target.write(data[offsets[lines.offset] : offsets[lines.offset + len(lines)]])
-    return len(lines)
-
-
-@contextmanager
-def open_statements(target: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """Open a file for statements: it appears whole at the end, packed where its name ends in ``.gz`` or ``.zst``.
-
-    An already open binary file is used as it is and left open.
-
-    Raises
-    ------
-    StorageError
-        The file cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "links.nt.gz"
-    >>> with open_statements(path) as file:
-    ...     _ = file.write(b"<urn:s> <urn:p> <urn:o> .")
-    >>> gzip.decompress(path.read_bytes())
-    b'<urn:s> <urn:p> <urn:o> .'
-    """
-    if not isinstance(target, Path):
-        yield target
-        return
-    with atomic_path(target) as path, path.open("r+b") as raw:
-        if target.suffix == ".gz":
-            # mtime 0: the same statements give the same file
-            with gzip.GzipFile(
-                fileobj=raw, mode="wb", compresslevel=3, mtime=0, filename=""
-            ) as packed:
-                yield cast(BinaryIO, packed)
-        elif target.suffix == ".zst":
-            sink = pa.PythonFile(raw, mode="w")
-            with pa.CompressedOutputStream(sink, "zstd") as stream:
-                yield cast(BinaryIO, stream)
-        else:
-            with written_behind(raw) as behind:
-                yield behind

@@ -1,0 +1,256 @@
+"""Workers that read pieces of a source and write their own lines: the same statements, each once."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pyarrow import csv as arrow_csv
+
+from extremeearth.core.errors import DataBrokenError
+from extremeearth.infrastructure.engine import LocalEngine
+from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf, parallel
+from extremeearth.knowledge.mapping.row_spans import row_spans
+
+MAPPING = """@prefix rml: <http://w3id.org/rml/> .
+<urn:m> rml:logicalSource [ rml:source [ rml:path "t.%s" ] ] ;
+    rml:subjectMap [ rml:template "urn:s:{id}" ; rml:class <urn:C> ] ;
+    rml:predicateObjectMap [ rml:predicate <urn:p> ; rml:objectMap [ rml:reference "note" ] ] .
+<urn:n> rml:logicalSource [ rml:source [ rml:path "t.%s" ] ] ;
+    rml:subjectMap [ rml:template "urn:n:{note}" ] ;
+    rml:predicateObjectMap [ rml:predicate <urn:q> ; rml:objectMap [ rml:reference "kind" ] ] ."""
+CSV = MAPPING.replace("%s", "csv")
+
+values = st.text(alphabet='a",\n', max_size=4)
+cells = values | st.sampled_from(['5" pipe', '""', "\r\n", "ä"])
+
+
+class Here(LocalEngine):
+    """An engine of one process that counts the items it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.items = []
+
+    def map(self, function, items, **kwargs):
+        def counted():
+            for item in items:
+                self.items.append(type(item).__name__)
+                yield item
+
+        return super().map(function, counted(), **kwargs)
+
+
+@pytest.fixture
+def engine():
+    return Here()
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """Let a file be cut to pieces of a few bytes."""
+
+    def bytes_of_pieces(size):
+        monkeypatch.setattr(parallel, "PIECE_BYTES", size)
+        monkeypatch.setattr("extremeearth.knowledge.mapping.outputs.PIECE_BYTES", size)
+
+    return bytes_of_pieces
+
+
+def write_csv(path, rows, *, quoting=csv.QUOTE_MINIMAL):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, quoting=quoting, lineterminator="\n")
+        writer.writerows([("id", "note", "kind"), *rows])
+
+
+def lines_of(target):
+    data = target.read_bytes()
+    return Counter((gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).splitlines())
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.tuples(cells, cells), max_size=12), st.booleans(), st.integers(1, 40), st.integers(1, 20),
+)  # fmt: skip
+@example([("a", '5" pipe')] * 3, False, 1, 3)
+def test_pieces_of_a_file_have_its_rows(tmp_path_factory, rows, raw, size, block):
+    path = tmp_path_factory.mktemp("spans") / "t.csv"
+    if raw:  # quotes where they come, as careless programs write them
+        path.write_text("".join(f"{','.join(row)}\n" for row in [("a", "b"), *rows]))
+    else:
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([("a", "b"), *rows])
+    data = path.read_bytes()
+
+    def read(part, names=None):
+        reader = arrow_csv.open_csv(
+            io.BytesIO(part),
+            read_options=arrow_csv.ReadOptions(column_names=names),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={"a": pa.string(), "b": pa.string()}
+            ),
+        )
+        return [row for batch in reader for row in batch.to_pylist()]
+
+    spans = list(row_spans(path, delimiter=",", piece_bytes=size, block_bytes=block))
+    assert b"".join(data[start:end] for start, end in spans) == data
+    assert all(end - start >= size for start, end in spans[:-1])
+    try:
+        whole = read(data)
+    except pa.ArrowInvalid:
+        return  # no CSV: whether it is cut does not matter
+    found = []
+    for number, (start, end) in enumerate(spans):
+        if data[start:end].strip():
+            found += read(data[start:end], ["a", "b"] if number else None)
+    assert found == whole
+
+
+def test_a_large_file_is_cut_as_often_as_asked(tmp_path):
+    path = tmp_path / "t.csv"
+    write_csv(path, [(n, 'two\n"lines"', "k") for n in range(1000)], quoting=csv.QUOTE_ALL)
+    spans = list(row_spans(path, delimiter=",", piece_bytes=1000, block_bytes=300))
+    assert len(spans) >= path.stat().st_size // 1000 * 0.9
+
+
+@pytest.mark.parametrize("name", ["a.nt", "a.nt.gz", "a.nq.zst", "a.ttl", "parts"])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_the_statements_are_those_of_one_process(tmp_path, engine, cut, name, repeated):
+    """Ids that come again in other pieces make lines that are left out there."""
+    rows = [(n % 40 if repeated else n, f"note {n % 7}", "k") for n in range(200)]
+    write_csv(tmp_path / "t.csv", rows)
+    expected = map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "whole.nt", batch_rows=30)
+    cut(500)
+    target = tmp_path / name
+    if name == "parts":
+        target = Parts(folder=target, form=".nt.gz", part_bytes=3000)
+    report = map_to_rdf(CSV, folder=tmp_path, target=target, engine=engine, batch_rows=30)
+    assert set(engine.items) == {"SourcePiece"}
+    assert len(engine.items) > 3
+    assert (report.rows, report.triples, report.repeated) == (
+        expected.rows, expected.triples, report.repeated,
+    )  # fmt: skip
+    found = statements(target)
+    assert found == lines_of(tmp_path / "whole.nt")
+    assert set(found.values()) == {1}
+    assert not [p for p in tmp_path.rglob("*") if p.name.startswith((".", "tmp"))]
+
+
+def statements(target):
+    import pyoxigraph as ox
+
+    if isinstance(target, Parts):
+        files = sorted(target.folder.iterdir())
+        assert [f.name for f in files] == [target.name(n) for n in range(len(files))]
+        assert len(files) > 1
+        assert {f.stat().st_mode & 0o777 for f in files} == {0o644}
+        return sum(map(lines_of, files), Counter())
+    if target.suffix == ".zst":
+        with pa.input_stream(str(target), compression="zstd") as stream:
+            return Counter(stream.read().splitlines())
+    if target.suffix == ".ttl":
+        parsed = ox.parse(target.read_bytes(), format=ox.RdfFormat.TURTLE)
+        return Counter(f"{t.subject} {t.predicate} {t.object} .".encode() for t in parsed)
+    return lines_of(target)
+
+
+def test_workers_of_their_own_write_the_same(tmp_path, cut):
+    rows = [(n % 150, f"note {n % 7}", "k") for n in range(200)]
+    write_csv(tmp_path / "t.csv", rows)
+    map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "whole.nt")
+    cut(1000)
+    report = map_to_rdf(
+        CSV, folder=tmp_path, target=tmp_path / "a.nt", engine=LocalEngine(workers=2)
+    )
+    assert lines_of(tmp_path / "a.nt") == lines_of(tmp_path / "whole.nt")
+    assert report.rows == 400
+
+
+def test_workers_without_our_files_are_sent_rows_and_send_lines(tmp_path, cut):
+    class Elsewhere(Here):
+        shares_files = False
+
+    write_csv(tmp_path / "t.csv", [(n % 150, f"note {n % 7}", "k") for n in range(200)])
+    map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "whole.nt")
+    cut(100)
+    engine = Elsewhere()
+    map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "a.nt", engine=engine, batch_rows=30)
+    assert engine.items == ["PackedFrame"] * 7
+    assert lines_of(tmp_path / "a.nt") == lines_of(tmp_path / "whole.nt")
+
+
+def test_row_groups_are_pieces(tmp_path, engine, cut):
+    table = pa.table(
+        {"id": range(200), "note": [f"n{n % 7}" for n in range(200)], "kind": ["k"] * 200}
+    )
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=30)
+    mapping = MAPPING.replace("%s", "parquet")
+    map_to_rdf(mapping, folder=tmp_path, target=tmp_path / "whole.nt")
+    cut(1)
+    map_to_rdf(mapping, folder=tmp_path, target=tmp_path / "a.nt", engine=engine)
+    assert engine.items == ["SourcePiece"] * 7
+    assert lines_of(tmp_path / "a.nt") == lines_of(tmp_path / "whole.nt")
+
+
+def test_rows_that_are_named_by_their_number_are_not_cut(tmp_path, engine, cut):
+    """Two triples maps that read a file apart must name its rows alike."""
+    write_csv(tmp_path / "t.csv", [(n, "a", "k") for n in range(50)])
+    mapping = CSV.replace('rml:template "urn:n:{note}"', "rml:termType rml:BlankNode")
+    cut(20)
+    map_to_rdf(mapping, folder=tmp_path, target=tmp_path / "a.nt", engine=engine)
+    assert set(engine.items) == {"PackedFrame"}
+
+
+def test_what_is_found_in_pieces_is_counted_together(tmp_path, engine, cut):
+    shapes = ["POLYGON ((0 0, 1 1, 0 1, 1 0, 0 0))", "POINT (1 95)", "POLYGON ((0 0, 1 1"]
+    write_csv(tmp_path / "t.csv", [(n, "a", shapes[n % 3]) for n in range(90)])
+    mapping = MAPPING.replace("%s", "csv").replace('"kind"', '"geometry"')
+    options = {"folder": tmp_path, "on_error": "skip", "geometry": GeometryOptions(crs="EPSG:4326")}
+    whole = map_to_rdf(mapping, target=tmp_path / "whole.nt", **options)
+    cut(300)
+    report = map_to_rdf(mapping, target=tmp_path / "a.nt", engine=engine, **options)
+    assert len(engine.items) > 3
+    assert report.geometries == whole.geometries
+    assert min(report.geometries.values()) == 30
+    assert (report.skipped, report.places) == (whole.skipped, whole.places)
+
+
+def test_an_error_names_the_row_of_the_file(tmp_path, engine, cut):
+    write_csv(tmp_path / "t.csv", [(n, "a", "k") for n in range(30_000)])
+    with (tmp_path / "t.csv").open("a") as file:
+        file.write("30000,a\n")
+    messages = []
+    for options in ({}, {"engine": engine}):
+        with pytest.raises(DataBrokenError) as caught:
+            map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "a.nt", **options)
+        messages.append(caught.value.message.partition("t.csv is")[2])
+        cut(50_000)
+    assert len(engine.items) > 3
+    assert messages[0] == messages[1]
+    assert "30002" in messages[0], "the header is row 1"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.csv"]
+
+
+def test_a_source_that_changes_is_found_by_its_pieces(tmp_path, cut):
+    path = tmp_path / "t.csv"
+    write_csv(path, [(n, "a", "k") for n in range(80)])
+    cut(100)
+
+    class Changing(Here):
+        def map(self, function, items, **kwargs):
+            for number, item in enumerate(items):
+                if number == 3:
+                    path.write_text(path.read_text() + "80,a,k\n")
+                yield from super().map(function, [item], **kwargs)
+
+    with pytest.raises(DataBrokenError, match="changed while"):
+        map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "a.nt", engine=Changing())
+    assert not (tmp_path / "a.nt").exists()
