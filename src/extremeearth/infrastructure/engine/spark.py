@@ -120,11 +120,6 @@ class SparkEngine:
 
     @property
     def shares_files(self) -> bool:
-        """Whether the workers find this process's files: with ``local[n]``; other machines have disks of their own."""
-        return self.url.startswith("local[")
-
-    @property
-    def shares_files(self) -> bool:
         """Whether the workers find this process's files under the same names, and it theirs."""
         return self._shares_files
 
