@@ -179,3 +179,67 @@ def test_a_system_that_contradicts_the_source_is_refused(run, files):
     assert not (files / "l.nt").exists()
     for options in (("--source-crs", "EPSG:32632"), ("--crs", "EPSG:4326"), ()):
         assert run(*more, *options).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--source-query", "SELECT 1"), "fields.csv is no database, endpoint, store or catalogue"),
+        (("--target-layer", "all"), "regions.csv has no layers"),
+        (("--target-prefix", "no iri "), "--target-prefix"),
+        (("--source-prefix", ""), "Put a prefix before the ids"),
+    ],
+)
+def test_what_a_source_has_not_is_not_ignored(run, files, more, message):
+    result = run(*arguments(files, *more))
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert not (files / "links.nt").exists()
+
+
+def test_names_may_have_spaces_between_and_repeated_ids_are_told(run, files):
+    with (files / "regions.csv").open("a") as file:
+        file.write("urn:r:b,2020-06-01,POINT (7 7)\n")
+    result = run(*arguments(files, "--relations", "within, contains", "--json", "-"))
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert set(report["links"]) == {"within", "contains"}
+    assert (report["features"], report["repeated"]) == ([2, 3], [0, 1])
+    assert "0 features of the source and 1 of the target have the id of another" in result.stderr
+
+
+def test_stopping_leaves_nothing_half_written(files):
+    import os
+    import random
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    draw = random.Random(1)
+    rows = [f"{n},POINT ({draw.random()} {draw.random()})" for n in range(200_000)]
+    (files / "many.csv").write_text("id,wkt\n" + "\n".join(rows) + "\n")
+    before = sorted(path.name for path in files.iterdir())
+    command = [
+        sys.executable, "-m", "extremeearth", "interlink", "many.csv", "-o", "links.nt", "--crs", "EPSG:4326",
+        "--source-prefix", "urn:", "--relations", "disjoint",
+    ]  # fmt: skip
+    # a group of its own, as a terminal stops it
+    started = subprocess.Popen(
+        command, cwd=files, stderr=subprocess.PIPE, env=dict(os.environ), start_new_session=True
+    )
+    try:
+        until = time.monotonic() + 120
+        while sorted(path.name for path in files.iterdir()) == before:  # until it writes
+            assert time.monotonic() < until
+            assert started.poll() is None
+            time.sleep(0.05)
+        started.send_signal(signal.SIGINT)
+        told = started.communicate(timeout=60)[1].decode()
+    finally:
+        started.kill()
+        started.wait()
+    assert started.returncode == 1
+    assert "Stopped." in told
+    assert "Traceback" not in told
+    assert sorted(path.name for path in files.iterdir()) == before

@@ -260,7 +260,7 @@ def interlink(
 
     if not str(out).endswith(_ENDINGS):
         raise typer.BadParameter(f"Name it {', '.join(_ENDINGS)}.", param_hint="--out")
-    names: Any = {"all": "all", "none": ()}.get(relations, relations.split(","))
+    names: Any = {"all": "all", "none": ()}.get(relations.strip(), _columns(relations))
     options = LinkOptions(
         relations=names, vocabulary=vocabulary, filter=filter_name, within_m=within_m, nearest=nearest,
         budget=None if budget is None else Budget.read(budget), weighting=weighting, measure=measure,
@@ -325,6 +325,7 @@ def _tell_counts(done: LinkReport, options: LinkOptions, out: Path) -> None:
         ("are invalid", done.invalid),
         ("are without extent", done.empty),
         ("are unreadable", done.unread),
+        ("have the id of another", done.repeated),
         ("lie beyond the poles", done.beyond_pole),
         ("lie beyond the antimeridian", done.beyond_antimeridian),
     ):

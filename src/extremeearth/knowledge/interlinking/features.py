@@ -79,7 +79,8 @@ class FeatureSet:
 class Side:
     """One side of a join: features in the common system, the rows that have a shape, and what was wrong with them.
 
-    `polar` and `across` count shapes of longitude and latitude beyond a pole, and beyond longitude 180.
+    `polar` and `across` count shapes of longitude and latitude beyond a pole, and beyond longitude 180; `repeated`
+    features with the IRI of an earlier one.
     """
 
     iris: Any
@@ -93,6 +94,7 @@ class Side:
     unread: int
     polar: int = 0
     across: int = 0
+    repeated: int = 0
 
     def only(self, rows: Any) -> Self:
         """Keep some of the rows; positions stay those of the whole."""
@@ -161,7 +163,15 @@ def iris_of(values: Any, *, prefix: str, name: str) -> Any:
         raise InputError(f"{iris.null_count} features have no '{name}'.", hint="Give each an id.")
     if prefix:
         iris = join_text(prefix, percent_encode(iris))
-    iri_terms(iris)  # raises, naming the first id that makes no IRI
+    try:
+        iri_terms(iris)
+    except InputError as err:  # which names the first id that makes no IRI
+        what = "Change the prefix" if prefix else "Put a prefix before the ids"
+        raise InputError(
+            err.message,
+            hint=f"{what}, as https://example.org/field/: prefix in Python, --source-prefix or --target-prefix on the "
+            "command line.",
+        ) from err
     return iris
 
 
@@ -222,6 +232,8 @@ def align(
 
 
 def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid, threads: int) -> Side:
+    import pyarrow.compute as pc
+
     shapes = np.asarray(transform(features.shapes, source=features.crs, target=crs), dtype=object)
     bounds = shapely.bounds(shapes)
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
@@ -241,6 +253,7 @@ def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid, threads: int) -
     return Side(
         features.iris, shapes, bounds, features.spans, np.flatnonzero(~gone), crs,
         int(broken.sum()), int(missing.sum()), features.unread, *_off_the_globe(features),
+        len(features) - pc.count_distinct(features.iris).as_py(),
     )  # fmt: skip
 
 

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from extremeearth.knowledge.mapping.document import LogicalSource
     from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
 
-__all__ = ["ITEM_SPAN", "FeatureTable", "RecordReader", "is_database_url", "open_records"]
+__all__ = [
+    "ITEM_SPAN",
+    "RASTER_ENDINGS",
+    "FeatureTable",
+    "RecordReader",
+    "is_database_url",
+    "open_records",
+]
 
 BATCH_ROWS = 50_000
 HEAD_BYTES = 1 << 16

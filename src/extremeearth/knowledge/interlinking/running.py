@@ -45,8 +45,8 @@ class LinkReport:
         Those that needed a full DE-9IM code.
     links
         How many links each relation has.
-    features
-        How many features each side has.
+    features, repeated
+        How many features each side has, and how many of them have the IRI of an earlier one.
     invalid, empty, unread
         On each side: shapes that were not valid, features without extent, features that could not be read.
     beyond_pole, beyond_antimeridian
@@ -80,6 +80,7 @@ class LinkReport:
     invalid: tuple[int, int]
     empty: tuple[int, int]
     features: tuple[int, int] = (0, 0)
+    repeated: tuple[int, int] = (0, 0)
     unread: tuple[int, int] = (0, 0)
     beyond_pole: tuple[int, int] = (0, 0)
     beyond_antimeridian: tuple[int, int] = (0, 0)
@@ -199,6 +200,7 @@ class LinkRun:
         return LinkReport(
             candidates=count["candidates"], related=count["related"], links=dict(self._links),
             features=(len(self.left.shapes), len(self.right.shapes)),
+            repeated=(self.left.repeated, self.right.repeated),
             invalid=(self.left.invalid, self.right.invalid), empty=(self.left.empty, self.right.empty),
             unread=(self.left.unread, self.right.unread),
             beyond_pole=(self.left.polar, self.right.polar),

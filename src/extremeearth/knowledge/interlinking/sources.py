@@ -31,6 +31,7 @@ from extremeearth.knowledge.interlinking.rdf_sources import (
 )
 from extremeearth.knowledge.interlinking.record_sources import (
     ITEM_SPAN,
+    RASTER_ENDINGS,
     FeatureTable,
     RecordReader,
     is_database_url,
@@ -48,6 +49,7 @@ PARQUET_ENDINGS = {".parquet", ".geoparquet", ".pq"}
 PACKED = {".gz", ".zst"}
 FEATURE_NUMBER = "fid"
 """GDAL's own number of a feature, for files without a key."""
+NAMES_SHOWN = 30
 ID_NAMES = ("iri", "uri", "id")
 """Columns that name features where none is said, in this order, whatever their case."""
 
@@ -157,6 +159,9 @@ def _of_path(
     if not path.exists():
         raise DataMissingError(f"There is no {path}.", hint="Check the name.")
     ending = path.with_suffix("").suffix.lower() if path.suffix in PACKED else path.suffix.lower()
+    _check_asked(
+        path.name, ending, layer=layer, query=query, store=path.is_dir() and ending != ".gdb"
+    )
     with _unchanged(path):
         if path.is_dir() and ending != ".gdb":
             from extremeearth.knowledge.store import open_graph
@@ -172,6 +177,21 @@ def _of_path(
             path, ending, geometry, layer, fids=wanted["id_column"] == FEATURE_NUMBER
         )
     return _features(table, path.name, **wanted)
+
+
+def _check_asked(
+    name: str, ending: str, *, layer: str | None, query: str | None, store: bool
+) -> None:
+    """Raise if a source is asked for what it has not, so that nothing is left out unseen."""
+    if query is not None and not store:
+        raise InputError(
+            f"{name} is no database, endpoint, store or catalogue: a query cannot be asked of it.",
+            hint="Leave the query out.",
+        )
+    if layer is not None and (
+        store or ending in {*CSV_ENDINGS, *PARQUET_ENDINGS, *RDF_ENDINGS, *RASTER_ENDINGS}
+    ):
+        raise InputError(f"{name} has no layers.", hint="Leave the layer out.")
 
 
 def _records(source: Any, layer: str | None, query: str | None) -> RecordReader | None:
@@ -263,9 +283,13 @@ def _id_name(names: Sequence[str], where: str) -> str:
             return lower[name]
     raise InputError(
         f"It is not said which column of {where} names the features.",
-        hint=f"Name one of {', '.join(map(str, names))}: id_column in Python, --source-id or --target-id "
-        "on the command line.",
+        hint=f"Name one of {_some(names)}: id_column in Python, --source-id or --target-id on the command line.",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(map(str, names[:NAMES_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager
