@@ -22,6 +22,9 @@ import pytest
 import shapely
 from tests.servers.kubernetes import BROKEN_IMAGE, IMAGE, KubernetesCluster
 from tests.servers.spark import ROOT
+from typer.testing import CliRunner
+
+from extremeearth.app.command_line.main import gather
 
 LIMIT_S = 600.0
 pytestmark = pytest.mark.timeout(900)  # a busy machine starts Java slowly
@@ -117,7 +120,7 @@ def test_the_commands_write_the_same(kubernetes: KubernetesCluster, tmp_path: Pa
     for name in "ab":
         corners, sizes = generator.integers(0, 30, (150, 2)), generator.integers(1, 6, (150, 2))
         texts = shapely.to_wkt(shapely.box(*corners.T, *(corners + sizes).T))
-        rows = [f'{name}{n},"{text}"\n' for n, text in enumerate(texts)]
+        rows = [f'urn:{name}{n},"{text}"\n' for n, text in enumerate(texts)]
         (tmp_path / f"{name}.csv").write_text("id,wkt\n" + "".join(rows))
     (tmp_path / "mapping.ttl").write_text(MAPPING)
 
@@ -130,7 +133,8 @@ def test_the_commands_write_the_same(kubernetes: KubernetesCluster, tmp_path: Pa
         ]  # fmt: skip
 
     for command in runs(tmp_path / "here"):
-        _output(kubernetes, "-m", "extremeearth", *command)
+        done = CliRunner().invoke(gather(), command)
+        assert done.exit_code == 0, done.output
     _output(kubernetes, "-c", COMMANDS, kubernetes.url, json.dumps(runs(tmp_path / "pods")))
     for name, least in (("fields.nt", 150), ("links.nt", 200)):
         here, pods = (

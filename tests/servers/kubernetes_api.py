@@ -124,17 +124,20 @@ def merged(target: Any, patch: Any) -> Any:
 
 
 def selector(query: Mapping[str, str]) -> Callable[[Object], bool]:
-    """Read selectors of labels (`a=b,c in (d,e)`) and of fields (`status.phase=Pending`)."""
+    """Read selectors of labels (`a=b,c!=d,e in (f,g)`) and of fields (`status.phase=Pending`)."""
     tests: list[Callable[[Object], bool]] = []
     for part in filter(None, re.split(r",(?![^(]*\))", query.get("labelSelector", ""))):
         if listed := re.fullmatch(r"(\S+) in \(([^)]*)\)", part.strip()):
-            name, values = listed[1], {value.strip() for value in listed[2].split(",")}
+            name, values, wanted = (
+                listed[1],
+                {value.strip() for value in listed[2].split(",")},
+                True,
+            )
+        elif pair := re.fullmatch(r"([^=!]+)(!=|==?)([^=!]*)", part.strip()):
+            name, values, wanted = pair[1], {pair[3]}, pair[2] != "!="
         else:
-            name, equal, value = part.strip().partition("=")
-            if not equal or name.endswith("!"):
-                raise ValueError(part)
-            values = {value.removeprefix("=")}
-        tests.append(lambda o, n=name, v=values: _label(o, n) in v)
+            raise ValueError(part)
+        tests.append(lambda o, n=name, v=values, w=wanted: (_label(o, n) in v) == w)
     for part in filter(None, query.get("fieldSelector", "").split(",")):
         path, _, value = part.partition("=")
         tests.append(lambda o, p=path, v=value: _field(o, p.split(".")) == v)
