@@ -14,6 +14,7 @@ from extremeearth.app.command_line.options import (
     Crs,
     EngineUrl,
     Workers,
+    examples,
     open_platform,
     running_engine,
     settings_for,
@@ -207,13 +208,12 @@ class _Side:
 
 def register(application: typer.Typer) -> None:
     """Add the command."""
-    lines = (
-        "fields.gpkg regions.csv -o links.nt.gz --target-crs EPSG:4326",
-        "https://hub.example/stac regions.gpkg -o links.nt --source-id self --source-collection crop-type-maps "
-        "--source-bbox 11,48,12,49 --source-datetime 2018-01-01/2018-12-31",
+    told = examples(
+        "interlink fields.gpkg regions.csv -o links.nt.gz --target-crs EPSG:4326",
+        "interlink https://hub.example/stac regions.gpkg -o links.nt --source-id self "
+        "--source-collection crop-type-maps --source-bbox 11,48,12,49 --source-datetime 2018-01-01/2018-12-31",
     )
-    epilog = "Example: " + ", ".join(f"`extremeearth interlink {line}`" for line in lines)
-    application.command("interlink", epilog=epilog)(interlink)
+    application.command("interlink", epilog=told)(interlink)
 
 
 def interlink(
