@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,25 @@ def test_the_mapping_command_writes_the_same_triples(
     assert len(lines["here"]) == 1500
     assert lines["spark"] == lines["here"]
     assert reports["spark"]["triples"] == reports["here"]["triples"] == 1500
+
+
+def test_workers_that_see_our_files_read_and_write_them(
+    run: Callable[..., Result], spark_cluster: SparkCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("extremeearth.knowledge.mapping.outputs.PIECE_BYTES", 2000)
+    monkeypatch.setenv("EXTREMEEARTH_ENGINE_SHARES_FILES", "true")
+    (tmp_path / "mapping.ttl").write_text(MAPPING)
+    rows = [f'{n},"crop\n{n % 7}",POINT ({n} {n % 90})\n' for n in range(500)]
+    (tmp_path / "fields.csv").write_text("id,crop,wkt\n" + "".join(rows))
+    assert run("rdf", "map", tmp_path / "mapping.ttl", "-o", tmp_path / "here.nt").exit_code == 0
+    folder = tmp_path / "parts"
+    done = run("rdf", "map", tmp_path / "mapping.ttl", "-o", folder, "--part-mb", "1", "--form", ".nt.gz",
+               "--engine", spark_cluster.url)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    lines = [gzip.decompress(part.read_bytes()).splitlines() for part in folder.iterdir()]
+    expected = (tmp_path / "here.nt").read_bytes().splitlines()
+    assert len(expected) == 1500
+    assert sorted(sum(lines, [])) == sorted(expected)
 
 
 def test_the_interlinking_command_writes_the_same_links(

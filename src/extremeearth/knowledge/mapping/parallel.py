@@ -111,7 +111,7 @@ def _desk_for(sink: Sink, engine: Engine) -> Iterator[Desk]:
         yield Desk(None)
         return
     with tempfile.TemporaryDirectory(dir=sink.folder, prefix=".lines-") as folder:
-        yield Desk(Path(folder), sink.packing)
+        yield Desk(Path(folder).absolute(), sink.packing)
 
 
 def _pieces(

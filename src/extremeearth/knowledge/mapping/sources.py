@@ -86,7 +86,8 @@ def open_source(
     if source.formulation in {SQL_TABLE, SQL_QUERY}:
         given = database if given is None else given
     elif given is None or isinstance(given, Path):
-        path = given if given is not None else _inside(source.name, folder)
+        # absolute, as workers have folders of their own
+        path = given.absolute() if given is not None else _inside(source.name, folder)
         if not path.exists():
             raise DataMissingError(
                 f"The source '{source.name}' is neither a table that was given nor a file.",
