@@ -73,10 +73,14 @@ def test_workers_that_see_our_files_read_and_write_them(
     done = run("rdf", "map", tmp_path / "mapping.ttl", "-o", folder, "--part-mb", "1", "--form", ".nt.gz",
                "--engine", spark_cluster.url)  # fmt: skip
     assert done.exit_code == 0, done.output
-    lines = [gzip.decompress(part.read_bytes()).splitlines() for part in folder.iterdir()]
+    lines = [
+        line
+        for part in folder.iterdir()
+        for line in gzip.decompress(part.read_bytes()).splitlines()
+    ]
     expected = (tmp_path / "here.nt").read_bytes().splitlines()
     assert len(expected) == 1500
-    assert sorted(sum(lines, [])) == sorted(expected)
+    assert sorted(lines) == sorted(expected)
 
 
 def test_the_interlinking_command_writes_the_same_links(
