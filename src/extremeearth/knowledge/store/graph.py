@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -182,11 +182,12 @@ class Graph(GraphView):
                 evaluator = self.evaluator(snapshot, stop, graphs, parsed.base)
                 return NumberedRows(evaluator.rows(translate(query)))
 
-            def change(writing: Writing) -> tuple[int, int, frozenset[str]]:
-                run = UpdateRun(writing, solve, fetch, empty=self._created, token=stop)
+            def change(writing: Writing) -> tuple[int, int]:
+                run = UpdateRun(writing, solve, fetch, empty=writing.created, token=stop)
                 run.run(parsed)
                 stop.check()  # before the commit: what is late is not done
-                return writing.inserted, writing.deleted, frozenset(run.created)
+                writing.created = frozenset(run.created)
+                return writing.inserted, writing.deleted
 
             done = self._changed(change, {"operation": "update"})
         return UpdateReport(
@@ -236,8 +237,8 @@ class Graph(GraphView):
         report = load_documents(
             self.storage, sources, format=format, graph=graph, base=base, skip_bad=skip_bad, progress=progress
         )  # fmt: skip
-        if graph is not None:
-            self._remember(self._created | {graph})
+        if graph is not None and not self.has_graph(graph):
+            self.storage.transact(_creation(graph), note={"operation": "create graph"})
         self._tidy()
         return report
 
@@ -271,7 +272,7 @@ class Graph(GraphView):
                 "A graph is replaced by triples, not by quads.", hint="Send Turtle or N-Triples."
             )
 
-        def change(writing: Writing) -> tuple[int, int, frozenset[str]]:
+        def change(writing: Writing) -> tuple[int, int]:
             old = _number(writing.snapshot, graph)
             if old != UNKNOWN:
                 writing.delete(writing.snapshot.scan(graphs=[old]))
@@ -279,7 +280,9 @@ class Graph(GraphView):
             size = 0
             if (new := _number(writing.snapshot, graph)) != UNKNOWN:
                 size = writing.snapshot.scan(graphs=[new]).num_rows
-            return size, 0, self._created | ({graph} if graph is not None else set())
+            if graph is not None:
+                writing.created |= {graph}
+            return size, 0
 
         triples = self._changed(change, {"operation": "replace graph"})[0]
         return LoadReport(
@@ -347,10 +350,9 @@ class Graph(GraphView):
         return check(self.storage)
 
     def _changed(
-        self, change: Callable[[Writing], tuple[int, int, frozenset[str]]], note: dict[str, Any]
-    ) -> tuple[int, int, frozenset[str]]:
+        self, change: Callable[[Writing], tuple[int, int]], note: dict[str, Any]
+    ) -> tuple[int, int]:
         done = self.storage.transact(change, note=note)
-        self._remember(done[2])
         self._tidy()
         return done
 
@@ -362,11 +364,6 @@ class Graph(GraphView):
             finally:
                 self._tidying.release()
 
-    def _remember(self, created: Iterable[str]) -> None:
-        """Keep in mind which graphs exist although they are empty; quads alone cannot say so."""
-        with self._lock:
-            self._created = frozenset(created)
-
     def _fetcher(self, update: s.Update, token: DeadlineToken) -> Any:
         """Fetch what is to be loaded before the transaction begins: the network must not hold up other writers."""
         loads = [o for o in update.operations if isinstance(o, s.Load)]
@@ -375,6 +372,13 @@ class Graph(GraphView):
             for o in loads
         }
         return lambda url: documents[url].batches()
+
+
+def _creation(graph: str) -> Callable[[Writing], None]:
+    def create(writing: Writing) -> None:
+        writing.created |= {graph}
+
+    return create
 
 
 def _number(snapshot: Snapshot, graph: str | None) -> int:

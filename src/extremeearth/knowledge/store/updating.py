@@ -79,7 +79,7 @@ class UpdateRun:
     """One run of an update within a transaction.
 
     Named graphs exist where they have triples. That a graph was created, though it is empty, is told in `created`; who
-    runs the update may remember it.
+    runs the update keeps it with the transaction.
 
     Attributes
     ----------

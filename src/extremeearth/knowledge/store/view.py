@@ -63,7 +63,6 @@ class GraphView:
         self._entailment = entailment or Entailment()
         self._engine = engine or LocalEngine()
         self._plans = PlanCache()
-        self._created: frozenset[str] = frozenset()
         self._summaries: dict[int, Summary] = {}
         self._lock = threading.Lock()
         self._tidying = threading.Lock()
@@ -169,14 +168,15 @@ class GraphView:
         return self.storage.snapshot(version=version, as_of=as_of).version
 
     def graphs(self) -> Iterable[str]:
-        """Give the IRIs of the named graphs: those with triples, and those that were made here and are empty."""
+        """Give the IRIs of the named graphs: those with triples, and those that were created and are empty."""
         snapshot = self.storage.snapshot()
         stored = snapshot.terms.take(snapshot.graphs()).values.to_pylist()
-        return sorted({*stored, *self._created})
+        return sorted({*stored, *snapshot.created})
 
     def has_graph(self, graph: str) -> bool:
         """Tell whether a named graph exists."""
-        return graph in self._created or self._holds(self.storage.snapshot(), graph)
+        snapshot = self.storage.snapshot()
+        return graph in snapshot.created or self._holds(snapshot, graph)
 
     def _holds(self, snapshot: Snapshot, graph: str) -> bool:
         number = int(snapshot.terms.find(TermColumn.of([Iri(graph)]))[0])

@@ -169,6 +169,29 @@ def test_graphs_that_were_created_are_remembered_until_they_are_dropped() -> Non
     assert not graph.has_graph("urn:h")
 
 
+def test_created_graphs_are_kept_in_the_store(tmp_path: Path) -> None:
+    with Graph.open(tmp_path / "store") as graph:
+        graph.update("CREATE GRAPH <urn:g> ; CREATE GRAPH <urn:h>")
+        version = graph.find_version()
+        graph.update("CREATE SILENT GRAPH <urn:g>")
+        assert graph.find_version() == version
+        graph.load(b"", "nt", graph="urn:empty")
+        graph.replace_graph("urn:put", b"", "nt")
+        for number in range(3):
+            graph.update(f"INSERT DATA {{ GRAPH <urn:g> {{ <urn:a> <urn:p> {number} }} }}")
+        graph.update("DELETE WHERE { GRAPH <urn:g> { ?s ?p ?o } } ; DROP GRAPH <urn:h>")
+        graph.compact()
+    other = Graph.open(tmp_path / "store", read_only=True)
+    assert list(other.graphs()) == ["urn:empty", "urn:g", "urn:put"]
+    assert other.has_graph("urn:g")
+    assert not other.has_graph("urn:h")
+    with Graph.open(tmp_path / "store") as graph:
+        with pytest.raises(ConflictError, match="exists already"):
+            graph.update("CREATE GRAPH <urn:empty>")
+        graph.update("DROP ALL")
+    assert list(other.graphs()) == []
+
+
 def test_what_is_not_there_cannot_be_copied() -> None:
     graph = open_graph()
     for verb in ("COPY", "MOVE", "ADD"):

@@ -65,9 +65,8 @@ def _concave_hull(
         np.minimum.at(least, groups, given)
         np.maximum.at(most, groups, given)
     known = (least == most) & (least >= 0) & (most <= 1)
-    shapes = guarded(
-        concave_hull, np.where(known, collections, None), np.where(known, least, 1.0), error=None
-    )
+    collections[~known] = None
+    shapes = guarded(concave_hull, collections, np.where(known, least, 1.0), error=None)
     return arguments.like_first(shapes, heads, like)
 
 

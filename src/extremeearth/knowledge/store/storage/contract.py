@@ -180,7 +180,15 @@ class Snapshot(Protocol):
 
 
 class Writing(Protocol):
-    """A transaction under way: what is added to it is seen by nobody until it is committed."""
+    """A transaction under way: what is added to it is seen by nobody until it is committed.
+
+    Attributes
+    ----------
+    created
+        IRIs of graphs that exist though they may be empty; may be changed.
+    """
+
+    created: frozenset[str]
 
     @property
     def snapshot(self) -> Snapshot:

@@ -20,7 +20,7 @@ from extremeearth.knowledge.store.storage.geometries import (
 from extremeearth.knowledge.store.storage.quads import PredicateQuads
 from extremeearth.knowledge.store.storage.snapshot import StoredSnapshot
 from extremeearth.knowledge.store.storage.state import MIXED
-from extremeearth.knowledge.store.storage.store import TRIES, GraphStorage, wait
+from extremeearth.knowledge.store.storage.store import CREATED, TRIES, GraphStorage, wait
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,7 +151,10 @@ def _commit(log: TableLog, old: Sequence[DataFile], new: Sequence[DataFile]) -> 
         version = log.refresh()
         if not all(file.path in log.files() for file in old):
             return False
-        facts = {name: value for name, value in log.facts().items() if name.endswith("_version")}
+        said = log.facts().items()
+        facts = {
+            name: value for name, value in said if name.endswith("_version") or name == CREATED
+        }
         try:
             log.commit(new, removed=old, facts={**facts, "kind": "compaction"}, expected=version)
         except LostRaceError:

@@ -62,15 +62,24 @@ class StoredSnapshot:
         What is known of terms.
     quads
         The quads.
+    created
+        IRIs of graphs that exist though they may be empty; known of the newest state only.
     """
 
     def __init__(
-        self, version: int, terms: StoredTerms, geometries: StoredGeometries, quads: QuadState
+        self,
+        version: int,
+        terms: StoredTerms,
+        geometries: StoredGeometries,
+        quads: QuadState,
+        *,
+        created: frozenset[str] = frozenset(),
     ) -> None:
         self.version = version
         self.terms = terms
         self.geometries = geometries
         self.quads = quads
+        self.created = created
         self.statistics = StoredStatistics(quads.entries, geometries)
 
     def __repr__(self) -> str:

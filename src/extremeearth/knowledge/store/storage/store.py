@@ -39,7 +39,7 @@ from extremeearth.knowledge.store.storage.transaction import Transaction
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["GEOMETRIES", "TERMS", "GraphStorage", "StorageTables", "wait"]
+__all__ = ["CREATED", "GEOMETRIES", "TERMS", "GraphStorage", "StorageTables", "wait"]
 
 TERMS = TableKind(
     name="terms",
@@ -64,6 +64,8 @@ TRIES = 40
 FIRST_WAIT_S = 0.005
 LONGEST_WAIT_S = 1.0
 OLD_SNAPSHOTS = 4
+CREATED = "created"
+"""Where a commit of quads tells which graphs were created, with triples or without."""
 
 Done = TypeVar("Done")
 
@@ -148,10 +150,13 @@ class GraphStorage:
         current = self._current
         if current is not None and current.version == version:
             return current
-        self._load_dictionary(self.tables.quads.facts())
+        facts = self.tables.quads.facts()
+        self._load_dictionary(facts)
         before = QuadState() if current is None else current.quads
         quads = before.advanced(self.tables.quads, self.tables.quads.files())
-        self._current = StoredSnapshot(version, self._terms, self._geometries, quads)
+        self._current = StoredSnapshot(
+            version, self._terms, self._geometries, quads, created=_created(facts)
+        )
         return self._current
 
     def _load_dictionary(self, facts: Mapping[str, Any]) -> None:
@@ -267,7 +272,9 @@ class GraphStorage:
             logs.geometries.refresh()
             self._load_terms()
             self._load_geometries()
-            base = StoredSnapshot(newest.version, self._terms, self._geometries, newest.quads)
+            base = StoredSnapshot(
+                newest.version, self._terms, self._geometries, newest.quads, created=newest.created
+            )
             return Transaction(base, terms_version=logs.terms.version)
 
     def need_writable(self) -> None:
@@ -285,7 +292,7 @@ class GraphStorage:
 
     def _commit(self, writing: Transaction, note: Mapping[str, Any]) -> None:
         inserted, deleted = writing.inserted, writing.deleted
-        if not inserted and not deleted:
+        if not inserted and not deleted and writing.created == writing.base.created:
             return
         logs = self.tables
         known = len(writing.base.terms)
@@ -299,7 +306,9 @@ class GraphStorage:
         changes = {p: (s.added, s.removed) for p, s in writing.staged.items()}
         jobs += [(logs.quads, table, part) for table, part in quad_files(changes)]
         files = write_all(jobs)
-        facts = {"inserted": inserted, "deleted": deleted, "note": dict(note)}
+        facts: dict[str, Any] = {"inserted": inserted, "deleted": deleted, "note": dict(note)}
+        if writing.created:
+            facts[CREATED] = sorted(writing.created)
         try:
             self._commit_files(writing, files, facts)
         except LostRaceError:
@@ -346,7 +355,9 @@ class GraphStorage:
         scattered = any(file.part == MIXED for file in added)
         mixed = seen.mixed | (frozenset(writing.staged) if scattered else frozenset())
         quads = QuadState(seen.entries, self.tables.quads.files(), mixed)
-        return StoredSnapshot(version, self._terms, self._geometries, quads)
+        return StoredSnapshot(
+            version, self._terms, self._geometries, quads, created=writing.created
+        )
 
     def versions(self) -> pa.Table:
         """Give the history: ``version``, ``time``, ``inserted``, ``deleted``, oldest first."""
@@ -364,6 +375,10 @@ class GraphStorage:
                 "deleted": pa.array([int(c.facts.get("deleted", 0)) for c in commits], pa.int64()),
             }
         )
+
+
+def _created(facts: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(graph for graph in facts.get(CREATED, ()) if isinstance(graph, str))
 
 
 def _rest(column: Any, first: int) -> Any:

@@ -109,11 +109,17 @@ class Transaction:
         The state it starts from.
     terms_version
         The version of the table of terms that `base` knows: its successor must be this transaction's.
+
+    Attributes
+    ----------
+    created
+        IRIs of graphs that exist though they may be empty; may be changed.
     """
 
     def __init__(self, base: StoredSnapshot, *, terms_version: int = 0) -> None:
         self.base = base
         self.terms_version = terms_version
+        self.created = base.created
         self._terms = base.terms
         self._geometries = _Geometries(base.geometries)
         self._pending: list[pa.Table] = []

@@ -111,7 +111,8 @@ def _together(parts: list[p.Plan], waiting: list[s.Expression], facts: Facts) ->
 
 def _conditioned(plan: p.Plan, waiting: list[s.Expression], *, everything: bool = False) -> p.Plan:
     """Put the conditions whose variables are bound on top of a plan."""
-    ready, later = [], []
+    ready: list[s.Expression] = []
+    later: list[s.Expression] = []
     for condition in waiting:
         names = {v.name for v in variables_of(condition)}
         decided = everything or (bool(names) and names <= plan.certain)

@@ -29,7 +29,7 @@ def push_filters(plan: p.Plan, facts: Facts) -> p.Plan:
 
 def _pushed(conditions: Sequence[s.Expression], plan: p.Plan) -> p.Plan:
     """Move conditions all at once: one after the other would walk the plan once for each."""
-    stay = []
+    stay: list[s.Expression] = []
     ways: dict[str, list[s.Expression]] = {}
     for condition in conditions:
         way = None if _is_volatile(condition) else _way(condition, plan)
