@@ -74,6 +74,21 @@ def test_a_budget_and_a_state(run, files):
         assert json.loads(result.stdout)["reused"] == known
 
 
+def test_a_budget_goes_on(run, files):
+    with (files / "regions.csv").open("a") as file:
+        file.write("urn:r:c,2020-06-01,POINT (1.5 1.5)\n")
+    for told in (False, True):
+        result = run(
+            *arguments(
+                files, "--state", files / "s.parquet", "--budget", 1, "--relations", "intersects"
+            )
+        )
+        assert result.exit_code == 0, result.output
+        assert ("went on after 1 pairs" in result.stderr) is told
+    found = {line.split()[2] for line in (files / "links.nt").read_text().splitlines()}
+    assert found == {"<urn:r:a>", "<urn:r:c>"}
+
+
 def test_a_source_is_linked_with_itself(run, files):
     result = run(
         files / "regions.csv", "-o", files / "self.nt", "--crs", "4326", "--relations", "disjoint"

@@ -137,7 +137,7 @@ Invalid = Annotated[
 ]
 State = Annotated[
     Path | None,
-    typer.Option("--state", help="Parquet file of what was linked before: only what is new is linked.",
+    typer.Option("--state", help="Parquet file of what was linked before: only what is new is linked, a budget goes on.",
                  rich_help_panel=_RUNNING),
 ]  # fmt: skip
 ReportFile = Annotated[
@@ -316,6 +316,8 @@ def _tell_counts(done: LinkReport, options: LinkOptions, out: Path) -> None:
     if done.progressive is not None:
         quality = done.progressive
         recall = "" if quality.recall is None else f", recall {quality.recall:.3f}"
+        if quality.verified_before:
+            typer.echo(f"went on after {quality.verified_before} pairs", err=True)
         typer.echo(
             f"precision {quality.precision:.3f}{recall}, progressive geometry recall "
             f"{quality.progressive_geometry_recall:.3f} by {options.weighting}",

@@ -54,7 +54,10 @@ class CellWeigher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestFirst:
-    """Candidates by their promise: positions on both sides, the best first; `seen` is how many there were in all."""
+    """Candidates by their promise: positions on both sides, the best first; `seen` is how many there were in all.
+
+    Those that earlier runs verified, `before` of which they found that many to share a point, are left out.
+    """
 
     plane: Plane
     budget: Budget
@@ -62,13 +65,14 @@ class BestFirst:
     columns: Any
     seen: int
     cells: int
+    before: tuple[int, int] = (0, 0)
 
     @classmethod
-    def weigh(cls, plane: Plane) -> BestFirst:
+    def weigh(cls, plane: Plane, *, before: tuple[int, int] = (0, 0)) -> BestFirst:
         """Weigh all candidates, and keep as many of the heaviest as the budget may need."""
         budget = plane.options.budget
         assert budget is not None
-        top, cells = TopPairs(min(budget.pairs or MOST_KEPT, MOST_KEPT)), 0
+        top, cells = TopPairs(before[0] + min(budget.pairs or MOST_KEPT, MOST_KEPT)), 0
         left, right = plane.left, plane.right
         if len(left.rows) and len(right.rows):
             weighting = read_weighting(plane.options.weighting)
@@ -87,8 +91,9 @@ class BestFirst:
                 cells += 1
         rows, columns = top.ordered()
         return cls(
-            plane=plane, budget=budget, rows=rows, columns=columns, seen=top.seen, cells=cells
-        )
+            plane=plane, budget=budget, rows=rows[before[0]:], columns=columns[before[0]:], seen=top.seen,
+            cells=cells, before=before,
+        )  # fmt: skip
 
     def verify(self, *, since: float) -> Iterator[Found]:
         """Verify pairs in their order until the budget is used up; `since` is a `time.monotonic`."""
@@ -126,15 +131,19 @@ class BestFirst:
         """Say how good the order was, of what each step hit."""
         curve = np.concatenate([np.empty(0, dtype=bool), *hits])
         qualifying = int(np.count_nonzero(curve))
-        everything = len(curve) == self.seen
-        whole: int | None = qualifying if everything else None
+        verified_before, found_before = self.before
+        everything = verified_before + len(curve) >= self.seen
+        found = found_before + qualifying
+        whole: int | None = found if everything else None
         if self.plane.options.measure:
             whole = sum(self.plane.over(count_meeting))
         stopped = "" if everything else "pairs" if len(curve) == len(self.rows) else "seconds"
         return ProgressiveReport(
             verified=len(curve), qualifying=qualifying,
             precision=qualifying / len(curve) if len(curve) else 0.0, all_qualifying=whole,
-            recall=None if whole is None else qualifying / whole if whole else 1.0,
-            progressive_geometry_recall=geometry_recall(curve, qualifying if whole is None else whole),
-            stopped_by=stopped,
+            recall=None if whole is None else found / whole if whole else 1.0,
+            progressive_geometry_recall=geometry_recall(
+                curve, qualifying if whole is None else whole - found_before
+            ),
+            stopped_by=stopped, verified_before=verified_before, qualifying_before=found_before,
         )  # fmt: skip

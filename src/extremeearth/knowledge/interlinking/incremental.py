@@ -24,6 +24,7 @@ from extremeearth.infrastructure.engine import Engine
 from extremeearth.knowledge.interlinking.closest import Closest
 from extremeearth.knowledge.interlinking.features import FeatureSet, OnInvalid
 from extremeearth.knowledge.interlinking.options import LinkOptions
+from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.running import Fresh, LinkReport, LinkRun
 from extremeearth.knowledge.rdf import TEXT, iri_terms, open_statements
 
@@ -58,15 +59,15 @@ def link_files(
         Parquet file that remembers what was linked. Where it is there, and `out` too, only what is new or changed is
         linked, and the links of what is gone or changed go. Nearest features are looked for among all for what is new
         or has lost one of them, and among what is new for the rest; where features of the other side changed places,
-        which decides between equally near ones, for all. Where the choices were others, all is linked anew.
+        which decides between equally near ones, for all. Where the choices were others, all is linked anew. A run with
+        a budget goes on where the last one stopped, as long as the sources are the same and in the same order.
     on_invalid, engine, progress
         As for `link`.
 
     Raises
     ------
     InputError
-        A budget with a state: which pairs a budget leaves out depends on all features, so what is new says nothing of
-        them. Or the property of nearest features is that of other links too.
+        The property of nearest features is that of other links too.
     DataBrokenError
         The state or the links cannot be read.
 
@@ -98,7 +99,7 @@ def link_files(
     _check(options)
     now = _State.of(left, right, options, on_invalid)
     before = _State.read(state) if state.is_file() and out.is_file() else None
-    if before is not None and before.choices != now.choices:
+    if before is not None and not now.goes_on(before, whole=options.budget is not None):
         before = None
     old = _Old(None if options.nearest is None else options.nearest_property)
     with open_statements(out) as file:
@@ -111,16 +112,12 @@ def link_files(
             left, right, options=options, on_invalid=on_invalid, engine=engine, progress=progress, fresh=fresh
         )  # fmt: skip
         run.write(file)
-    now.write(state, run.reach)
-    return _together(run, old.counts)
+    report = _together(run, old.counts)
+    now.write(state, run.reach, report.progressive)
+    return report
 
 
 def _check(options: LinkOptions) -> None:
-    if options.budget is not None:
-        raise InputError(
-            "A budget cannot be kept up to date from what is new: what it leaves out depends on all features.",
-            hint="Leave out the state, or the budget.",
-        )
     others = {relation.iri for relation in options.chosen()}
     if options.within_m is not None:
         others.add(options.within_property)
@@ -141,6 +138,7 @@ def _together(run: LinkRun, kept: dict[str, int]) -> LinkReport:
     return dataclasses.replace(report, links=links, reused=report.reused + sum(kept.values()))
 
 
+_VERIFIED = (b"extremeearth.verified", b"extremeearth.qualifying")
 _FORM = 2
 """Of the state; another one is not read."""
 
@@ -152,6 +150,7 @@ class _State:
     choices: str
     sides: tuple[tuple[Any, Any], tuple[Any, Any]]
     reach: Any = None
+    verified: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(
@@ -161,8 +160,15 @@ class _State:
             "on_invalid": on_invalid, "self_join": right is None, "left_crs": left.crs.to_wkt(),
             "right_crs": (right or left).crs.to_wkt(), "form": _FORM,
         }  # fmt: skip
-        for how in ("filter", "rows_per_cell", "threads", "weighting", "measure"):
+        for how in (
+            "filter",
+            "rows_per_cell",
+            "threads",
+            "measure",
+            *([] if options.budget else ["weighting"]),
+        ):
             del chosen[how]
+        chosen["budget"] = options.budget is not None
         text = json.dumps(chosen, sort_keys=True, default=str)
         ours = (left.iris, _hashes(left))
         theirs = ours if right is None else (right.iris, _hashes(right))
@@ -175,11 +181,13 @@ class _State:
 
         try:
             table = pq.read_table(path)
-            choices = table.schema.metadata[b"extremeearth.choices"].decode()
+            said = table.schema.metadata
+            choices = said[b"extremeearth.choices"].decode()
+            verified, qualifying = (int(said.get(name, 0)) for name in _VERIFIED)
             side = table["side"].to_numpy()
             iris, hashes = table["iri"].combine_chunks(), table["hash"].to_numpy()
             reach = table["reach"].to_numpy()[side == 0] if "reach" in table.column_names else None
-        except (pa.ArrowInvalid, OSError, KeyError, TypeError) as err:
+        except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as err:
             raise DataBrokenError(
                 f"{path.name} is no state of a linking run.",
                 hint="Delete it to link everything anew.",
@@ -187,9 +195,19 @@ class _State:
         ours, theirs = (
             (iris.filter(pa.array(side == place)), hashes[side == place]) for place in (0, 1)
         )
-        return cls(choices, (ours, theirs), reach)
+        return cls(choices, (ours, theirs), reach, (verified, qualifying))
 
-    def write(self, path: Path, reach: Any) -> None:
+    def goes_on(self, before: _State, *, whole: bool) -> bool:
+        """Tell whether a run can go on from a state: with the same choices, and where all counts, the same features."""
+        return self.choices == before.choices and not (
+            whole
+            and any(
+                not np.array_equal(now[1], then[1]) or now[0].to_pylist() != then[0].to_pylist()
+                for now, then in zip(self.sides, before.sides, strict=True)
+            )
+        )
+
+    def write(self, path: Path, reach: Any, budgeted: ProgressiveReport | None) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -201,7 +219,14 @@ class _State:
         }
         if reach is not None:
             columns["reach"] = np.concatenate([reach, np.full(len(theirs), np.nan)])
-        table = pa.table(columns).replace_schema_metadata({"extremeearth.choices": self.choices})
+        said: dict[str | bytes, str] = {"extremeearth.choices": self.choices}
+        if budgeted is not None:
+            counts = (
+                budgeted.verified_before + budgeted.verified,
+                budgeted.qualifying_before + budgeted.qualifying,
+            )
+            said |= {name: str(count) for name, count in zip(_VERIFIED, counts, strict=True)}
+        table = pa.table(columns).replace_schema_metadata(said)
         with atomic_path(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
@@ -255,7 +280,7 @@ class _Known:
         left, right = self.left, self.right
         in_order = (np.diff(right.before) > 0).all()
         if before.reach is None or not in_order:
-            return Fresh(left.new, right.new)
+            return Fresh(left.new, right.new, verified=before.verified)
         import pandas as pd
 
         ours, theirs = (pd.Index(side.terms.to_pandas()) for side in (left, right))
@@ -266,7 +291,7 @@ class _Known:
         reach[left.rows] = before.reach[left.before]
         again = np.union1d(left.new, left.rows[lost])
         closest = Closest(again, left.rows[first[good]], right.rows[second[good]], reach, right.new)
-        return Fresh(left.new, right.new, closest)
+        return Fresh(left.new, right.new, closest, before.verified)
 
 
 def _same(now: tuple[Any, Any], then: tuple[Any, Any]) -> Any:

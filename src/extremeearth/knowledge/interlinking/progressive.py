@@ -36,12 +36,14 @@ class ProgressiveReport:
     all_qualifying
         Pairs that share a point among all candidates, where that was measured.
     recall
-        `qualifying` as a share of `all_qualifying`.
+        `qualifying`, with those of earlier runs, as a share of `all_qualifying`.
     progressive_geometry_recall
         Area under the curve of qualifying against verified pairs, as a share of that of the ideal order. Where
         `all_qualifying` is not known, the ideal order is that of the pairs that were found.
     stopped_by
         ``"pairs"``, ``"seconds"``, or ``""`` where every candidate was verified.
+    verified_before, qualifying_before
+        Pairs that the runs verified that this one goes on from, and those of them that share a point.
     """
 
     verified: int
@@ -51,6 +53,8 @@ class ProgressiveReport:
     recall: float | None
     progressive_geometry_recall: float
     stopped_by: str
+    verified_before: int = 0
+    qualifying_before: int = 0
 
 
 class TopPairs:

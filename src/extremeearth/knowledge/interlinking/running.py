@@ -96,11 +96,15 @@ class LinkReport:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What is new since another run: rows of each side; and what was found of the nearest features of the others."""
+    """What is new since another run: rows of each side; and what was found of the nearest features of the others.
+
+    `verified` says of a budget how many pairs were verified before, and how many of them share a point.
+    """
 
     left: Any
     right: Any
     closest: Closest | None = None
+    verified: tuple[int, int] = (0, 0)
 
 
 class LinkRun:
@@ -213,7 +217,8 @@ class LinkRun:
     def triples(self) -> Iterator[Triples]:
         """Yield links as positions, as they are found."""
         meets: list[tuple[Any, Any]] = []
-        for left, right in self._parts():
+        whole = [(self.left, self.right)]
+        for left, right in self._parts() if self.options.budget is None else whole:
             if self._relations or self._disjoint:
                 found = (
                     self._cells(left, right)
@@ -284,7 +289,8 @@ class LinkRun:
 
     def _best(self, left: Side, right: Side) -> Iterator[Found]:
         """Weigh all candidates, and verify the best until the budget is used up."""
-        best = BestFirst.weigh(self._plane(left, right))
+        before = (0, 0) if self._fresh is None else self._fresh.verified
+        best = BestFirst.weigh(self._plane(left, right), before=before)
         self._counts["candidates"] += best.seen
         self._counts["cells"] += best.cells
         hits: list[Any] = []

@@ -321,19 +321,38 @@ def _read_file(
 
 def _of_gdal(path: Path, layer: str | None, fids: bool) -> FeatureTable:
     import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
+    from extremeearth.knowledge.mapping.vector_files import unreadable
+    from extremeearth.knowledge.mapping.vector_losses import check_well_formed
+
+    check_well_formed(path)
     try:
         meta, table = pyogrio.read_arrow(path, layer=layer, return_fids=fids)
-    except (DataLayerError, DataSourceError, FeatureError) as err:
-        raise DataBrokenError(
-            f"{path.name} cannot be read: {err}.", hint="Check the file's format and layer."
-        ) from err
+    except (DataLayerError, DataSourceError, FeatureError, GeometryError, OSError) as err:
+        raise unreadable(path, err, "Check the file's format and layer.") from err
     name = meta["geometry_name"] or "wkb_geometry"
     if name not in table.column_names:
         raise DataBrokenError(f"{path.name} has no geometries.", hint="Link a geospatial layer.")
     crs = None if meta["crs"] is None else as_crs(meta["crs"])
-    return replace(_of_arrow(table, name), crs=crs)
+    found = _of_arrow(table, name)
+    return replace(found, crs=crs, unread=found.unread + _lost(path, layer, table.num_rows))
+
+
+def _lost(path: Path, layer: str | None, rows: int) -> int:
+    """Count what GDAL leaves out of a damaged file without a word."""
+    import pyogrio
+
+    from extremeearth.knowledge.mapping.vector_losses import (
+        Layer,
+        lost_lines,
+        lost_records,
+        real_rows,
+    )
+
+    read = Layer.of(path, pyogrio.read_info(path, layer=layer))
+    lost = (lost_records(read), lost_lines(read, rows))
+    return max(real_rows(read, rows) - rows, 0) + sum(found[0] for found in lost if found)
 
 
 def _of_parquet(path: Path) -> FeatureTable:

@@ -9,7 +9,7 @@ import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from extremeearth.knowledge.interlinking import LinkOptions, feature_set, link_files
+from extremeearth.knowledge.interlinking import Budget, LinkOptions, feature_set, link_files
 
 feature = st.tuples(
     st.integers(0, 14),
@@ -117,3 +117,38 @@ def test_only_what_is_new_is_looked_for(many, tmp_path):
     assert lost.measured < full.measured / 3
     linked(many[:210], targets[5:], "full.nt")
     assert lines_of(tmp_path / "l.nt") == lines_of(tmp_path / "full.nt")
+
+
+@pytest.mark.parametrize("steps", [(50, 70, 5000), (1, 5000, 5)])
+def test_a_budget_goes_on_where_the_last_run_stopped(steps, clusters, oracle, tmp_path):
+    polygons, lines = clusters(150)
+
+    def linked(budget, *, count=150, out="l.nt", weighting="mbro+js", **options):
+        sides = (
+            feature_set(oracle.frame(side[:count]), id_column="id", prefix=f"urn:{letter}:")
+            for letter, side in (("p", polygons), ("l", lines))
+        )
+        chosen = LinkOptions(budget=budget, weighting=weighting, nearest=2, within_m=20, **options)
+        state = tmp_path / "s.parquet" if out == "l.nt" else None
+        return link_files(*sides, tmp_path / out, options=chosen, state=state)
+
+    whole = linked(None, out="whole.nt")
+    done = found = 0
+    for step in steps:
+        report = linked(Budget(pairs=step), measure=True)
+        at_once = linked(Budget(pairs=done + step), measure=True, out="once.nt")
+        assert lines_of(tmp_path / "l.nt") == lines_of(tmp_path / "once.nt")
+        assert report.links == at_once.links
+        assert report.progressive.recall == at_once.progressive.recall
+        assert report.progressive.verified_before == done
+        assert report.verified == min(step, whole.candidates - done)
+        assert report.progressive.qualifying_before == found
+        done += report.verified
+        found += report.qualifying
+    assert done == whole.candidates
+    assert report.progressive.stopped_by == ""
+    assert lines_of(tmp_path / "l.nt") == lines_of(tmp_path / "whole.nt")
+    # another order, or other features, begin anew
+    assert linked(Budget(pairs=9), weighting="js").progressive.verified_before == 0
+    assert linked(Budget(pairs=9), weighting="js").progressive.verified_before == 9
+    assert linked(Budget(pairs=9), weighting="js", count=140).progressive.verified_before == 0

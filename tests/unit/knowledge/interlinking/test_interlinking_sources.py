@@ -24,7 +24,6 @@ from extremeearth.core.errors import (
     RemoteError,
 )
 from extremeearth.knowledge.interlinking import (
-    Budget,
     LinkOptions,
     _text,
     feature_set,
@@ -335,7 +334,6 @@ def test_states_that_cannot_be_used(oracle, tmp_path):
     some = feature_set(oracle.frame([shapely.Point(1, 1)]), id_column="id", prefix="urn:")
     out, state = tmp_path / "l.nt", tmp_path / "s.parquet"
     for options, message in (
-        (LinkOptions(budget=Budget(pairs=1)), "up to date"),
         (LinkOptions(nearest=1, nearest_property=str(GEO.sfWithin)), "property of their own"),
     ):
         with pytest.raises(InputError, match=message):
