@@ -137,7 +137,7 @@ Invalid = Annotated[
 ]
 State = Annotated[
     Path | None,
-    typer.Option("--state", help="Parquet file of what was linked before: only what is new is linked, a budget goes on.",
+    typer.Option("--state", help="Parquet file of what was linked before: only the new is linked, a budget goes on.",
                  rich_help_panel=_RUNNING),
 ]  # fmt: skip
 ReportFile = Annotated[
