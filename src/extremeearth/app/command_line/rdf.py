@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,13 +133,34 @@ def map_(
         "base_iri": base or f"{BASE}id/",
         "database": database,
     }
-    with running_engine(engine, workers) as runs, shown_progress() as progress:
+    with (
+        _tidied_when_ended(),
+        running_engine(engine, workers) as runs,
+        shown_progress() as progress,
+    ):
         options |= {"engine": runs, "progress": progress, "threads": 1 if engine else workers or 1}
         if _STORE.match(out):
             report = _into_store(mapping, out.removeprefix("store:"), graph, options)
         else:
             report = map_to_rdf(mapping, target=_files(Path(out), part_mb, form), **options)
     _tell(report, out, as_json=as_json)
+
+
+@contextmanager
+def _tidied_when_ended() -> Iterator[None]:
+    """Let an ordinary end from outside, such as a shutdown, take away what is unfinished, as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _named_files(given: list[str]) -> dict[str, Path]:

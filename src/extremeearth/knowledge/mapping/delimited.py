@@ -30,6 +30,9 @@ __all__ = ["CsvSource", "open_delimited"]
 
 ODD_ROW = "is a row with too many or too few values"
 GARBAGE = "is a line of bytes that are no text"
+LONG_ROW = "straddles two block boundaries"
+MAX_BLOCK_BYTES = 512 << 20
+"""A row that does not fit in a block is read in a larger one, up to this."""
 _SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 
 
@@ -37,8 +40,9 @@ _SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 class CsvSource:
     """A CSV or TSV file with a header; every value is text, an empty one without quotes is missing.
 
-    It is read in blocks of `block_bytes`, in which every row has to fit. `span` are the first byte and the one after
-    the last of a piece that begins with a row; its rows are numbered from the number of its first byte.
+    It is read in blocks of `block_bytes`; where a row does not fit, from there on in larger ones. `span` are the first
+    byte and the one after the last of a piece that begins with a row; its rows are numbered from the number of its
+    first byte.
     """
 
     name: str
@@ -84,19 +88,37 @@ class CsvSource:
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
         """Stream the file; the batches are those of the reader, cut to `batch_rows`."""
-        found: Counter[str] = Counter()
         columns = list(references) or self._header()[:1]
         first = 0 if self.span is None else self.span[0]
-        try:
-            with self._open(columns, found) as batches:
-                checked = map(partial(self._checked, found), batches)
-                yield from frames_of(checked, references, {}, batch_rows, first=first)
-            self.options.note(self.name, found)
-        except pa.ArrowInvalid as err:
-            raise DataBrokenError(
-                f"{self.name} is not a CSV file: {shown(self._placed(str(err)))}.",
-                hint="Check the row, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
-            ) from err
+        reader, behind = self, 0
+        while True:
+            found: Counter[str] = Counter()
+            try:
+                with reader._open(columns, found) as batches:
+                    checked = map(partial(self._checked, found), _from_row(batches, behind))
+                    for frame in frames_of(
+                        checked, references, {}, batch_rows, first=first + behind
+                    ):
+                        yield frame
+                        behind += frame.rows
+                self.options.note(self.name, found)
+            except pa.ArrowInvalid as err:
+                if LONG_ROW in str(err) and reader.block_bytes < MAX_BLOCK_BYTES:
+                    reader = replace(reader, block_bytes=16 * reader.block_bytes)
+                    continue
+                raise self._broken(err) from err
+            else:
+                return
+
+    def _broken(self, err: pa.ArrowInvalid) -> DataBrokenError:
+        said, hint = str(err), "Check the row, or skip such rows"
+        if LONG_ROW in said:
+            said = f"a row is longer than {MAX_BLOCK_BYTES >> 20} MiB"
+            hint = "Look for a quote that is not closed, or skip such rows"
+        return DataBrokenError(
+            f"{self.name} is not a CSV file: {shown(self._placed(said))}.",
+            hint=f"{hint}: on_error='skip' in Python, --skip-bad on the command line.",
+        )
 
     @contextmanager
     def _open(
@@ -177,6 +199,14 @@ class CsvSource:
 
     def _garbage(self, found: Counter[str], line: bytes) -> None:
         self.options.broken(found, GARBAGE, f"{len(line)} bytes of {self.name}", 1)
+
+
+def _from_row(batches: Any, behind: int) -> Iterator[Any]:
+    """Leave out so many rows."""
+    for batch in batches:
+        if behind < batch.num_rows:
+            yield batch.slice(behind) if behind else batch
+        behind = max(behind - batch.num_rows, 0)
 
 
 def open_delimited(request: SourceRequest) -> Source | None:

@@ -16,12 +16,13 @@ from extremeearth.core.errors import DataBrokenError, DataMissingError, MappingE
 from extremeearth.knowledge.mapping._files import GEOMETRY
 from extremeearth.knowledge.mapping.contract import Source, check_columns
 from extremeearth.knowledge.mapping.databases import Database
-from extremeearth.knowledge.mapping.delimited import CsvSource
+from extremeearth.knowledge.mapping.delimited import LONG_ROW, MAX_BLOCK_BYTES, CsvSource
 from extremeearth.knowledge.mapping.discovery import Records, find_records
 from extremeearth.knowledge.mapping.document import LogicalSource
-from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, shown
 from extremeearth.knowledge.mapping.items import ITEM_TIMES, ItemSource
 from extremeearth.knowledge.mapping.sources import open_source
+from extremeearth.knowledge.mapping.text_bytes import CleanLines
 from extremeearth.knowledge.mapping.text_geometries import TextGeometry, TextGeometrySource
 from extremeearth.knowledge.mapping.vector_files import GeoFile
 from extremeearth.knowledge.rdf import XSD
@@ -225,12 +226,32 @@ def _inferred(source: Any, names: list[str]) -> dict[str, Any]:
     from pyarrow import csv as arrow_csv
 
     delimiter = "\t" if table.path.suffix.lower() in {".tsv", ".tab"} else ","
-    parsing = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    try:
-        with arrow_csv.open_csv(table.path, parse_options=parsing) as reader:
-            return {field.name: field.type for field in reader.schema if field.name in names}
-    except pa.ArrowInvalid as err:
-        raise DataBrokenError(f"{table.name} is not a CSV file: {err}.", hint="Check it.") from err
+    skip = table.options.on_error == "skip"
+    parsing = arrow_csv.ParseOptions(
+        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=_left_out if skip else None,
+    )  # fmt: skip
+    for size in (1 << 20, MAX_BLOCK_BYTES):
+        try:
+            with (
+                table.path.open("rb") as file,
+                CleanLines(file, len) as lines,
+                arrow_csv.open_csv(
+                    pa.PythonFile(lines if skip else file, mode="r"), parse_options=parsing,
+                    read_options=arrow_csv.ReadOptions(block_size=size),
+                ) as reader,
+            ):  # fmt: skip
+                return {field.name: field.type for field in reader.schema if field.name in names}
+        except pa.ArrowInvalid as err:
+            if size < MAX_BLOCK_BYTES and LONG_ROW in str(err):
+                continue
+            raise DataBrokenError(
+                f"{table.name} is not a CSV file: {shown(str(err))}.", hint="Check it."
+            ) from err
+    return {}
+
+
+def _left_out(_: Any) -> str:
+    return "skip"
 
 
 def _columns(

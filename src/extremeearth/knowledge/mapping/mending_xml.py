@@ -146,7 +146,9 @@ class XmlMender:
             b" ".join(self._declared.values()),
         )
         try:
-            parsed: Any = etree.fromstring(around + text + b"</r>", etree.XMLParser(**SAFE))
+            parsed: Any = etree.fromstring(
+                around + text + b"</r>", etree.XMLParser(**{**SAFE, "huge_tree": True})
+            )
         except etree.XMLSyntaxError:
             return False
         return len(parsed) <= 1

@@ -65,6 +65,11 @@ def unreadable(path: Path, why: object, hint: str) -> DataBrokenError:
     return DataBrokenError(f"{path.name} cannot be read: {said}.", hint=hint)
 
 
+def _mixed(path: Path, err: Exception) -> DataBrokenError:
+    hint = "Convert it to GeoPackage, or do not mix geometries with and without heights in it."
+    return unreadable(path, err, hint)
+
+
 @dataclass(slots=True)
 class _Salvage:
     """What was done to a damaged file: the copy that is read, and features in it that are empty."""
@@ -86,7 +91,7 @@ class GeoFile:
 
     def _info(self) -> dict[str, Any]:
         import pyogrio
-        from pyogrio.errors import DataLayerError, DataSourceError
+        from pyogrio.errors import DataLayerError, DataSourceError, GeometryError
 
         self._check_form()
         try:
@@ -95,16 +100,20 @@ class GeoFile:
             if self.mend():
                 return self._info()
             raise unreadable(self.path, err, self.hint()) from err
+        except GeometryError as err:
+            raise _mixed(self.path, err) from err
         return info
 
     def layers(self) -> list[str]:
         """List the layers; of a damaged file those that can be read, where the options say to go on."""
         import pyogrio
-        from pyogrio.errors import DataSourceError
+        from pyogrio.errors import DataSourceError, GeometryError
 
         self._check_form()
         try:
             return [str(name) for name, _ in pyogrio.list_layers(self.actual)]
+        except GeometryError as err:
+            raise _mixed(self.path, err) from err
         except DataSourceError as err:
             if self.mend():
                 return self.layers()

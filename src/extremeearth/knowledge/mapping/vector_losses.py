@@ -55,7 +55,8 @@ def check_well_formed(path: Path, hint: str = "Check the file.") -> None:
 
     try:
         with path.open("rb") as file:
-            for _, element in etree.iterparse(file, **SAFE):
+            # GDAL reads long texts, such as those of large polygons, too
+            for _, element in etree.iterparse(file, **{**SAFE, "huge_tree": True}):
                 element.clear()
     except (etree.XMLSyntaxError, OSError) as err:
         raise DataBrokenError(

@@ -15,6 +15,7 @@ import pytest
 import shapely
 
 from extremeearth.core.errors import DataBrokenError, ExtremeEarthError
+from extremeearth.core.progress import EventProgress
 from extremeearth.knowledge.mapping import GeometryOptions, describe_source, map_to_rdf
 from extremeearth.knowledge.mapping.mending import ENDS
 
@@ -468,3 +469,37 @@ def test_records_that_begin_with_a_separator(frame, run, tmp_path):
     with pytest.raises(DataBrokenError, match=rf"line {BROKEN + 1} of t\.geojsonl"):
         run("t.geojsonl")
     assert run("t.geojsonl", on_error="skip").geometries == {FEATURE: 1}
+
+
+def test_a_row_that_is_longer_than_a_block_is_read(run, tmp_path):
+    around = np.linspace(0, 2 * np.pi, 500_000, endpoint=False)
+    large = shapely.Polygon(np.column_stack([np.cos(around), np.sin(around)]))
+    shapes = [shapely.box(0, 0, 1, 1)] * ROWS
+    shapes[BROKEN] = large
+    frame = gpd.GeoDataFrame(
+        {"id": range(ROWS), "name": ["n"] * ROWS}, geometry=shapes, crs=4326
+    )  # fmt: skip
+    write(frame, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").stat().st_size > 8 << 20
+    for policy in ("raise", "skip"):
+        report = run("t.csv", on_error=policy, **RUNS["t.csv"])
+        assert (report.rows, report.triples, dict(report.geometries)) == (ROWS, 2 * ROWS, {})
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_said_to_have_changed(frame, run, tmp_path):
+    path = tmp_path / "t.csv"
+    write(frame, path)
+
+    def cut(_event):
+        if path.stat().st_size > 100:
+            path.write_bytes(path.read_bytes()[:90])
+
+    with pytest.raises(DataBrokenError, match="changed while it was read"):
+        run("t.csv", progress=EventProgress(cut), **RUNS["t.csv"])
+
+
+def test_control_characters_of_a_file_do_not_reach_a_terminal(run, tmp_path):
+    (tmp_path / "t.csv").write_text("id,name,wkt\n1,\x1b[2J,POINT (1 2),\n")
+    with pytest.raises(DataBrokenError) as caught:
+        run("t.csv", **RUNS["t.csv"])
+    assert "\x1b" not in caught.value.message
