@@ -125,6 +125,13 @@ def test_a_browser_gets_the_page_and_a_program_the_landing_document(client: Test
     assert "links" in client.get("/", headers={"Accept": "application/json"}).json()
 
 
+@pytest.mark.parametrize("page", ["/", "/stac"])
+def test_every_link_of_a_landing_page_leads_somewhere(client: TestClient, page: str) -> None:
+    for link in client.get(page, headers={"accept": "application/json"}).json()["links"]:
+        guarded = link["rel"].endswith("job-list")
+        assert client.get(link["href"]).status_code == (401 if guarded else 200), link
+
+
 @pytest.mark.parametrize(
     ("layer", "there", "not_there"),
     [("hub", "/stac", "/processes"), ("product", "/processes", "/stac"), ("knowledge", "/sparql", "/stac"),

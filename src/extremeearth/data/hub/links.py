@@ -35,6 +35,8 @@ class Links:
         self.root = str(request.base_url).rstrip("/")
         self.stac = f"{self.root}/stac"
         self.here = str(request.url)
+        self._description: str | None = request.app.openapi_url
+        self._documentation: str | None = request.app.docs_url
 
     def link(self, rel: str, href: str, media_type: str = JSON, **more: Any) -> dict[str, Any]:
         """Write one link; members that are `None` are left out."""
@@ -59,8 +61,7 @@ class Links:
             self.link("self", self.stac),
             self.link("root", self.stac),
             self.link("conformance", f"{self.stac}/conformance"),
-            self.link("service-desc", f"{self.root}/openapi.json", OPENAPI),
-            self.link("service-doc", f"{self.root}/docs", HTML),
+            *self._service(),
             self.link("data", f"{self.stac}/collections"),
             self.link("search", f"{self.stac}/search", GEOJSON, method="GET"),
             self.link("search", f"{self.stac}/search", GEOJSON, method="POST"),
@@ -73,6 +74,18 @@ class Links:
                 self.link("child", self.collection_href(c.id), title=c.title or c.id)
                 for c in collections
             ),
+        ]
+
+    def _service(self) -> list[dict[str, Any]]:
+        """Link the description of the service, in the forms that the application gives."""
+        forms = (
+            ("service-desc", self._description, OPENAPI),
+            ("service-doc", self._documentation, HTML),
+        )
+        return [
+            self.link(rel, f"{self.root}{path}", media_type)
+            for rel, path, media_type in forms
+            if path is not None
         ]
 
     def collection(self, collection: pystac.Collection) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from extremeearth.core.times import format_instant
+from extremeearth.data.catalogue import STAC_HREF
 from extremeearth.infrastructure.objects import key_of
 from extremeearth.processing.jobs import Job, JobLimits, JobPage, JobStatus
 from extremeearth.product.processors import OutputDescription, ProcessDescription
@@ -186,7 +187,7 @@ def job_list(page: JobPage, base: str, *, here: str, following: str | None) -> d
 
 
 def with_urls(items: Iterable[Mapping[str, Any]], base: str) -> list[dict[str, Any]]:
-    """Turn the ``object:`` references of items' assets into URLs of the download route.
+    """Turn references of items into URLs: to objects (``object:``) and to other items (``stac:``).
 
     Examples
     --------
@@ -197,13 +198,21 @@ def with_urls(items: Iterable[Mapping[str, Any]], base: str) -> list[dict[str, A
     ... }
     >>> with_urls([item], "http://127.0.0.1")[0]["assets"]["map"]["href"]
     'http://127.0.0.1/download/maps/a/map.tif'
+    >>> source = {"rel": "derived_from", "href": "stac:models/m-v1"}
+    >>> with_urls([item | {"links": [source]}], "http://127.0.0.1")[0]["links"][0]["href"]
+    'http://127.0.0.1/stac/collections/models/items/m-v1'
     """
     return [_with_urls(item, base) for item in items]
 
 
 def _with_urls(item: Mapping[str, Any], base: str) -> dict[str, Any]:
     def url(href: str) -> str:
-        return f"{base}/download/{key_of(href)}" if href.startswith("object:") else href
+        if href.startswith("object:"):
+            return f"{base}/download/{key_of(href)}"
+        if href.startswith(STAC_HREF):
+            collection, _, item_id = href.removeprefix(STAC_HREF).partition("/")
+            return f"{base}/stac/collections/{collection}/items/{item_id}"
+        return href
 
     assets = {
         name: {**asset, "href": url(asset["href"])}
@@ -215,7 +224,9 @@ def _with_urls(item: Mapping[str, Any], base: str) -> dict[str, Any]:
         link(here, "collection", "Its collection"),
     ]
     others = [
-        each for each in item.get("links", []) if each.get("rel") not in {"self", "collection"}
+        {**each, "href": url(each["href"])}
+        for each in item.get("links", [])
+        if each.get("rel") not in {"self", "collection"}
     ]
     return {**item, "assets": assets, "links": [*others, *own]}
 

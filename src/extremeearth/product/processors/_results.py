@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pystac
 
+from extremeearth.data.catalogue import STAC_HREF
 from extremeearth.infrastructure.objects import href_of
 
 if TYPE_CHECKING:
@@ -75,11 +76,11 @@ def owned_id(name: str, principal: Principal) -> str:
 
 
 def derive_from(item: pystac.Item, sources: list[pystac.Item]) -> None:
-    """Link an item to what it was made from."""
+    """Link an item to what it was made from, as the catalogue names items."""
     for source in sources:
         link = pystac.Link(
             rel="derived_from",
-            target=f"../../{source.collection_id}/items/{source.id}",
+            target=f"{STAC_HREF}{source.collection_id}/{source.id}",
             media_type="application/geo+json",
             title=str(source.properties.get("title") or source.id),
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pystac
+from numpy.typing import NDArray
 from pyproj import Geod
 
 from extremeearth.core.errors import DataBrokenError, NoDataError
@@ -110,7 +111,28 @@ def find_weather(services: Services, context: JobContext, *, frame: TimeRange) -
         find_items(services, context, "weather", box=None, time=frame),
         key=lambda found: str(found.properties.get("end_datetime") or found.datetime or ""),
     )
-    key = asset_key(item, "table")
+    placed = _placed_rows(services, asset_key(item, "table"))
+    days = pd.DatetimeIndex(placed["date"])
+    wanted = [day for day in days.unique() if frame.contains(as_instant(day.to_pydatetime()))]
+    if not wanted:
+        raise NoDataError(
+            f"There is no weather in {frame}.",
+            hint=f"There is from {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}.",
+        )
+    last = max(wanted)
+    stations, places = _stations(placed[days <= last])
+    return StationWeather(
+        item=item,
+        stations=stations,
+        places=places,
+        frame=frame,
+        first_day=as_instant(days.min().to_pydatetime()),
+        last_day=as_instant(last.to_pydatetime()),
+    )
+
+
+def _placed_rows(services: Services, key: str) -> pd.DataFrame:
+    """Read the days of the stations whose place is known."""
     table = pd.DataFrame(load_table(store=services.store, key=key))
     missing = sorted(set(COLUMNS) - set(table.columns))
     if missing:
@@ -120,31 +142,20 @@ def find_weather(services: Services, context: JobContext, *, frame: TimeRange) -
     placed = table.dropna(subset=["lon", "lat", "elevation_m"])
     if placed.empty:
         raise DataBrokenError(f"No station of '{key}' has a place.", hint="Ingest it again.")
-    days = pd.DatetimeIndex(placed["date"])
-    wanted = [day for day in days.unique() if frame.contains(as_instant(day.to_pydatetime()))]
-    if not wanted:
-        raise NoDataError(
-            f"There is no weather in {frame}.",
-            hint=f"There is from {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}.",
-        )
-    last = max(wanted)
+    return placed
+
+
+def _stations(placed: pd.DataFrame) -> tuple[tuple[Station, ...], NDArray[np.float64]]:
+    """Divide the days by station; give the stations and their places [n, 2] as lon, lat."""
     stations, places = [], []
-    for name, rows in placed[days <= last].groupby("station"):
+    for name, rows in placed.groupby("station"):
         first = rows.iloc[0]
-        stations.append(
-            Station(
-                name=str(name),
-                elevation_m=float(first["elevation_m"]),
-                lat=float(first["lat"]),
-                table=rows.reset_index(drop=True),
-            )
+        station = Station(
+            name=str(name),
+            elevation_m=float(first["elevation_m"]),
+            lat=float(first["lat"]),
+            table=rows.reset_index(drop=True),
         )
+        stations.append(station)
         places.append((float(first["lon"]), float(first["lat"])))
-    return StationWeather(
-        item=item,
-        stations=tuple(stations),
-        places=np.array(places),
-        frame=frame,
-        first_day=as_instant(days.min().to_pydatetime()),
-        last_day=as_instant(last.to_pydatetime()),
-    )
+    return tuple(stations), np.array(places)
