@@ -51,7 +51,8 @@ def commands() -> list[Any]:
             for line in lines
             if re.match(r"(\$ )?(\.venv/bin/)?extremeearth [a-z-]", line.strip())
         ]
-    return found
+    told = re.findall(r"'(extremeearth [^']+)'", (ROOT / "ui" / "src" / "messages.ts").read_text())
+    return found + [pytest.param(line, id=f"page: {line[:60]}") for line in told]
 
 
 @pytest.fixture(scope="module")
