@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 POLL_S = 0.1
+GAVE_UP = (
+    "Most often its workers ended again and again: see their logs, on Kubernetes with "
+    "kubectl logs --selector spark-role=executor."
+)
 _HINTS = {
+    "SparkContext was shut down": GAVE_UP,
+    "stopped SparkContext": GAVE_UP,
+    "Answer from Java side is empty": GAVE_UP,
     "PYTHON_VERSION_MISMATCH": "Give the workers the minor version of Python from here: PYSPARK_PYTHON, or the image.",
     "ModuleNotFoundError": "Install on the workers what this process has, where PYSPARK_PYTHON points.",
     "Cannot run program": "PYSPARK_PYTHON names no Python on the workers.",

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from extremeearth.core.errors import UnavailableError
+from extremeearth.infrastructure.engine._spark_jobs import GAVE_UP
 from extremeearth.infrastructure.engine._spark_session import is_connect
 
 LOOK_S = 1.0
@@ -52,8 +53,11 @@ class Patience:
             )
 
     def _workers(self) -> int:
-        # the driver counts as one
-        return int(self._session.sparkContext._jsc.sc().getExecutorMemoryStatus().size()) - 1
+        try:
+            # the driver counts as one
+            return int(self._session.sparkContext._jsc.sc().getExecutorMemoryStatus().size()) - 1
+        except Exception as err:  # whatever a context that is no more says
+            raise UnavailableError(f"Spark at {self._url} gave up.", hint=GAVE_UP) from err
 
     def _hint(self) -> str:
         context = self._session.sparkContext

@@ -69,6 +69,18 @@ def test_time_in_which_nobody_waited_does_not_count(cluster: _Cluster) -> None:
     cluster.wait(patience, 19.0)
 
 
+def test_a_context_that_is_no_more_is_told(cluster: _Cluster) -> None:
+    def stopped() -> None:
+        raise RuntimeError("it was stopped")
+
+    cluster.sparkContext._jsc = SimpleNamespace(
+        sc=lambda: SimpleNamespace(getExecutorMemoryStatus=stopped)
+    )
+    with pytest.raises(UnavailableError, match="gave up") as failed:
+        cluster.wait(Patience(cluster, "k8s://https://host", 20.0), 2.0)
+    assert "kubectl logs" in str(failed.value.hint)
+
+
 def test_spark_inside_this_process_needs_no_workers(cluster: _Cluster) -> None:
     cluster.wait(Patience(cluster, "local[2]", 1.0), 100.0)
     assert not cluster.asked
