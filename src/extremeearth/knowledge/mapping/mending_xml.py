@@ -64,7 +64,7 @@ class XmlMender:
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "a.xml").write_text("<a><b>1</b><b>2<c</b><b>3</b><b>")
     >>> XmlMender("b")(folder / "a.xml", folder / "mended.xml")[0].place
-    'byte 9 of a.xml, 13 bytes in all'
+    'byte 11 of a.xml, 13 bytes in all'
     >>> (folder / "mended.xml").read_text()
     '<a><b>1</b><b>3</b></a>'
     """
