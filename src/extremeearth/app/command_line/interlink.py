@@ -19,6 +19,7 @@ from extremeearth.app.command_line.options import (
     running_engine,
     settings_for,
     shown_progress,
+    threads_for,
 )
 from extremeearth.core.errors import CrsMismatchError, DataMissingError
 
@@ -264,7 +265,7 @@ def interlink(
     options = LinkOptions(
         relations=names, vocabulary=vocabulary, filter=filter_name, within_m=within_m, nearest=nearest,
         budget=None if budget is None else Budget.read(budget), weighting=weighting, measure=measure,
-        threads=1 if engine else workers or 1,
+        threads=threads_for(workers, engine),
     )  # fmt: skip
     sides = [_Side(source, source_id, source_prefix, crs, source_crs, source_times, source_layer, source_query,
                    source_geometry, source_collection, source_bbox, source_datetime)]  # fmt: skip

@@ -28,6 +28,7 @@ __all__ = [
     "running_engine",
     "settings_for",
     "shown_progress",
+    "threads_for",
 ]
 
 Home = Annotated[
@@ -50,8 +51,14 @@ EngineUrl = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Threads; with --engine local: processes."),
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Threads, as many as there are cores but 4 at most; with --engine local: processes.",
+    ),
 ]
+MOST_THREADS = 4
+"""Threads that nobody asked for; each has a batch in memory."""
 
 
 def examples(*lines: str) -> str:
@@ -83,6 +90,19 @@ def open_platform(home: Path | None = None) -> Platform:
     from extremeearth.app.platform import Platform
 
     return Platform.open(settings_for(home))
+
+
+def threads_for(workers: int | None, engine: str | None) -> int:
+    """Give the threads that a command works with: those it is told, or one per core; an engine has its own workers.
+
+    Examples
+    --------
+    >>> threads_for(3, None), threads_for(3, "local")
+    (3, 1)
+    """
+    if engine is not None:
+        return 1
+    return workers or min(settings_for().workers, MOST_THREADS)
 
 
 @contextmanager

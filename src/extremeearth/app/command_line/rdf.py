@@ -24,6 +24,7 @@ from extremeearth.app.command_line.options import (
     running_engine,
     settings_for,
     shown_progress,
+    threads_for,
 )
 from extremeearth.core.errors import InputError
 
@@ -138,7 +139,7 @@ def map_(
         running_engine(engine, workers) as runs,
         shown_progress() as progress,
     ):
-        options |= {"engine": runs, "progress": progress, "threads": 1 if engine else workers or 1}
+        options |= {"engine": runs, "progress": progress, "threads": threads_for(workers, engine)}
         if _STORE.match(out):
             report = _into_store(mapping, out.removeprefix("store:"), graph, options)
         else:
