@@ -8,17 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from extremeearth.core.progress import CancelToken
-from extremeearth.infrastructure.engine._spark_session import is_connect
+from extremeearth.infrastructure.engine._spark_session import GAVE_UP, is_connect
 
 if TYPE_CHECKING:
     from extremeearth.infrastructure.engine._spark_workers import Patience
 
 Answer = TypeVar("Answer")
 POLL_S = 0.1
-GAVE_UP = (
-    "Most often its workers ended again and again: see their logs, on Kubernetes with "
-    "kubectl logs --selector spark-role=executor."
-)
 _HINTS = {
     "SparkContext was shut down": GAVE_UP,
     "stopped SparkContext": GAVE_UP,

@@ -47,7 +47,14 @@ SESSION = {
 }
 _USERS: Counter[str] = Counter()
 """How many engines of this process work with a cluster: the last one to be closed leaves it."""
+GAVE_UP = (
+    "Most often its workers ended again and again: see their logs, on Kubernetes with "
+    "kubectl logs --selector spark-role=executor."
+)
 _SIGNS = {
+    "SparkContext was shut down": GAVE_UP,
+    "stopped SparkContext": GAVE_UP,
+    "Answer from Java side is empty": GAVE_UP,
     "JAVA_GATEWAY_EXITED": "Check that Java is version 17 or later, and that spark.driver.memory is there.",
     "Unauthorized": "Kubernetes does not know who asks: give spark.kubernetes.authenticate.oauthTokenFile.",
     "Forbidden": "The account may not do that in this namespace: give it the role in deploy/spark/kubernetes.yaml.",
@@ -86,12 +93,15 @@ def open_session(url: str, options: Mapping[str, str], *, ship_code: bool) -> An
             f"'{url}' is no master of Spark.",
             hint="Use local[n], spark://host:port, k8s://https://host:port or sc://host:port.",
         )
-    for name, value in (SESSION | {k: v for k, v in options.items() if k in SESSION}).items():
-        session.conf.set(name, value)
-    if ship_code and not url.startswith("local["):
-        session.addArtifacts(str(_archive()), pyfile=True)
-    if not is_connect(session):
-        _USERS[session.sparkContext.applicationId] += 1
+    try:
+        for name, value in (SESSION | {k: v for k, v in options.items() if k in SESSION}).items():
+            session.conf.set(name, value)
+        if ship_code and not url.startswith("local["):
+            session.addArtifacts(str(_archive()), pyfile=True)
+        if not is_connect(session):
+            _USERS[session.sparkContext.applicationId] += 1
+    except Exception as err:  # Spark may have given up already
+        raise _unreachable(url, err) from err
     return session
 
 
@@ -157,7 +167,10 @@ def _classic(url: str, options: Mapping[str, str]) -> Any:
             context = SparkContext(master=master, conf=SparkConf().setAll(list(settings.items())))
         except Exception as err:  # Py4J wraps whatever Java says
             raise _unreachable(url, err) from err
-    return SparkSession(context).newSession()
+    try:
+        return SparkSession(context).newSession()
+    except Exception as err:  # Spark may have given up already
+        raise _unreachable(url, err) from err
 
 
 def _has_java() -> bool:

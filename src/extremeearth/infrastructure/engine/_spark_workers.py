@@ -6,8 +6,7 @@ import time
 from typing import Any
 
 from extremeearth.core.errors import UnavailableError
-from extremeearth.infrastructure.engine._spark_jobs import GAVE_UP
-from extremeearth.infrastructure.engine._spark_session import is_connect
+from extremeearth.infrastructure.engine._spark_session import GAVE_UP, is_connect
 
 LOOK_S = 1.0
 """How often the workers are counted; each time asks Java once."""
