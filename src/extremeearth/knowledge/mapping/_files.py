@@ -106,7 +106,8 @@ class ParquetTable:
                     column.get("crs", "OGC:CRS84"), self.path.name, self.crs
                 )
             batches = batches_of(
-                file, self.path, list(references), batch_rows=batch_rows, options=self.options, found=found
+                file, self.path, list(references),
+                batch_rows=batch_rows, groups=self.groups, options=self.options, found=found,
             )  # fmt: skip
             yield batches, systems
 

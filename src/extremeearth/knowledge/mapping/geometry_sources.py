@@ -19,6 +19,8 @@ from extremeearth.knowledge.rdf import PlainShapes, plain_shapes
 
 __all__ = ["CheckedSource", "GeometryOptions", "InvalidPolicy", "cut_at_antimeridian"]
 
+UNREADABLE = "is a geometry that cannot be read"
+NOT_FINITE = "has a coordinate that is no number"
 _POLE, _HALF_TURN, _TURN = 90.0, 180.0, 360.0
 _WITH_RINGS = (
     3,
@@ -65,11 +67,14 @@ class CheckedSource:
             given = column.to_numpy(zero_copy_only=False)
             shapes = _read(given)
             broken = shapely.is_missing(shapes) & column.is_valid().to_numpy(zero_copy_only=False)
-            if broken.any():
-                row = frame.first_row + int(np.flatnonzero(broken)[0])
-                place = f"{name} of row {row} of {self.name}"
-                options.broken(found, "is a geometry that cannot be read", place, int(broken.sum()))
-            changed = broken | _mend(shapes, options.invalid, found)
+            endless = _not_finite(shapes)
+            shapes[endless] = None
+            for rows, reason in ((broken, UNREADABLE), (endless, NOT_FINITE)):
+                if rows.any():
+                    row = frame.first_row + int(np.flatnonzero(rows)[0])
+                    place = f"{name} of row {row} of {self.name}"
+                    options.broken(found, reason, place, int(rows.sum()))
+            changed = broken | endless | _mend(shapes, options.invalid, found)
             changed |= _on_the_globe(shapes, crs, options.invalid, found)
             if changed.any():
                 columns[name] = pa.array(shapely.to_wkb(shapes), pa.large_binary())
@@ -104,6 +109,14 @@ def _read_one(wkb: bytes | None) -> Any:
         return shapely.from_wkb(wkb, on_invalid="ignore")
     except NotImplementedError:
         return None
+
+
+def _not_finite(shapes: Any) -> Any:
+    """Tell which shapes have a coordinate that is no number, or endless: no text of a geometry can say it."""
+    coordinates, owners = shapely.get_coordinates(shapes, return_index=True)
+    found = np.zeros(len(shapes), bool)
+    found[owners[~np.isfinite(coordinates).all(axis=1)]] = True
+    return found
 
 
 def _mend(shapes: Any, policy: InvalidPolicy, found: Counter[str]) -> Any:

@@ -32,9 +32,12 @@ def why_no_parquet(path: Path, err: Exception) -> DataBrokenError:
 
 
 def batches_of(
-    file: Any, path: Path, columns: list[str], *, batch_rows: int, options: GeometryOptions, found: Counter[str]
+    file: Any, path: Path, columns: list[str], *, batch_rows: int, groups: range | None,
+    options: GeometryOptions, found: Counter[str],
 ) -> Iterator[Any]:  # fmt: skip
     """Give the batches; leave row groups out that cannot be read, and count their rows, if the options say so.
+
+    `groups` are those to be read, of a file that several workers read; all by default.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def batches_of(
     """
     if options.on_error == "raise":
         try:
-            yield from file.iter_batches(batch_size=batch_rows, columns=columns)
+            yield from file.iter_batches(batch_size=batch_rows, columns=columns, row_groups=groups)
         except (pa.ArrowException, OSError) as err:
             raise DataBrokenError(
                 f"{path.name} cannot be read{_place(file, columns)}: {_said(err)}.", hint=_HINT
@@ -52,6 +55,9 @@ def batches_of(
     first = lost = 0
     for group in range(file.num_row_groups):
         rows = file.metadata.row_group(group).num_rows
+        if groups is not None and group not in groups:
+            first += rows
+            continue
         done = 0
         try:
             for batch in file.iter_batches(
@@ -64,7 +70,7 @@ def batches_of(
             place = f"rows {first + done} to {first + rows - 1} of {path.name}"
             options.broken(found, LOST_ROWS, place, rows - done)
         first += rows
-    if lost and lost == first:
+    if lost and lost == file.metadata.num_rows:
         raise DataBrokenError(
             f"{path.name} is damaged: not one row of it can be read.", hint="Check the file."
         )
