@@ -54,6 +54,7 @@ GAVE_UP = (
 _SIGNS = {
     "SparkContext was shut down": GAVE_UP,
     "stopped SparkContext": GAVE_UP,
+    "stopped while waiting for backend": GAVE_UP,
     "Answer from Java side is empty": GAVE_UP,
     "JAVA_GATEWAY_EXITED": "Check that Java is version 17 or later, and that spark.driver.memory is there.",
     "Unauthorized": "Kubernetes does not know who asks: give spark.kubernetes.authenticate.oauthTokenFile.",
