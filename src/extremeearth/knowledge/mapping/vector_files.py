@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import warnings
@@ -18,7 +19,13 @@ import pyarrow as pa
 from odc.geo.crs import CRS
 
 from extremeearth.core.errors import DataBrokenError
-from extremeearth.knowledge.mapping._files import GEOMETRY, FileSource, Stream, declared_crs
+from extremeearth.knowledge.mapping._files import (
+    GEOMETRY,
+    ColumnFile,
+    FileSource,
+    Stream,
+    declared_crs,
+)
 from extremeearth.knowledge.mapping.contract import Source, SourceRequest
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.mending import Loss, Mend, Mended, mended_copy
@@ -81,13 +88,31 @@ class _Salvage:
 
 @dataclass(frozen=True)
 class GeoFile:
-    """Shapefile, GeoPackage, GeoJSON, FlatGeobuf, KML and others; `layer` where a file has several."""
+    """Shapefile, GeoPackage, GeoJSON, FlatGeobuf, KML and others; `layer` where a file has several.
+
+    `span` are the first feature that is read and the one after the last (`None`: to the end), where several workers
+    read one file.
+    """
 
     path: Path
     layer: str | None = None
     crs: CRS | None = None
     options: GeometryOptions = field(default_factory=GeometryOptions)
     salvage: _Salvage = field(default_factory=_Salvage, compare=False, repr=False)
+    span: tuple[int, int | None] | None = None
+
+    def pieces(self, piece_bytes: int) -> Iterator[tuple[ColumnFile, int]] | None:
+        """Cut a GeoPackage, in which any feature is soon found; not where broken ones are read around."""
+        if self.path.suffix.lower() != ".gpkg" or self.options.on_error == "skip":
+            return None
+        count = max(1, int(self._info()["features"]))
+        rows = max(1, math.ceil(count * piece_bytes / self.path.stat().st_size))
+        starts = range(0, count, rows)
+        # to the end, as the number of features that a file declares may be out of date
+        return (
+            (replace(self, span=(start, None if start == starts[-1] else start + rows)), start)
+            for start in starts
+        )
 
     def _info(self) -> dict[str, Any]:
         import pyogrio
@@ -200,9 +225,10 @@ class GeoFile:
             [] if wanted or numbered else [*info["fields"]][:1]
         )
         systems = {GEOMETRY: declared_crs(info["crs"], self.path.name, self.crs)} if wanted else {}
+        start, stop = self.span or (0, None)
         reading = _Reading(
-            self, Layer.of(self.actual, info), columns, wanted, own if numbered else None, found
-        )
+            self, Layer.of(self.actual, info), columns, wanted, own if numbered else None, found, at=start, stop=stop
+        )  # fmt: skip
         yield reading.batches(batch_rows), systems
 
 
@@ -218,6 +244,8 @@ class _Reading:
     found: Counter[str]
     at: int = 0
     """How many features are behind."""
+    stop: int | None = None
+    """Where the reading ends, if that is not the file's end."""
     bare: list[Any] = field(default_factory=list)
     """The numbers of features without a geometry."""
 
@@ -262,7 +290,10 @@ class _Reading:
             yield from self._stream(rows)
         except _errors():
             return True
-        return self.at < real_rows(self.layer, self.at)
+        return not self._has_all() and self.at < real_rows(self.layer, self.at)
+
+    def _has_all(self) -> bool:
+        return self.stop is not None and self.at >= self.stop
 
     def _one_by_one(self) -> Iterator[Any]:
         try:
@@ -283,8 +314,10 @@ class _Reading:
             names = {meta["geometry_name"] or "wkb_geometry": GEOMETRY}
             if self.row_id is not None:
                 names[meta["fid_column"] or "OGC_FID"] = self.row_id
-            while (batch := _next(reader)) is not None:
+            while not self._has_all() and (batch := _next(reader)) is not None:
                 made = _renamed(batch, names)
+                if self.stop is not None:
+                    made = made.slice(0, self.stop - self.at)
                 if self.geometry and made.column(GEOMETRY).null_count:
                     missing = np.flatnonzero(made.column(GEOMETRY).is_null())
                     self.bare.append(missing + self.at)

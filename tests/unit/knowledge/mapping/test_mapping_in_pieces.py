@@ -200,6 +200,32 @@ def test_row_groups_are_pieces(tmp_path, engine, cut):
     assert lines_of(tmp_path / "a.nt") == lines_of(tmp_path / "whole.nt")
 
 
+@pytest.mark.parametrize("declared", [None, 90, 300])
+def test_a_geopackage_is_cut_by_its_features(tmp_path, engine, cut, declared):
+    """The number of features that is declared may be out of date."""
+    import sqlite3
+
+    import geopandas as gpd
+    import shapely
+
+    shapes = shapely.points([[n / 10, n % 90] for n in range(200)])
+    frame = gpd.GeoDataFrame(
+        {"id": range(200), "note": "a", "kind": "k"}, geometry=shapes, crs="EPSG:4326"
+    )
+    frame.drop(index=range(0, 200, 3)).to_file(tmp_path / "t.gpkg")
+    if declared is not None:
+        with sqlite3.connect(tmp_path / "t.gpkg") as database:
+            database.execute(f"UPDATE gpkg_ogr_contents SET feature_count = {declared}")
+        database.close()
+    mapping = MAPPING.replace("%s", "gpkg").replace('"kind"', '"geometry"')
+    map_to_rdf(mapping, folder=tmp_path, target=tmp_path / "whole.nt", batch_rows=20)
+    cut((tmp_path / "t.gpkg").stat().st_size // 7)
+    map_to_rdf(mapping, folder=tmp_path, target=tmp_path / "a.nt", engine=engine, batch_rows=6)
+    assert engine.items == ["SourcePiece"] * 7
+    assert len(lines_of(tmp_path / "whole.nt")) == 133 * 3
+    assert lines_of(tmp_path / "a.nt") == lines_of(tmp_path / "whole.nt")
+
+
 def test_rows_that_are_named_by_their_number_are_not_cut(tmp_path, engine, cut):
     """Two triples maps that read a file apart must name its rows alike."""
     write_csv(tmp_path / "t.csv", [(n, "a", "k") for n in range(50)])
