@@ -12,26 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Protocol, Self, TypeVar
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import Progress as RichBars
-from rich.progress import Task as RichTask
-from rich.text import Text
+from typing import IO, TYPE_CHECKING, Protocol, Self, TypeVar
 
 from extremeearth.core.errors import CancelledError
 
+if TYPE_CHECKING:
+    from extremeearth.core.progress_bars import BarProgress
+
 __all__ = [
-    "SILENT", "BarProgress", "CancelToken", "EventProgress", "LineProgress", "Progress", "ProgressEvent", "Task",
+    "SILENT", "CancelToken", "EventProgress", "LineProgress", "Progress", "ProgressBase", "ProgressEvent", "Task",
     "progress_for",
 ]  # fmt: skip
 
@@ -149,16 +138,19 @@ class Task(AbstractContextManager["Task"]):
             self.advance()
 
 
-class _Base:
+class ProgressBase:
+    """Progress that can be cancelled by a token, its own or one that is given."""
+
     def __init__(self, token: CancelToken | None = None) -> None:
         self._token = token or CancelToken()
 
     @property
     def token(self) -> CancelToken:
+        """The flag that says whether to stop."""
         return self._token
 
 
-class _Silent(_Base):
+class _Silent(ProgressBase):
     """Tells nobody."""
 
     def report(self, event: ProgressEvent) -> None:
@@ -169,7 +161,7 @@ SILENT: Progress = _Silent()
 """Progress that is not shown; the default of every function that takes one."""
 
 
-class EventProgress(_Base):
+class EventProgress(ProgressBase):
     """Hands every event to a function, e.g. the one that writes a job's row."""
 
     def __init__(
@@ -183,7 +175,7 @@ class EventProgress(_Base):
         self._listener(event)
 
 
-class LineProgress(_Base):
+class LineProgress(ProgressBase):
     """Writes a plain line when a task starts, every two seconds, and when it ends."""
 
     def __init__(self, stream: IO[str], *, token: CancelToken | None = None) -> None:
@@ -210,50 +202,6 @@ class LineProgress(_Base):
             self._last.pop(event.label, None)
 
 
-class _SpeedColumn(ProgressColumn):
-    """How much was done per second so far."""
-
-    def render(self, task: RichTask) -> Text:
-        """Write the speed, once there is one."""
-        seconds = task.elapsed
-        speed = f"{task.completed / seconds:,.0f}/s" if seconds and task.completed else ""
-        return Text(speed, style="progress.data.speed")
-
-
-class BarProgress(_Base, AbstractContextManager["BarProgress"]):
-    """Draws a bar per task on a terminal; use it as a context manager."""
-
-    def __init__(self, console: Console, *, token: CancelToken | None = None) -> None:
-        super().__init__(token)
-        self._bars = RichBars(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(28), MofNCompleteColumn(), _SpeedColumn(),
-            TimeElapsedColumn(), console=console,
-        )  # fmt: skip
-        self._ids: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
-
-    def report(self, event: ProgressEvent) -> None:
-        """Move the task's bar."""
-        task_id = self._ids.get(event.label)
-        if task_id is None:
-            task_id = self._ids[event.label] = self._bars.add_task(event.label, total=event.total)
-        total = event.done if event.finished and event.total is None else event.total
-        self._bars.update(task_id, completed=event.done, total=total)
-        if event.finished:
-            self._ids.pop(event.label)
-
-
 def progress_for(
     stream: IO[str] = sys.stderr, *, token: CancelToken | None = None
 ) -> BarProgress | LineProgress:
@@ -266,6 +214,10 @@ def progress_for(
     'LineProgress'
     """
     if stream.isatty():
+        from rich.console import Console
+
+        from extremeearth.core.progress_bars import BarProgress
+
         return BarProgress(Console(file=stream), token=token)
     return LineProgress(stream, token=token)
 

@@ -13,7 +13,6 @@ from extremeearth.core import progress as progress_module
 from extremeearth.core.errors import CancelledError
 from extremeearth.core.progress import (
     SILENT,
-    BarProgress,
     CancelToken,
     EventProgress,
     LineProgress,
@@ -21,6 +20,7 @@ from extremeearth.core.progress import (
     Task,
     progress_for,
 )
+from extremeearth.core.progress_bars import BarProgress
 
 
 class Terminal(io.StringIO):

@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from extremeearth.app.command_line.options import AsJson, Home, examples, open_platform
 from extremeearth.core.errors import InputError
-from extremeearth.core.security import Scope
+from extremeearth.core.principals import Scope
 from extremeearth.core.times import format_instant
 
 __all__ = ["register"]
@@ -115,6 +113,9 @@ def list_keys(
     as_json: AsJson = False,
 ) -> None:
     """List the keys of a project, without their secrets."""
+    from rich.console import Console
+    from rich.table import Table
+
     with open_platform(home) as platform:
         accounts = platform.accounts
         keys = accounts.keys(project=accounts.find_project(project))

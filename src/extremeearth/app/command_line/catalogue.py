@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from extremeearth.app.command_line.options import (
     AsJson,
@@ -15,8 +13,7 @@ from extremeearth.app.command_line.options import (
     open_platform,
     settings_for,
 )
-from extremeearth.core.boxes import as_box
-from extremeearth.core.security import ANONYMOUS
+from extremeearth.core.principals import ANONYMOUS
 from extremeearth.core.times import as_time_range
 
 __all__ = ["register"]
@@ -51,6 +48,10 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """List the public items in a region and a time frame."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from extremeearth.core.boxes import as_box
     from extremeearth.data.catalogue import ItemQuery, parse_cql2
 
     query = ItemQuery(

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from extremeearth.app.command_line.options import examples, shown_progress
 
@@ -58,6 +57,8 @@ def food_security(
     ),
 ) -> None:
     """Sentinel-2 series and parcels to crop map, water need, linked data and an answer."""
+    from rich.console import Console
+
     from extremeearth.app.demo.food_security import DemoOptions, run_demo
 
     options = DemoOptions(

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from extremeearth.app.command_line.options import (
     AsJson,
@@ -50,6 +48,9 @@ def register(application: typer.Typer) -> None:
 
 def processors(home: Home = None, as_json: AsJson = False) -> None:
     """List the processors and their inputs."""
+    from rich.console import Console
+    from rich.table import Table
+
     with open_platform(home) as platform:
         every = [processor.description for processor in platform.processors().values()]
     if as_json:
@@ -129,6 +130,9 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the jobs of the key's project, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
     with open_platform(home) as platform:
         jobs = platform.queue.list(viewer=platform.accounts.verify(key), limit=100)
     if as_json:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from extremeearth.core.settings import Settings
-
 if TYPE_CHECKING:
     from extremeearth.app.platform import Platform
     from extremeearth.core.progress import Progress
+    from extremeearth.core.settings import Settings
     from extremeearth.infrastructure.engine import Engine
 
 __all__ = [
@@ -79,6 +78,8 @@ def examples(*lines: str) -> str:
 
 def settings_for(home: Path | None = None, **changes: object) -> Settings:
     """Read the settings; what the command line says wins over the environment."""
+    from extremeearth.core.settings import Settings
+
     given = {name: value for name, value in changes.items() if value is not None}
     if home is not None:
         given["home"] = home.absolute()
@@ -108,11 +109,11 @@ def threads_for(workers: int | None, engine: str | None) -> int:
 @contextmanager
 def running_engine(url: str | None, workers: int | None) -> Iterator[Engine | None]:
     """Open an engine for a command and end it after that; none where the work stays in this process."""
-    from extremeearth.infrastructure.engine import open_engine
-
     if url is None:
         yield None
         return
+    from extremeearth.infrastructure.engine import open_engine
+
     engine = open_engine(url, settings=settings_for(workers=workers))
     with engine if isinstance(engine, AbstractContextManager) else nullcontext():
         yield engine
@@ -121,8 +122,8 @@ def running_engine(url: str | None, workers: int | None) -> Iterator[Engine | No
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
     """Give what progress is told to: a bar on a terminal, which is taken away at the end."""
-    from extremeearth.core.progress import BarProgress, progress_for
+    from extremeearth.core.progress import progress_for
 
     progress = progress_for(sys.stderr)
-    with progress if isinstance(progress, BarProgress) else nullcontext():
+    with progress if isinstance(progress, AbstractContextManager) else nullcontext():
         yield progress

@@ -6,11 +6,8 @@ import json
 import os
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from extremeearth.app.command_line.options import AsJson, examples
-from extremeearth.core.settings import Settings
 
 __all__ = ["register"]
 
@@ -24,6 +21,11 @@ def register(application: typer.Typer) -> None:
 
 def show(as_json: AsJson = False) -> None:
     """Show every setting, its value and how to change it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from extremeearth.core.settings import Settings
+
     settings = Settings()
     rows = {}
     for name, field in Settings.model_fields.items():
