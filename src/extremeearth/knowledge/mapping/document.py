@@ -9,7 +9,7 @@ from enum import Enum
 __all__ = [
     "Call", "Constant", "Expression", "Join", "LogicalSource", "Mapping", "Nothing", "PredicateObjectMap",
     "SQL_QUERY", "SQL_TABLE", "ReferencingMap", "Reference", "Template", "TermMap", "TermType", "TriplesMap",
-    "calls_of", "joins_of", "numbers_rows", "references_of", "term_maps_of",
+    "calls_of", "joins_of", "needs_no_join", "numbers_rows", "references_of", "term_maps_of",
 ]  # fmt: skip
 
 
@@ -222,6 +222,22 @@ def joins_of(triples_map: TriplesMap) -> Iterator[ReferencingMap]:
     """
     for said in triples_map.properties:
         yield from (o for o in said.objects if isinstance(o, ReferencingMap))
+
+
+def needs_no_join(triples_map: TriplesMap) -> bool:
+    """Tell whether a triples map can be worked on row by row: nothing of another source is looked up.
+
+    Examples
+    --------
+    >>> blank = TermMap(expression=Nothing(), term_type=TermType.BLANK)
+    >>> source = LogicalSource(name="t")
+    >>> said = TriplesMap(
+    ...     name="m", source=source, subject=blank, classes=(), graphs=(), properties=()
+    ... )
+    >>> needs_no_join(said)
+    True
+    """
+    return not any(joined.joins for joined in joins_of(triples_map))
 
 
 def references_of(part: TermMap | Expression | None) -> Iterator[str]:

@@ -30,10 +30,10 @@ from extremeearth.knowledge.mapping.lines import (
 from extremeearth.knowledge.mapping.outputs import (
     Sink,
     StatementTarget,
+    Written,
     check_target,
     open_target,
 )
-from extremeearth.knowledge.mapping.parallel import Written, map_on_engine, needs_no_join
 from extremeearth.knowledge.mapping.reader import read_mapping
 from extremeearth.knowledge.mapping.sources import SourceLike, open_source
 from extremeearth.knowledge.mapping.terms import Issues, OnError
@@ -227,7 +227,9 @@ def _write(
     for source, names in _groups(run.mapping, apart=engine is not None):
         maps = [run.mapping.triples_maps[name] for name in names]
         references = tuple(dict.fromkeys(r for m in maps for r in run.mapping.reads(m)))
-        if engine is not None and all(needs_no_join(m) for m in maps):
+        if engine is not None and all(doc.needs_no_join(m) for m in maps):
+            from extremeearth.knowledge.mapping.parallel import map_on_engine
+
             done = map_on_engine(
                 run,
                 engine,
@@ -286,7 +288,7 @@ def _groups(
     """
     groups: dict[tuple[doc.LogicalSource, bool], list[str]] = {}
     for name, triples_map in mapping.triples_maps.items():
-        key = (triples_map.source, apart and needs_no_join(triples_map))
+        key = (triples_map.source, apart and doc.needs_no_join(triples_map))
         groups.setdefault(key, []).append(name)
     yield from ((source, tuple(names)) for (source, _), names in groups.items())
 

@@ -19,7 +19,8 @@ from extremeearth.knowledge.mapping.contract import PIECE_BYTES
 from extremeearth.knowledge.rdf import PACKINGS, open_statements, packed_into, prefixes
 
 __all__ = [
-    "PART_BYTES", "Parts", "Sink", "StatementFile", "StatementTarget", "TurtleWriter", "check_target", "open_target",
+    "PART_BYTES", "Parts", "Sink", "StatementFile", "StatementTarget", "TurtleWriter", "Written", "check_target",
+    "open_target",
 ]  # fmt: skip
 
 PART_BYTES = 256 << 20
@@ -51,6 +52,21 @@ class StatementFile(Sink, Protocol):
 
     def append(self, part: Path, size: int) -> None:
         """Take the lines of a file, or the file itself; `size` are their bytes before packing."""
+
+
+@dataclass(slots=True)
+class Written:
+    """Rows worked on, lines written, lines that came again."""
+
+    rows: int = 0
+    triples: int = 0
+    repeated: int = 0
+
+    def add(self, other: Written) -> None:
+        """Add what was written besides."""
+        self.rows += other.rows
+        self.triples += other.triples
+        self.repeated += other.repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

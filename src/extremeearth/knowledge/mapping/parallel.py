@@ -11,7 +11,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -22,36 +21,16 @@ from extremeearth.core.progress import Task
 from extremeearth.core.threads import put_aside
 from extremeearth.knowledge.mapping.contract import PIECE_BYTES, pieces_of
 from extremeearth.knowledge.mapping.distinct import Distinct
-from extremeearth.knowledge.mapping.document import (
-    LogicalSource,
-    ReferencingMap,
-    TriplesMap,
-    numbers_rows,
-)
+from extremeearth.knowledge.mapping.document import LogicalSource, numbers_rows
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.lines import Run
-from extremeearth.knowledge.mapping.outputs import Sink, StatementFile
+from extremeearth.knowledge.mapping.outputs import Sink, StatementFile, Written
 from extremeearth.knowledge.mapping.workers import Desk, Done, PackedFrame, SourcePiece, Work
 
 if TYPE_CHECKING:
     from extremeearth.infrastructure.engine import Engine
 
-__all__ = ["Written", "map_on_engine", "needs_no_join"]
-
-
-@dataclass(slots=True)
-class Written:
-    """Rows worked on, lines written, lines that came again."""
-
-    rows: int = 0
-    triples: int = 0
-    repeated: int = 0
-
-    def add(self, other: Written) -> None:
-        """Add what was written besides."""
-        self.rows += other.rows
-        self.triples += other.triples
-        self.repeated += other.repeated
+__all__ = ["map_on_engine"]
 
 
 def map_on_engine(
@@ -179,29 +158,3 @@ def _unpacked(lines: Path | bytes) -> Iterator[BinaryIO]:
     packing = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(start)
     with pa.input_stream(str(lines), compression=packing) as stream:
         yield stream
-
-
-def needs_no_join(triples_map: TriplesMap) -> bool:
-    """Tell whether a triples map can be worked on row by row: nothing of another source is looked up.
-
-    Examples
-    --------
-    >>> from extremeearth.knowledge.mapping import document as doc
-    >>> subject = doc.TermMap(expression=doc.Nothing(), term_type=doc.TermType.BLANK)
-    >>> needs_no_join(
-    ...     TriplesMap(
-    ...         name="m",
-    ...         source=doc.LogicalSource(name="t"),
-    ...         subject=subject,
-    ...         classes=(),
-    ...         graphs=(),
-    ...         properties=(),
-    ...     )
-    ... )
-    True
-    """
-    return not any(
-        isinstance(object_, ReferencingMap) and object_.joins
-        for said in triples_map.properties
-        for object_ in said.objects
-    )
