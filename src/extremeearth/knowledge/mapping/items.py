@@ -87,21 +87,15 @@ def open_items(request: SourceRequest) -> Source | None:
     """
     if request.path is not None:
         return _open_file(request.source.name, request.path, request.source.formulation)
+    given = request.given
+    if given is None or hasattr(given, "columns") or isinstance(given, Mapping | str | bytes):
+        return None
     import pystac
 
-    given = request.given
-    if isinstance(given, pystac.ItemCollection | pystac.Item):
-        given = [given] if isinstance(given, pystac.Item) else list(given)
-    elif (
-        not isinstance(given, Iterable)
-        or hasattr(given, "columns")
-        or isinstance(given, Mapping | str | bytes)
-    ):
+    if not isinstance(given, Iterable | pystac.Item):
         return None
-    else:
-        given = list(given)
     items = []
-    for item in given:
+    for item in [given] if isinstance(given, pystac.Item) else given:
         if not isinstance(item, pystac.Item):
             return None
         items.append(item.to_dict(include_self_link=True, transform_hrefs=False))
