@@ -49,7 +49,7 @@ class CsvSource:
     path: Path
     nulls: tuple[str, ...]
     options: GeometryOptions = field(default_factory=GeometryOptions)
-    block_bytes: int = 8 << 20
+    block_bytes: int = 4 << 20
     span: tuple[int, int] | None = None
 
     def check(self, references: tuple[str, ...]) -> None:
