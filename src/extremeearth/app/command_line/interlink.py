@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -163,7 +164,7 @@ class _Side:
     bbox: str | None
     datetime: str | None
 
-    def read(self, client: SafeClient) -> FeatureSet:
+    def read(self, client: SafeClient | None) -> FeatureSet:
         from extremeearth.knowledge.interlinking import Search, read_features
 
         search = Search.read(self.collections or (), bbox=self.bbox, datetime=self.datetime)
@@ -273,7 +274,7 @@ def interlink(
         sides.append(_Side(target, target_id, target_prefix, crs, target_crs, target_times, target_layer,
                            target_query, target_geometry, target_collection, target_bbox,
                            target_datetime))  # fmt: skip
-    with _client() as client:
+    with _client(sides) as client:
         ours, theirs = [*(side.read(client) for side in sides), None][:2]
     assert ours is not None
     with running_engine(engine, workers) as runs, shown_progress() as progress:
@@ -283,7 +284,10 @@ def interlink(
     _tell(done, options, out, report)
 
 
-def _client() -> SafeClient:
+def _client(sides: list[_Side]) -> AbstractContextManager[SafeClient | None]:
+    """Give what reaches the web, where a source is there."""
+    if not any(side.place.startswith(("http://", "https://")) for side in sides):
+        return nullcontext()
     from extremeearth.core.http import SafeClient
 
     return SafeClient(allow_hosts=settings_for().allow_hosts)
