@@ -41,23 +41,24 @@ def ours(mapping: Path, target: Path, threads: int, workers: int) -> tuple[int, 
     """Run the platform's mapping; give triples, and its seconds without Python's start and the imports."""
     import pyarrow as pa
 
-    from extremeearth.knowledge.mapping import map_to_rdf
+    from extremeearth.knowledge.mapping import Parts, map_to_rdf
 
     engine = None
     if workers > 1:
         from extremeearth.infrastructure.engine import LocalEngine
 
         engine = LocalEngine(workers=workers)
-    # what is imported at its first use is imported before the clock runs
+    # what is imported at its first use is imported before the clock runs, also where workers are forked from
     map_to_rdf(
-        _SMALL, sources={"t": pa.table({"id": [1]})}, target=io.BytesIO(), folder=mapping.parent
-    )
-    report = map_to_rdf(mapping, target=target, threads=threads, engine=engine)
+        _SMALL, sources={"t": pa.table({"id": [1]})}, target=io.BytesIO(), folder=mapping.parent, engine=engine
+    )  # fmt: skip
+    place = target if target.suffix else Parts(folder=target, form=".nt")
+    report = map_to_rdf(mapping, target=place, threads=threads, engine=engine)
     return report.triples, report.seconds
 
 
 def main() -> None:
-    """Take mapping, target, threads, worker processes and cores (0: all) from the command line."""
+    """Take mapping, target (a name without an end: a folder of parts), threads, worker processes, cores (0: all)."""
     started = time.perf_counter()
     threads, workers, cores = (int(number) for number in sys.argv[3:6])
     if cores:  # before the libraries count them
