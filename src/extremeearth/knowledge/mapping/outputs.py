@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self, cast, runtime_checkable
+from typing import Any, BinaryIO, Protocol, Self, cast, runtime_checkable
 
 import pyoxigraph as ox
 
@@ -291,12 +291,25 @@ class _PartWriter:
         return path
 
     def _end_file(self) -> None:
-        self._open.close()
+        try:
+            self._open.close()
+        except StorageError as err:  # it names a file of a folder that nobody has seen yet
+            raise err.__cause__ or err from None
         self._file, self._size = None, 0
 
     def close(self) -> None:
         """End what is under way; raise what went wrong."""
         self._end_file()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *more: Any) -> None:
+        if kind is None:
+            self.close()
+            return
+        with suppress(OSError, StorageError):  # ending a file on a full disk says no more
+            self._open.__exit__(kind, *more)
 
 
 class _LinePartWriter(_PartWriter):
@@ -346,8 +359,8 @@ def _open_parts(parts: Parts) -> Iterator[Sink]:
             writer = (
                 _PartWriter(parts, folder) if is_turtle else _LinePartWriter(parts, folder, to_disk)
             )
-            yield writer
-            writer.close()
+            with writer:
+                yield writer
         folder.chmod(0o755)
         folder.rename(parts.folder)
     except OSError as err:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
+import os
+import resource
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyoxigraph as ox
 import pytest
 
-from extremeearth.core.errors import DataBrokenError, InputError, MappingError
+from extremeearth.core.errors import DataBrokenError, InputError, MappingError, StorageError
 from extremeearth.infrastructure.engine import LocalEngine
 from extremeearth.knowledge.mapping import Parts, map_to_rdf, outputs
+from extremeearth.knowledge.mapping.outputs import open_target
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> . @prefix geo: <http://www.opengis.net/ont/geosparql#> .
 @prefix ee: <https://w3id.org/extremeearth/def/function#> .
@@ -80,6 +85,33 @@ def test_nothing_is_left_of_a_run_that_fails(tmp_path, target):
     table = pa.table({"id": ["1", "2"], "name": ["a", "b c"]})
     with pytest.raises(DataBrokenError):
         map_to_rdf(mapping, sources={"t": table}, target=place, batch_rows=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def small_files(size):
+    """Let no file grow beyond a size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("form", [".nt", ".nt.gz", ".nt.zst", ".ttl"])
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_a_full_disk_is_told_of_parts_and_nothing_is_left(tmp_path, form, ends_well):
+    def fill(sink):
+        for number in range(4 if ends_well else 100):
+            sink.write(b'<urn:s%d> <urn:p> "%s" .\n' % (number, os.urandom(1 << 16).hex().encode()))
+
+    parts = Parts(folder=tmp_path / "parts", form=form)
+    told = pytest.raises(StorageError, match="parts was not written: File too large")
+    limit = 100_000 if ends_well else 1 << 20
+    with small_files(limit), told, open_target(parts) as sink:
+        fill(sink)
+    gc.collect()  # what is closed late could still complain
     assert list(tmp_path.iterdir()) == []
 
 
