@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -46,6 +46,8 @@ def in_order(
 def put_aside(results: Iterable[Item], put: Callable[[Item], None], *, threads: int) -> None:
     """Put results away in their order; with several threads in one of its own, so that reading goes on.
 
+    Where one cannot be put away, no more are made: a generator is closed before the error leaves.
+
     Examples
     --------
     >>> shelf: list[int] = []
@@ -53,10 +55,18 @@ def put_aside(results: Iterable[Item], put: Callable[[Item], None], *, threads: 
     >>> shelf
     [1, 2, 3]
     """
-    if threads == 1:
-        for result in results:
-            put(result)
-        return
+    try:
+        if threads == 1:
+            for result in results:
+                put(result)
+        else:
+            _put_behind(results, put)
+    finally:
+        if isinstance(results, Generator):
+            results.close()
+
+
+def _put_behind(results: Iterable[Item], put: Callable[[Item], None]) -> None:
     waiting: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="put-aside") as pool:
         try:

@@ -66,3 +66,20 @@ def test_nothing_is_made_long_after_it_cannot_be_put_away(threads: int) -> None:
     with pytest.raises(OSError, match="no space left"):
         put_aside((made.append(n) or n for n in range(100)), put, threads=threads)
     assert len(made) <= 3
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_makes_results_has_ended_before_an_error_leaves(threads: int) -> None:
+    """Workers of an engine end with its generator: they must not write to a folder that is taken away next."""
+    ended = []
+
+    def results():
+        try:
+            yield from range(100)
+        finally:
+            ended.append(True)
+
+    made = results()
+    with pytest.raises(ZeroDivisionError):
+        put_aside(made, lambda number: 1 // number, threads=threads)
+    assert ended == [True]
