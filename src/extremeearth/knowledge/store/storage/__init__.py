@@ -16,6 +16,7 @@ from extremeearth.knowledge.store.storage.maintenance import (
     CompactReport,
     compact,
     compact_scattered,
+    count_scattered,
     vacuum,
 )
 from extremeearth.knowledge.store.storage.opening import open_storage
@@ -38,6 +39,7 @@ __all__ = [
     "check",
     "compact",
     "compact_scattered",
+    "count_scattered",
     "open_storage",
     "quads_table",
     "vacuum",

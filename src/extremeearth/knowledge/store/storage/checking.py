@@ -62,8 +62,9 @@ def check(storage: GraphStorage) -> CheckReport:
     (0, True)
     """
     logs = storage.tables
-    for log in (logs.terms, logs.geometries, logs.quads):
-        log.refresh()
+    with storage.still():
+        for log in (logs.terms, logs.geometries, logs.quads):
+            log.refresh()
     problems: list[str] = []
     terms = _check_terms(logs.terms, problems)
     geometries = _check_geometries(logs.geometries, terms, problems)

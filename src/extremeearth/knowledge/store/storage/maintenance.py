@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from extremeearth.core.errors import ConflictError, InputError, StorageError
+from extremeearth.core.errors import ConflictError, ExtremeEarthError, InputError
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.storage._files import MAX_FILE_ROWS, quad_files, write_all
 from extremeearth.knowledge.store.storage._log import DataFile, LostRaceError, TableLog
@@ -19,13 +20,15 @@ from extremeearth.knowledge.store.storage.geometries import (
 )
 from extremeearth.knowledge.store.storage.quads import PredicateQuads
 from extremeearth.knowledge.store.storage.snapshot import StoredSnapshot
-from extremeearth.knowledge.store.storage.state import MIXED
+from extremeearth.knowledge.store.storage.state import MIXED, QuadState
 from extremeearth.knowledge.store.storage.store import CREATED, TRIES, GraphStorage, wait
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CompactReport", "compact", "compact_scattered", "vacuum"]
+__all__ = ["CompactReport", "compact", "compact_scattered", "count_scattered", "vacuum"]
+
+logger = logging.getLogger("extremeearth.graph")
 
 SMALL_FILE_BYTES = 32 * 1024**2
 """Files of terms and geometries smaller than this are put together."""
@@ -34,6 +37,8 @@ MOST_AT_ONCE = 512 * 1024**2
 
 MOST_ROWS_AT_ONCE = 2_000_000
 """Quads that are written anew without being asked to: a second or two."""
+MOST_BYTES_AT_ONCE = 64 * 1024**2
+"""Bytes of files of terms and geometries that are put together without being asked to."""
 
 _Fold = tuple[list[DataFile], "list[tuple[pa.Table, int]]"]
 """Files to take away, and the rows and part of those that take their place."""
@@ -75,12 +80,13 @@ def compact(storage: GraphStorage) -> CompactReport:
     """
     storage.need_writable()
     logs = (storage.tables.terms, storage.tables.geometries, storage.tables.quads)
-    for log in logs:
-        log.refresh()
+    with storage.still():
+        for log in logs:
+            log.refresh()
     before = sum(len(log.files()) for log in logs)
-    _replace(logs[0], lambda: _folded_terms(logs[0]))
-    _replace(logs[1], lambda: _folded_geometries(logs[1]))
-    _replace(logs[2], lambda: _folded_quads(storage.snapshot()))
+    _replace(storage, logs[0], lambda: _folded_terms(logs[0]))
+    _replace(storage, logs[1], lambda: _folded_geometries(logs[1]))
+    _replace(storage, logs[2], lambda: _folded_quads(storage.snapshot()))
     after = sum(len(log.files()) for log in logs)
     return CompactReport(version=storage.snapshot().version, before=before, after=after)
 
@@ -98,8 +104,8 @@ def compact_scattered(storage: GraphStorage, *, most_files: int) -> CompactRepor
     Returns
     -------
     CompactReport or None
-        `None` where it has no more, where too many rows would be written anew (`MOST_ROWS_AT_ONCE`), or where another
-        compaction is at work.
+        `None` where it has no more, where too much would be written anew (`MOST_ROWS_AT_ONCE`, `MOST_BYTES_AT_ONCE`),
+        or where it failed, as when another compaction is at work.
 
     Examples
     --------
@@ -107,36 +113,51 @@ def compact_scattered(storage: GraphStorage, *, most_files: int) -> CompactRepor
     >>> compact_scattered(open_storage(None), most_files=100) is None
     True
     """
-    if not most_files or _count_scattered(storage) <= most_files:
-        return None
-    quads = storage.snapshot().quads
-    rows = sum(file.rows for file in quads.files.values() if file.part in {MIXED, *quads.mixed})
-    if rows > MOST_ROWS_AT_ONCE:
+    if not most_files or count_scattered(storage) <= most_files:
         return None
     try:
-        return compact(storage)
-    except (ConflictError, StorageError):  # what was committed stays; the next commit tries again
+        return compact(storage) if _is_done_soon(storage) else None
+    except ExtremeEarthError as err:  # what was committed stays; the next commit tries again
+        logger.warning("the store %s could not be compacted: %s", storage.url, err)
         return None
 
 
-def _count_scattered(storage: GraphStorage) -> int:
-    """Count the files that a compaction puts together, as far as is known here."""
+def _is_done_soon(storage: GraphStorage) -> bool:
+    _, quads = _scattered_quads(storage.snapshot().quads)
+    few = sum(file.rows for file in quads) <= MOST_ROWS_AT_ONCE
+    return few and all(
+        sum(file.size for run in _small_runs(table.files().values()) for file in run)
+        <= MOST_BYTES_AT_ONCE
+        for table in (storage.tables.terms, storage.tables.geometries)
+    )
+
+
+def count_scattered(storage: GraphStorage) -> int:
+    """Count the files of small commits, which a compaction puts together, as far as is known here.
+
+    Examples
+    --------
+    >>> from extremeearth.knowledge.store.storage import open_storage
+    >>> count_scattered(open_storage(None))
+    0
+    """
     tables = storage.tables
     count = sum(file.part == MIXED for file in tables.quads.files().values())
-    for log in (tables.terms, tables.geometries):
-        count += sum(map(len, _small_runs(log.files().values())))
+    for table in (tables.terms, tables.geometries):
+        count += sum(map(len, _small_runs(table.files().values())))
     return count
 
 
-def _replace(log: TableLog, fold: Callable[[], _Fold]) -> None:
+def _replace(storage: GraphStorage, log: TableLog, fold: Callable[[], _Fold]) -> None:
     """Put folded files in the place of others, also on top of what other writers commit meanwhile."""
     for _ in range(TRIES):
-        log.refresh()
+        with storage.still():
+            log.refresh()
         old, tables = fold()
         if not old:
             return
         new = [file for _, file in write_all([(log, table, part) for table, part in tables])]
-        if _commit(log, old, new):
+        if _commit(storage, log, old, new):
             return
         log.discard(new)
     raise ConflictError(
@@ -145,23 +166,29 @@ def _replace(log: TableLog, fold: Callable[[], _Fold]) -> None:
     )
 
 
-def _commit(log: TableLog, old: Sequence[DataFile], new: Sequence[DataFile]) -> bool:
+def _commit(
+    storage: GraphStorage, log: TableLog, old: Sequence[DataFile], new: Sequence[DataFile]
+) -> bool:
     """Commit as long as the old files are there: what they hold does not depend on newer commits."""
     for attempt in range(TRIES):
-        version = log.refresh()
-        if not all(file.path in log.files() for file in old):
-            return False
-        said = log.facts().items()
-        facts = {
-            name: value for name, value in said if name.endswith("_version") or name == CREATED
-        }
         try:
-            log.commit(new, removed=old, facts={**facts, "kind": "compaction"}, expected=version)
+            with storage.still():
+                version = log.refresh()
+                if not all(file.path in log.files() for file in old):
+                    return False
+                facts = {**_lasting(log.facts()), "kind": "compaction"}
+                log.commit(new, removed=old, facts=facts, expected=version)
         except LostRaceError:
             wait(attempt)
         else:
             return True
     return False
+
+
+def _lasting(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in facts.items() if name.endswith("_version") or name == CREATED
+    }
 
 
 def _small_runs(files: Iterable[DataFile]) -> list[list[DataFile]]:
@@ -197,17 +224,17 @@ def _folded_geometries(log: TableLog) -> _Fold:
     return [file for run in runs for file in run], tables
 
 
-def _folded_quads(snapshot: StoredSnapshot) -> _Fold:
-    """Choose the predicates that do not lie in as few files as they could, and lay them out anew."""
-    files = snapshot.quads.files.values()
+def _scattered_quads(quads: QuadState) -> tuple[set[int], list[DataFile]]:
+    """Choose the predicates that do not lie in as few files as they could, and the files they lie in."""
+    files = quads.files.values()
     mixed = [file for file in files if file.part == MIXED]
     own: dict[int, list[DataFile]] = {}
     for file in files:
         if file.part != MIXED:
             own.setdefault(file.part, []).append(file)
     scattered = len(mixed) > 1 or any(_takes_away(file) for file in mixed)
-    if scattered or snapshot.quads.mixed & set(own):
-        chosen, old = set(snapshot.quads.mixed), mixed
+    if scattered or quads.mixed & set(own):
+        chosen, old = set(quads.mixed), mixed
     else:
         chosen, old = set(), []
     for predicate, parts in own.items():
@@ -215,10 +242,16 @@ def _folded_quads(snapshot: StoredSnapshot) -> _Fold:
         if predicate in chosen or len(parts) > few or any(map(_takes_away, parts)):
             chosen.add(predicate)
             old = [*old, *parts]
+    return chosen, old
+
+
+def _folded_quads(snapshot: StoredSnapshot) -> _Fold:
+    """Lay the predicates that do not lie in as few files as they could out anew."""
+    chosen, old = _scattered_quads(snapshot.quads)
     none = PredicateQuads.none(0)
     entries = snapshot.quads.entries
     changes = {p: (entries[p].quads, none) for p in chosen if p in entries}
-    return list(old), quad_files(changes)
+    return old, quad_files(changes)
 
 
 def _takes_away(file: DataFile) -> bool:

@@ -6,7 +6,8 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +22,13 @@ from extremeearth.core.errors import (
     NotFoundError,
 )
 from extremeearth.knowledge.store.storage._files import quad_files, read_all, write_all
-from extremeearth.knowledge.store.storage._log import DataFile, LostRaceError, TableKind, TableLog
+from extremeearth.knowledge.store.storage._log import (
+    Commit,
+    DataFile,
+    LostRaceError,
+    TableKind,
+    TableLog,
+)
 from extremeearth.knowledge.store.storage.dictionary import (
     StoredTerms,
     file_of_terms,
@@ -113,6 +120,12 @@ class GraphStorage:
 
     def __repr__(self) -> str:
         return f"GraphStorage({self.url!r})"
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let nobody else here look for newer versions of the tables: a state is made of three that fit together."""
+        with self._reading:
+            yield
 
     def snapshot(
         self, *, version: int | None = None, as_of: datetime | None = None
@@ -212,8 +225,7 @@ class GraphStorage:
 
     def _version_at(self, moment: datetime) -> int:
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        self.tables.quads.refresh()
-        commits = self.tables.quads.history()
+        commits = self._history()
         found = [commit.version for commit in commits if commit.time <= aware]
         if not found:
             raise NotFoundError(
@@ -359,12 +371,16 @@ class GraphStorage:
             version, self._terms, self._geometries, quads, created=writing.created
         )
 
+    def _history(self) -> list[Commit]:
+        with self.still():
+            self.tables.quads.refresh()
+            return self.tables.quads.history()
+
     def versions(self) -> pa.Table:
         """Give the history: ``version``, ``time``, ``inserted``, ``deleted``, oldest first."""
         import pyarrow as pa
 
-        self.tables.quads.refresh()
-        commits = self.tables.quads.history()
+        commits = self._history()
         return pa.table(
             {
                 "version": pa.array([c.version for c in commits], pa.int64()),
