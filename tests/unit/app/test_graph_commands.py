@@ -120,3 +120,22 @@ def test_a_broken_store_is_told(store: Path) -> None:
     file = next((store / "terms").glob("**/*.parquet"))
     file.write_bytes(file.read_bytes()[:-20])
     assert run("check", store, code=1).output
+
+
+def test_stats_tell_when_a_compaction_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "my store"
+    monkeypatch.setenv("EXTREMEEARTH_GRAPH_COMPACT_FILES", "0")
+    for number in range(3):
+        run("update", store, f"INSERT DATA {{ <urn:s{number}> <urn:p> 1 }}")
+    assert run("stats", store).stderr == ""  # as many as a change leaves where nothing is said
+    monkeypatch.setenv("EXTREMEEARTH_GRAPH_COMPACT_FILES", "6")
+    assert run("stats", store).stderr == ""
+    monkeypatch.setenv("EXTREMEEARTH_GRAPH_COMPACT_FILES", "5")
+    told = run("stats", store, "--json")
+    assert json.loads(told.stdout)["scattered_files"] == 6
+    assert f"extremeearth graph compact '{store}'" in told.stderr
+    run("compact", store)
+    told = run("stats", store, "--json")
+    assert (json.loads(told.stdout)["scattered_files"], told.stderr) == (1, "")

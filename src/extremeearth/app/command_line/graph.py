@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -210,12 +211,15 @@ def stats(store: Store, version: Version = None, as_json: AsJson = False) -> Non
 
     with _open(store) as opened:
         found = opened.summary(version=version)
+        scattered = opened.scattered_files()
+    _tell_scattered(store, scattered)
     if as_json:
 
         def plain(value: Any) -> Any:
             return format_instant(value) if isinstance(value, datetime) else str(value)
 
-        typer.echo(json.dumps(dataclasses.asdict(found), default=plain))
+        told = dataclasses.asdict(found) | {"scattered_files": scattered}
+        typer.echo(json.dumps(told, default=plain))
         return
     typer.echo(f"version     {found.version}")
     typer.echo(f"statements  {found.statements}")
@@ -234,6 +238,20 @@ def stats(store: Store, version: Version = None, as_json: AsJson = False) -> Non
         typer.echo(f"\n{title}")
         for count, name in rows:
             typer.echo(f"{count:>12}  {name}")
+
+
+def _tell_scattered(store: str, files: int) -> None:
+    """Tell of more files than a change leaves there: it leaves large stores to who looks after them."""
+    settings = settings_for()
+    most = (
+        settings.graph_compact_files or type(settings).model_fields["graph_compact_files"].default
+    )
+    if files > most:
+        typer.echo(
+            f"{files} files of small changes make asking slow; fold them with: "
+            f"extremeearth graph compact {shlex.quote(store)}",
+            err=True,
+        )
 
 
 def compact(

@@ -36,6 +36,7 @@ from extremeearth.knowledge.store.storage import (
     check,
     compact,
     compact_scattered,
+    count_scattered,
     open_storage,
     vacuum,
 )
@@ -340,6 +341,20 @@ class Graph(GraphView):
     def compact(self) -> CompactReport:
         """Fold what many small commits wrote into few files; readers notice nothing."""
         return compact(self.storage)
+
+    def scattered_files(self) -> int:
+        """Count the files of small changes: with many of them asking is slow, and `compact` folds them.
+
+        Examples
+        --------
+        >>> with Graph.open() as graph:
+        ...     graph.update("INSERT DATA { <urn:a> <urn:p> 1 }").inserted
+        ...     graph.scattered_files()
+        1
+        1
+        """
+        self.storage.snapshot()  # of the newest
+        return count_scattered(self.storage)
 
     def vacuum(self, *, keep_days: float = 7.0) -> int:
         """Delete files that no version of the last days needs; give how many. Older versions cannot be asked then."""
