@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from extremeearth.app.command_line.item_searches import HomeSearch, allowed_client, own_catalogue
 from extremeearth.app.command_line.options import (
     Crs,
     EngineUrl,
     Workers,
     examples,
-    open_platform,
     running_engine,
-    settings_for,
     shown_progress,
     threads_for,
 )
-from extremeearth.core.errors import CrsMismatchError, DataMissingError
+from extremeearth.core.errors import CrsMismatchError
 
 if TYPE_CHECKING:
-    import pystac
-
     from extremeearth.core.http import SafeClient
-    from extremeearth.knowledge.interlinking import FeatureSet, LinkOptions, LinkReport, Search
+    from extremeearth.knowledge.interlinking import FeatureSet, LinkOptions, LinkReport
 
 __all__ = ["register"]
 
-_CATALOGUE = "catalogue:"
-MAX_PAGE = 1_000
 _ENDINGS = (".nt", ".nt.gz", ".nt.zst")
 _LINKING, _SIDES, _RUNNING = "What is linked", "The two sources", "How it runs"
 
@@ -60,7 +54,9 @@ Source = Annotated[
     typer.Argument(
         help="File (CSV with WKT, GeoParquet, RDF, JSON, XML, STAC items, a classified GeoTIFF, or what GDAL reads), "
         "folder of a graph store, URL of an endpoint, of a catalogue (STAC API), or of a database (sqlite:///..., "
-        "postgresql+psycopg://...); catalogue: is this platform's own, catalogue:FOLDER that of another home."
+        "postgresql+psycopg://...); catalogue: is this platform's own, catalogue:FOLDER that of another home. "
+        "What is searched for in a catalogue "
+        "can stand in its address: ?collections=maps&bbox=11,48,12,49."
     ),
 ]
 Target = Annotated[
@@ -172,8 +168,9 @@ class _Side:
             "id_column": self.id, "prefix": self.prefix, "crs": self.own_crs or self.crs, "times": _columns(self.times),
             "layer": self.layer, "geometry": self.geometry, "client": client,
         }  # fmt: skip
-        if self.place.startswith(_CATALOGUE):
-            found = read_features(self._own_items(search), **choices)
+        if own_catalogue(self.place):
+            own = HomeSearch.read(self.place, replace(search, condition=self.query))
+            found = read_features(own, **choices)
         else:
             found = read_features(self.place, query=self.query, search=search, **choices)
         self._check_crs(found)
@@ -191,21 +188,6 @@ class _Side:
                 f"{self.place} says that it is in {found.crs}, not in {self.own_crs}.",
                 hint="Leave the option out; sources are brought into one system where they differ.",
             )
-
-    def _own_items(self, search: Search) -> list[pystac.Item]:
-        """Search the catalogue of a platform on this machine for its public items."""
-        from extremeearth.core.security import ANONYMOUS
-        from extremeearth.data.catalogue import ItemQuery, parse_cql2
-
-        home = self.place.removeprefix(_CATALOGUE)
-        if home and not Path(home).is_dir():
-            raise DataMissingError(f"There is no folder {home}.", hint="Check the name.")
-        query = ItemQuery(
-            collections=search.collections, box=search.box, time=search.time, limit=MAX_PAGE,
-            filter=parse_cql2(self.query) if self.query else None,
-        )  # fmt: skip
-        with open_platform(Path(home) if home else None) as platform:
-            return list(platform.catalogue.items(query, viewer=ANONYMOUS))
 
 
 def register(application: typer.Typer) -> None:
@@ -274,7 +256,7 @@ def interlink(
         sides.append(_Side(target, target_id, target_prefix, crs, target_crs, target_times, target_layer,
                            target_query, target_geometry, target_collection, target_bbox,
                            target_datetime))  # fmt: skip
-    with _client(sides) as client:
+    with allowed_client(side.place for side in sides) as client:
         ours, theirs = [*(side.read(client) for side in sides), None][:2]
     assert ours is not None
     with running_engine(engine, workers) as runs, shown_progress() as progress:
@@ -282,15 +264,6 @@ def interlink(
             ours, theirs, out, options=options, state=state, on_invalid=on_invalid, progress=progress, engine=runs,
         )  # fmt: skip
     _tell(done, options, out, report)
-
-
-def _client(sides: list[_Side]) -> AbstractContextManager[SafeClient | None]:
-    """Give what reaches the web, where a source is there."""
-    if not any(side.place.startswith(("http://", "https://")) for side in sides):
-        return nullcontext()
-    from extremeearth.core.http import SafeClient
-
-    return SafeClient(allow_hosts=settings_for().allow_hosts)
 
 
 def _columns(text: str | None) -> tuple[str, ...] | None:

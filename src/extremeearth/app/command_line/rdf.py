@@ -7,7 +7,7 @@ import json
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from extremeearth.app.command_line.item_searches import HomeSearch, allowed_client, search_at
 from extremeearth.app.command_line.options import (
     AsJson,
     Crs,
@@ -26,13 +27,14 @@ from extremeearth.app.command_line.options import (
     shown_progress,
     threads_for,
 )
+from extremeearth.app.command_line.rdf_mapping import mapping, tell_loss
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
+    from extremeearth.core.http import SafeClient
     from extremeearth.knowledge.mapping import (
-        GeometryOptions,
+        CatalogueSearch,
         MappingReport,
-        SourceDescription,
         StatementTarget,
     )
 
@@ -63,11 +65,13 @@ def register(application: typer.Typer) -> None:
         mapping: (
             "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
             "mapping fields --database sqlite:///cadastre.db -o fields.rml.ttl",
+            "mapping https://hub.example/stac --collection crop-type-maps --bbox 11,48,12,49 -o maps.rml.ttl",
         ),
         map_: (
             "map parcels.rml.ttl -o parcels.nt.gz --invalid repair --skip-bad",
             "map parcels.rml.ttl -o store:./graph",
             "map fields.rml.ttl -o fields.nq --database sqlite:///cadastre.db",
+            "map maps.rml.ttl -o maps.nt --source 'crop-type-maps=catalogue:?collections=crop-type-maps'",
         ),
     }
     for command, lines in calls.items():
@@ -89,7 +93,12 @@ def map_(
     ],
     sources: Annotated[
         list[str] | None,
-        typer.Option("--source", help="NAME=FILE: where a source of the mapping is really."),
+        typer.Option(
+            "--source",
+            help="NAME=FILE: where a source of the mapping is really. Or a search for STAC items: "
+            "NAME=https://host/stac?collections=maps&bbox=11,48,12,49, NAME=catalogue:?collections=maps in this "
+            "platform's own catalogue, NAME=catalogue:FOLDER?... in that of another home.",
+        ),
     ] = None,
     database: Annotated[
         str | None,
@@ -128,7 +137,6 @@ def map_(
     from extremeearth.knowledge.rdf import BASE
 
     options: dict[str, Any] = {
-        "sources": _named_files(sources or []),
         "geometry": GeometryOptions(crs=crs, invalid=invalid.value),
         "on_error": "skip" if skip_bad else "raise",
         "base_iri": base or f"{BASE}id/",
@@ -136,10 +144,14 @@ def map_(
     }
     with (
         _tidied_when_ended(),
+        allowed_client(_places(sources or [])) as client,
         running_engine(engine, workers) as runs,
         shown_progress() as progress,
     ):
-        options |= {"engine": runs, "progress": progress, "threads": threads_for(workers, engine)}
+        options |= {
+            "engine": runs, "progress": progress, "threads": threads_for(workers, engine),
+            "sources": _named_sources(sources or [], client),
+        }  # fmt: skip
         if _STORE.match(out):
             report = _into_store(mapping, out.removeprefix("store:"), graph, options)
         else:
@@ -164,17 +176,24 @@ def _tidied_when_ended() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _named_files(given: list[str]) -> dict[str, Path]:
-    files = {}
+def _places(given: list[str]) -> list[str]:
+    return [text.partition("=")[2] for text in given]
+
+
+def _named_sources(
+    given: list[str], client: SafeClient | None
+) -> dict[str, Path | HomeSearch | CatalogueSearch]:
+    """Read where sources are; nobody but the caller makes that an address is contacted."""
+    sources: dict[str, Path | HomeSearch | CatalogueSearch] = {}
     for text in given:
-        name, equals, path = text.partition("=")
-        if not (name and equals and path):
+        name, equals, place = text.partition("=")
+        if not (name and equals and place):
             raise InputError(
                 f"'{text}' does not name a source.",
                 hint="Write NAME=FILE, e.g. fields=fields.gpkg.",
             )
-        files[name] = Path(path)
-    return files
+        sources[name] = search_at(place, None, client) or Path(place)
+    return sources
 
 
 def _files(out: Path, part_mb: int | None, form: str) -> StatementTarget:
@@ -222,113 +241,4 @@ def _tell(report: MappingReport, out: str, *, as_json: bool) -> None:
         err=True,
     )
     for reason, count in {**report.skipped, **report.geometries}.items():
-        _tell_loss(count, reason, report.places)
-
-
-def _tell_loss(count: int, reason: str, places: Mapping[str, str]) -> None:
-    where = f" (the first: {places[reason]})" if reason in places else ""
-    typer.echo(f"{count:>10}  {reason}{where}", err=True)
-
-
-def mapping(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="Shapefile, GeoPackage, GeoJSON, CSV, Parquet, JSON, XML, STAC items, raster of classes ... or with "
-            "--database the name of a table."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="File for the mapping; default: standard output."),
-    ] = None,
-    ontology: Annotated[
-        Path | None, typer.Option("--ontology", help="File for an OWL ontology of what it makes.")
-    ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option("--database", help="URL of the database that the source is a table of."),
-    ] = None,
-    base: Annotated[
-        str, typer.Option("--base", help="Start of all IRIs.")
-    ] = "https://example.org/",
-    key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--id", help="Column that tells rows apart; several together where given again."
-        ),
-    ] = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(
-            "--layer",
-            help="One layer of a file that has several (default: all); in JSON and XML where the records are, as "
-            "JSONPath or XPath (default: found).",
-        ),
-    ] = None,
-    metrics: Annotated[
-        bool, typer.Option("--metrics", help="Also area, length, dimension ... of geometries.")
-    ] = False,
-    crs: Crs = None,
-    skip_bad: Annotated[
-        bool,
-        typer.Option("--skip-bad", help="Look at what can be read of a damaged source."),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Make a mapping of a source, to run or to change."""
-    from extremeearth.core.files import write_atomic
-    from extremeearth.knowledge.mapping import GeometryOptions, draft_mapping
-
-    options = GeometryOptions(crs=crs, on_error="skip" if skip_bad else "raise")
-    described = _described(source, database, layer=layer, key=tuple(key or ()), options=options)
-    for reason, count in options.totals().items():
-        if reason in options.places:
-            _tell_loss(count, reason, options.places)
-    path = source if database is not None else _path_below(Path(source), out)
-    draft = draft_mapping(described, base_iri=base, metrics=metrics, path=path)
-    if ontology is not None:
-        write_atomic(ontology, draft.ontology)
-    if out is not None:
-        write_atomic(out, draft.mapping)
-    if as_json:
-        typer.echo(json.dumps({**dataclasses.asdict(draft), "path": path}))
-    elif out is None:
-        typer.echo(draft.mapping, nl=False)
-
-
-def _described(
-    source: str,
-    database: str | None,
-    *,
-    layer: str | None,
-    key: tuple[str, ...],
-    options: GeometryOptions,
-) -> list[SourceDescription]:
-    """Look at a table of a database, or at the layers of a file."""
-    from extremeearth.knowledge.mapping import (
-        Database,
-        describe_source,
-        list_layers,
-    )
-
-    if database is not None:
-        with Database(database) as opened:
-            return [describe_source(opened, name=source, layer=source, key=key, geometry=options)]
-    path = Path(source)
-    layers = list_layers(path, geometry=options)
-    return [
-        describe_source(path, layer=each, key=key, geometry=options)
-        for each in ((layer,) if layer is not None else layers)
-    ]
-
-
-def _path_below(source: Path, out: Path | None) -> str:
-    """Give the path of a source as its mapping will say it; tell where it cannot be found so."""
-    folder = Path.cwd() if out is None else out.absolute().parent
-    try:
-        return source.resolve().relative_to(folder.resolve()).as_posix()
-    except ValueError:
-        told = f"the mapping is not above its source: run it with --source {source.name}={source}"
-        typer.echo(told, err=True)
-        return source.name
+        tell_loss(count, reason, report.places)

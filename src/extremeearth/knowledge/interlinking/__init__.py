@@ -13,8 +13,8 @@ from extremeearth.knowledge.interlinking.options import Budget, LinkOptions
 from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
 from extremeearth.knowledge.interlinking.running import LinkReport, LinkRun
-from extremeearth.knowledge.interlinking.searches import Search
 from extremeearth.knowledge.interlinking.sources import read_features
+from extremeearth.knowledge.mapping.searches import Search
 
 __all__ = [
     "Budget",

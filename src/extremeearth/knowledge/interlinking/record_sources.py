@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from extremeearth.core.boxes import LONLAT
-from extremeearth.core.errors import CrsError, DataBrokenError, InputError
+from extremeearth.core.errors import CrsError, InputError
 from extremeearth.knowledge.interlinking._text import (
     WKT_NAMES,
     XY_NAMES,
@@ -49,7 +49,6 @@ _LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:'?\]|\"|/text\(\))?$")
 _NAME_ONE = (
     "Name one: geometry in Python, --source-geometry or --target-geometry on the command line."
 )
-_UNREADABLE = "is a geometry that cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ class RecordReader:
         asked = tuple(dict.fromkeys((*wanted.values(), *shape)))
         opened.check(asked)
         found = _Found()
-        for frame in _frames(opened, asked, self.name):
+        for frame in opened.frames(asked, batch_rows=BATCH_ROWS):
             several = frame.lists(asked)
             if several:
                 raise InputError(
@@ -194,16 +193,6 @@ class RecordReader:
             f"{self.name} has no geometries that are found by name.",
             hint=f"There are: {', '.join(self.references)}. {_NAME_ONE}",
         )
-
-
-def _frames(opened: Any, asked: tuple[str, ...], name: str) -> Iterator[Any]:
-    try:
-        yield from opened.frames(asked, batch_rows=BATCH_ROWS)
-    except NotImplementedError as err:  # GEOS' word for curves
-        raise DataBrokenError(
-            f"{name} has curved geometries, which cannot be related.",
-            hint="Make them straight, e.g. with ST_CurveToLine in a query.",
-        ) from err
 
 
 @dataclass(slots=True)
@@ -257,7 +246,13 @@ def _empty(names: Iterable[str]) -> Any:
 
 
 def _unreadable(options: GeometryOptions) -> int:
-    return sum(count for reason, count in options.totals().items() if reason == _UNREADABLE)
+    """Count the records and geometries that were left out; a text that is no Unicode leaves its record there."""
+    from extremeearth.knowledge.mapping.json_records import NOT_UNICODE
+
+    found = options.totals().items()
+    return sum(
+        count for reason, count in found if reason in options.places and reason != NOT_UNICODE
+    )
 
 
 def open_records(
@@ -268,7 +263,8 @@ def open_records(
     Parameters
     ----------
     source
-        A `Database` or its URL; a path of JSON, XML, STAC items or a raster; `pystac` items; a `ClassifiedRaster`.
+        A `Database` or its URL; a path of JSON, XML, STAC items or a raster; `pystac` items or a search for these; a
+        `ClassifiedRaster`.
     layer
         Table of a database, or where the records are: a JSONPath or an XPath; these are found by default.
     query
@@ -311,11 +307,12 @@ def _of_query(database: Database, query: str) -> RecordReader:
 
 
 def _found(given: Any, name: str, layer: str | None) -> RecordReader | None:
-    from extremeearth.knowledge.mapping import Database
+    from extremeearth.knowledge.mapping import Database, GeometryOptions
     from extremeearth.knowledge.mapping.discovery import find_records
     from extremeearth.knowledge.mapping.sql_columns import Kind
 
-    records = find_records(given, name, layer)
+    # what is lost is counted when the records are read
+    records = find_records(given, name, layer, options=GeometryOptions(on_error="skip"))
     if records is None:
         return None
     database = given if isinstance(given, Database) else None
@@ -350,10 +347,8 @@ def _of_items(name: str, given: Any) -> RecordReader | None:
     from extremeearth.knowledge.mapping.document import LogicalSource
     from extremeearth.knowledge.mapping.items import ItemSource, open_items
 
-    if not isinstance(given, Path):
-        if hasattr(given, "column_names") or not isinstance(given, Iterable):
-            return None
-        given = list(given)
+    if hasattr(given, "column_names"):
+        return None
     source = LogicalSource(name=name)
     path = given if isinstance(given, Path) else None
     opened = open_items(SourceRequest(source=source, given=None if path else given, path=path))
@@ -361,6 +356,6 @@ def _of_items(name: str, given: Any) -> RecordReader | None:
         return None
     columns = opened.columns()
     return RecordReader(
-        name=name, source=source, given=given, references={column: column for column in columns},
+        name=name, source=source, given=path or opened, references={column: column for column in columns},
         shape="geometry" if "geometry" in columns else None, items=True,
     )  # fmt: skip

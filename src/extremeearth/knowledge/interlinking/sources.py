@@ -37,10 +37,11 @@ from extremeearth.knowledge.interlinking.record_sources import (
     is_database_url,
     open_records,
 )
-from extremeearth.knowledge.interlinking.searches import Search, first_page, search_items
+from extremeearth.knowledge.mapping.searches import Search, first_page, search_items
 
 if TYPE_CHECKING:
     from extremeearth.core.http import SafeClient
+    from extremeearth.knowledge.mapping.items import ItemSource
 
 __all__ = ["read_features"]
 
@@ -77,7 +78,7 @@ def read_features(
         and others, packed too), JSON, XML, STAC items (``.json``), a classified raster (``.tif``), everything else
         that GDAL reads, the folder of a graph store, ``http(s)://`` of a SPARQL endpoint or of a catalogue (a STAC
         API), or the URL of a database (``sqlite:///file``, ``postgresql+psycopg://...``). Also a mapping's `Database`
-        or `ClassifiedRaster`, and an iterable of `pystac.Item`, as a catalogue search gives.
+        or `ClassifiedRaster`, an iterable of `pystac.Item`, and a search for these, such as `CatalogueSearch`.
     id_column
         Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``; ``fid``
         for GDAL's number of the feature in its file. RDF sources have their own IRIs.
@@ -142,15 +143,17 @@ def read_features(
 
 def _items_at(
     url: str, search: Search | None, query: str | None, client: SafeClient | None
-) -> list[Any] | None:
+) -> ItemSource | None:
     """Give the items of a catalogue; `None` if something else is at the address."""
     from extremeearth.core.http import SafeClient
+    from extremeearth.knowledge.mapping.items import stored
 
     with nullcontext(client) if client is not None else SafeClient() as own:
         page = None if search else first_page(url, own)
         if page is None and not search:
             return None
-        return list(search_items(url, search or Search(), query=query, client=own, page=page))
+        asked = Search(condition=query).over(search or Search())
+        return stored("items", search_items(url, asked, client=own, page=page))
 
 
 def _of_path(

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     )
     from extremeearth.knowledge.mapping.generation import DraftMapping, draft_mapping
     from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, InvalidPolicy
+    from extremeearth.knowledge.mapping.items import ItemSearch
     from extremeearth.knowledge.mapping.outputs import Parts, StatementTarget
     from extremeearth.knowledge.mapping.rasters import ClassifiedRaster, class_polygons
     from extremeearth.knowledge.mapping.reader import read_mapping
+    from extremeearth.knowledge.mapping.searches import CatalogueSearch, Search
     from extremeearth.knowledge.mapping.sources import SourceLike
     from extremeearth.knowledge.mapping.terms import OnError
 
@@ -37,16 +39,19 @@ __all__ = [
     "BATCH_ROWS",
     "GEOMETRY_FUNCTIONS",
     "Argument",
+    "CatalogueSearch",
     "ClassifiedRaster",
     "Database",
     "DraftMapping",
     "GeometryOptions",
     "InvalidPolicy",
+    "ItemSearch",
     "MapFunction",
     "Mapping",
     "MappingReport",
     "OnError",
     "Parts",
+    "Search",
     "SourceColumn",
     "SourceDescription",
     "SourceLike",
@@ -69,9 +74,11 @@ _NAMES = {
     "functions": ("GEOMETRY_FUNCTIONS", "Argument", "MapFunction", "geometries_of", "geometry_column"),
     "generation": ("DraftMapping", "draft_mapping"),
     "geometry_options": ("GeometryOptions", "InvalidPolicy"),
+    "items": ("ItemSearch",),
     "outputs": ("Parts", "StatementTarget"),
     "rasters": ("ClassifiedRaster", "class_polygons"),
     "reader": ("read_mapping",),
+    "searches": ("CatalogueSearch", "Search"),
     "sources": ("SourceLike",),
     "terms": ("OnError",),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from extremeearth.knowledge.mapping.delimited import LONG_ROW, MAX_BLOCK_BYTES, 
 from extremeearth.knowledge.mapping.discovery import Records, find_records
 from extremeearth.knowledge.mapping.document import LogicalSource
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, shown
-from extremeearth.knowledge.mapping.items import ITEM_TIMES, ItemSource
+from extremeearth.knowledge.mapping.items import ItemSource
 from extremeearth.knowledge.mapping.sources import open_source
 from extremeearth.knowledge.mapping.text_bytes import CleanLines
 from extremeearth.knowledge.mapping.text_geometries import TextGeometry, TextGeometrySource
@@ -52,7 +52,8 @@ class SourceDescription:
     `key` are the columns that tell rows apart; `geometry` says whether there are shapes, `text` where they come from
     in a table of texts, `shape` in which column they are, and `crs` their reference system. `left_out` are columns
     that have no form in RDF. `layer` is where the rows are: a layer, a table of a database, a JSONPath or an XPath with
-    its `namespaces`, as `formulation` says.
+    its `namespaces`, as `formulation` says. `given_crs` is the reference system that the caller gave for what of a
+    database names none.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SourceDescription:
     formulation: str | None = None
     namespaces: tuple[tuple[str, str], ...] = ()
     shape: str = GEOMETRY
+    given_crs: CRS | None = None
 
 
 def list_layers(path: Path, *, geometry: GeometryOptions | None = None) -> tuple[str | None, ...]:
@@ -103,7 +105,7 @@ def describe_source(
     Parameters
     ----------
     given
-        A file, a table in memory, STAC items, or a database.
+        A file, a table in memory, STAC items, a search for these, or a database.
     name
         What the mapping will call it; the file's name by default.
     layer
@@ -145,6 +147,7 @@ def describe_source(
         key=tuple(key) or _found_key(opened, name, looked.columns, looked.row_id),
         formulation=source.formulation, namespaces=source.namespaces, geometry=shape is not None,
         shape=shape or GEOMETRY, crs=None if shape is None else looked.systems[shape],
+        given_crs=None if database is None or shape is None else options.system(),
     )  # fmt: skip
 
 
@@ -217,9 +220,9 @@ def _names(source: Any) -> list[str]:
 
 
 def _inferred(source: Any, names: list[str]) -> dict[str, Any]:
-    """Tell what the texts of a CSV file look like, by its first megabyte, and which of an item's are times."""
+    """Tell what the texts of a CSV file look like, by its first megabyte, and what items have, by all of them."""
     if isinstance(source, ItemSource):
-        return {name: pa.timestamp("us", "UTC") for name in names if name in ITEM_TIMES}
+        return source.types()
     table = source.inner if isinstance(source, TextGeometrySource) else source
     if not isinstance(table, CsvSource):
         return {}
@@ -293,6 +296,9 @@ def _found_key(
     opened: Source, name: str, columns: tuple[SourceColumn, ...], own: str | None
 ) -> tuple[str, ...]:
     """Find a column without gaps and repeats: by its name, then the first that will do, last a feature's number."""
+    items = _inside(opened)
+    if isinstance(items, ItemSource) and len(items.key()) > 1:
+        return items.key()
     allowed = [c.name for c in columns if c.datatype in (XSD.integer, XSD.string)]
 
     def rank(column: str) -> tuple[int, int]:

@@ -171,7 +171,10 @@ def _mapping_head(base_iri: str) -> str:
 def _source_node(source: SourceDescription, path: str) -> str:
     """Write what is said of the logical source."""
     if source.formulation == SQL_TABLE:
-        return f"rml:tableName {_text(source.layer or '')}"
+        table = f"rml:tableName {_text(source.layer or '')}"
+        if source.given_crs is None:
+            return table
+        return f"{table} ; ee:crs {_text(crs_iri(source.given_crs))}"
     said = [f"rml:path {_text(path)}"]
     if source.text is not None:
         said += [

@@ -257,6 +257,7 @@ def _logical_table(document: Document, node: Any) -> LogicalSource | None:
         name=given.value if isinstance(given, ox.Literal) else table or "",
         formulation=SQL_TABLE if query is None else SQL_QUERY,
         iterator=table if query is None else query,
+        geometry=document.geometry(node),
     )
 
 

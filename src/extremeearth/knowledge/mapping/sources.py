@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -16,10 +17,10 @@ from extremeearth.knowledge.mapping.delimited import open_delimited
 from extremeearth.knowledge.mapping.document import SQL_QUERY, SQL_TABLE, LogicalSource
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
 from extremeearth.knowledge.mapping.geospatial import options_for, with_geometries
-from extremeearth.knowledge.mapping.items import open_items
+from extremeearth.knowledge.mapping.items import ItemSearch, open_items
 from extremeearth.knowledge.mapping.json_records import open_json
 from extremeearth.knowledge.mapping.rasters import open_raster
-from extremeearth.knowledge.mapping.sql_source import open_sql
+from extremeearth.knowledge.mapping.sql_source import SqlSource, open_sql
 from extremeearth.knowledge.mapping.tables import open_table
 from extremeearth.knowledge.mapping.vector_files import open_vector
 from extremeearth.knowledge.mapping.xml_records import open_xml
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Source", "SourceLike", "open_source"]
 
-SourceLike: TypeAlias = Union[pa.Table, "pd.DataFrame", "gpd.GeoDataFrame", Path, Database]
-"""What can stand behind a source's name."""
+SourceLike: TypeAlias = Union[
+    pa.Table, "pd.DataFrame", "gpd.GeoDataFrame", Path, Database, ItemSearch
+]
+"""What can stand behind a source's name; a search, such as `CatalogueSearch`, is asked for its items."""
 
 KINDS: tuple[Opener, ...] = (
     open_items,
@@ -64,7 +67,7 @@ def open_source(
     source
         What the mapping says.
     sources
-        Tables (pyarrow, pandas, geopandas) and paths by the names that the mapping uses; these come first.
+        Tables (pyarrow, pandas, geopandas), paths and searches by the names that the mapping uses; these come first.
     folder
         Where files are looked for; a file outside of it is never read. `None` allows no files but those in `sources`.
     geometry
@@ -100,6 +103,8 @@ def open_source(
     for opens in KINDS:
         opened = opens(request)
         if opened is not None:
+            if isinstance(opened, SqlSource):  # a query has no name of its own
+                source = replace(source, name=opened.relation.said)
             whole = with_geometries(opened, source, options)
             return whole if path is None else UnchangedSource.watch(whole, path)
     raise MappingError(

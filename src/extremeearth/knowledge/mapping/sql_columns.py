@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 from odc.geo.crs import CRS
 
 from extremeearth.core.boxes import as_crs
-from extremeearth.core.errors import CrsError, DataBrokenError
+from extremeearth.core.errors import CrsError
+from extremeearth.knowledge.mapping.contract import HOW_TO_GIVE_A_CRS
 from extremeearth.knowledge.mapping.frames import JSON_VALUE
 from extremeearth.knowledge.rdf import TEXT, XSD
 
@@ -23,6 +23,7 @@ __all__ = [
     "Column",
     "ColumnValues",
     "Kind",
+    "are_curved",
     "declared_kind",
     "double_values",
     "geometry_values",
@@ -53,6 +54,9 @@ class Kind(Enum):
         return _DATATYPES.get(self)
 
 
+_CURVED = (8, 9, 10, 11, 12, 13, 14)
+"""Types of WKB: circular strings, compound curves, curve polygons, multicurves, multisurfaces, curves, surfaces."""
+_HAS_SRID, _KIND, _ISO_DIMENSIONS = 0x20000000, 0x0FFFFFFF, 1000
 _DATATYPES = {
     Kind.DECIMAL: XSD.decimal, Kind.DATE: XSD.date, Kind.TIME: XSD.time, Kind.TIMESTAMP: XSD.dateTime,
     Kind.INSTANT: XSD.dateTime, Kind.BINARY: XSD.hexBinary,
@@ -171,32 +175,80 @@ def text_values(kind: Kind, values: Any) -> ColumnValues:
     return ColumnValues(text) if kind.datatype is None else typed(text, kind.datatype)
 
 
-def geometry_values(values: Sequence[bytes | None], *, name: str) -> ColumnValues:
-    """Take shapes in extended WKB, which names their reference system.
+def geometry_values(
+    values: Sequence[bytes | None], *, name: str, crs: CRS | None = None
+) -> ColumnValues:
+    """Take shapes in extended WKB, which names their reference system; only their heads are looked at.
+
+    Parameters
+    ----------
+    values
+        The shapes.
+    name
+        What messages call the column.
+    crs
+        Reference system of shapes that name none (SRID 0).
 
     Raises
     ------
     CrsError
         The shapes have none, or not all the same.
-    DataBrokenError
-        A value is not WKB.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> wkb = shapely.to_wkb(shapely.Point(1, 2))
+    >>> geometry_values([wkb, None], name="g", crs=as_crs(4326)).crs.epsg
+    4326
     """
-    try:
-        shapes = shapely.from_wkb(np.array(values, dtype=object))
-    except (shapely.errors.ShapelyError, TypeError) as err:
-        raise DataBrokenError(
-            f"A geometry of the column '{name}' cannot be read: {err}.", hint="Check the table."
-        ) from err
-    systems = np.unique(shapely.get_srid(shapes)[~shapely.is_missing(shapes)])
-    if len(systems) > 1 or 0 in systems:
-        which = "no reference system" if 0 in systems else "different reference systems"
+    kinds, numbers = _heads(values)
+    systems = set(np.unique(numbers[kinds > 0]).tolist())
+    named = {as_crs(f"EPSG:{number}") for number in systems - {0}}
+    if 0 in systems and crs is None:
         raise CrsError(
-            f"The geometries of the column '{name}' have {which}.",
-            hint="Set it in the database, e.g. with ST_SetSRID(geometry, 4326).",
+            f"The geometries of the column '{name}' have no reference system (SRID 0).",
+            hint=f"{HOW_TO_GIVE_A_CRS} Or set it in the database, e.g. with ST_SetSRID(geometry, 4326).",
+        )
+    if 0 in systems and crs is not None and not any(_same(crs, other) for other in named):
+        named.add(crs)
+    if len(named) > 1:
+        raise CrsError(
+            f"The geometries of the column '{name}' have different reference systems.",
+            hint="Bring them into one, e.g. with ST_Transform(geometry, 4326) in a query.",
         )
     # a batch without any shape has no use for a system, but a geometry column has one
-    crs = as_crs(f"EPSG:{systems[0]}") if len(systems) else as_crs("OGC:CRS84")
-    return ColumnValues(pa.array(list(values), pa.large_binary()), crs=crs)
+    known = next(iter(named), crs or as_crs("OGC:CRS84"))
+    return ColumnValues(pa.array(list(values), pa.large_binary()), crs=known)
+
+
+def are_curved(values: Sequence[bytes | None]) -> Any:
+    """Tell which shapes in WKB are of a type with curves: they cannot be read.
+
+    Examples
+    --------
+    >>> are_curved([bytes.fromhex("010800000000000000"), None]).tolist()
+    [True, False]
+    """
+    return np.isin(_heads(values)[0], _CURVED)
+
+
+def _same(one: CRS, other: CRS) -> bool:
+    return bool(one.proj.equals(other.proj, ignore_axis_order=True))
+
+
+def _heads(values: Sequence[bytes | None]) -> tuple[Any, Any]:
+    """Give types and SRIDs of shapes in WKB as PostGIS and as ISO write it; 0 where there is no shape."""
+    heads = np.frombuffer(
+        b"".join(bytes(9) if v is None else bytes(v[:9]).ljust(9, b"\0") for v in values), np.uint8
+    ).reshape(-1, 9)
+    little = heads[:, 0] == 1
+
+    def numbers(start: int) -> Any:
+        four = np.ascontiguousarray(heads[:, start : start + 4])
+        return np.where(little, four.view("<u4")[:, 0], four.view(">u4")[:, 0])
+
+    kinds = numbers(1)
+    return (kinds & _KIND) % _ISO_DIMENSIONS, np.where(kinds & _HAS_SRID, numbers(5), 0)
 
 
 def mixed_values(values: Sequence[Any]) -> ColumnValues:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from odc.geo.crs import CRS
 
 from extremeearth.knowledge.mapping.sql_columns import (
     Column,
@@ -43,8 +44,10 @@ class Dialect(Protocol):
     def selected(self, column: Column, expression: str) -> str:
         """Write how a column is asked for."""
 
-    def values(self, column: Column, values: Sequence[Any]) -> ColumnValues:
-        """Turn what came for a column into Arrow."""
+    def values(
+        self, column: Column, values: Sequence[Any], *, crs: CRS | None = None
+    ) -> ColumnValues:
+        """Turn what came for a column into Arrow; `crs` is the system of shapes that name none."""
 
 
 class Sqlite:
@@ -99,7 +102,9 @@ class Sqlite:
         """Ask for the value as it is stored."""
         return expression
 
-    def values(self, column: Column, values: Sequence[Any]) -> ColumnValues:
+    def values(
+        self, column: Column, values: Sequence[Any], *, crs: CRS | None = None
+    ) -> ColumnValues:
         """Read values by their own type, and say more where the declared one does."""
         read = mixed_values(values)
         array, kind = read.array, column.kind
@@ -209,10 +214,13 @@ class Postgres:
             return f"CAST({expression} AT TIME ZONE 'UTC' AS text)"
         return f"CAST({expression} AS text)"
 
-    def values(self, column: Column, values: Sequence[Any]) -> ColumnValues:
+    def values(
+        self, column: Column, values: Sequence[Any], *, crs: CRS | None = None
+    ) -> ColumnValues:
         """Read what `selected` asked for."""
         if column.kind is Kind.GEOMETRY:
-            return geometry_values([None if v is None else bytes(v) for v in values], name=column.name)  # fmt: skip
+            shapes = [None if v is None else bytes(v) for v in values]
+            return geometry_values(shapes, name=column.name, crs=crs)
         if column.kind is Kind.INTEGER:
             return ColumnValues(pa.array(values, pa.int64()))
         if column.kind is Kind.DOUBLE:

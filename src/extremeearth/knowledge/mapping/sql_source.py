@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from extremeearth.core.errors import MappingError
@@ -20,10 +22,13 @@ from extremeearth.knowledge.mapping.document import (
     references_of,
 )
 from extremeearth.knowledge.mapping.frames import Frame
-from extremeearth.knowledge.mapping.sql_columns import Column
+from extremeearth.knowledge.mapping.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.sql_columns import Column, ColumnValues, Kind, are_curved
 from extremeearth.knowledge.mapping.sql_text import quoted
 
 __all__ = ["SqlSource", "joint_sides", "open_sql"]
+
+CURVED = "is a curved geometry, which cannot be read"
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class SqlSource:
 
     database: Database
     relation: Relation
+    options: GeometryOptions = field(default_factory=GeometryOptions)
 
     def check(self, references: tuple[str, ...]) -> None:
         """Raise `MappingError` if a column is missing."""
@@ -47,9 +53,12 @@ class SqlSource:
         ]
         text = f"SELECT {', '.join(asked) or '1'} FROM {self.relation.text} AS s"  # noqa: S608 - names are quoted
         first = 0
+        found: Counter[str] = Counter()
         for rows in self.database.rows(text, batch_rows=batch_rows):
-            yield self._frame(columns, list(zip(*rows, strict=True)), rows=len(rows), first=first)
+            values = list(zip(*rows, strict=True))
+            yield self._frame(columns, values, found, rows=len(rows), first=first)
             first += len(rows)
+        self.options.note(self.relation.said, found)
 
     def joined(
         self,
@@ -88,27 +97,49 @@ class SqlSource:
             f" WHERE {' AND '.join(where)}"
         )
         split, first = len(columns[0]), 0
+        found: Counter[str] = Counter()
         for rows in self.database.rows(text, batch_rows=batch_rows):
             values = list(zip(*rows, strict=True))
             yield (
-                self._frame(columns[0], values[:split], rows=len(rows), first=first),
-                self._frame(columns[1], values[split:], rows=len(rows), first=first),
+                self._frame(columns[0], values[:split], found, rows=len(rows), first=first),
+                parent._frame(columns[1], values[split:], found, rows=len(rows), first=first),
             )
             first += len(rows)
 
     def _frame(
-        self, columns: dict[str, Column], values: Sequence[Sequence[Any]], *, rows: int, first: int
+        self,
+        columns: dict[str, Column],
+        values: Sequence[Sequence[Any]],
+        found: Counter[str],
+        *,
+        rows: int,
+        first: int,
     ) -> Frame:
-        read = {
-            name: self.database.dialect.values(column, found)
-            for (name, column), found in zip(columns.items(), values, strict=False)
-        }
+        read: dict[str, ColumnValues] = {}
+        crs = self.options.system()
+        for (name, column), given in zip(columns.items(), values, strict=False):
+            shaped = column.kind is Kind.GEOMETRY
+            sound = self._straight(column, given, found, first) if shaped else given
+            read[name] = self.database.dialect.values(column, sound, crs=crs)
         return Frame(
             columns={name: item.array for name, item in read.items()},
             rows=rows,
             systems={name: item.crs for name, item in read.items() if item.crs is not None},
             first_row=first,
         )
+
+    def _straight(
+        self, column: Column, shapes: Sequence[Any], found: Counter[str], first: int
+    ) -> Sequence[Any]:
+        """Leave out and count shapes with curves, or raise `DataBrokenError`, as the options say."""
+        curved = np.flatnonzero(are_curved(shapes))
+        if not len(curved):
+            return shapes
+        place = f"{column.name} of row {first + int(curved[0])} of {self.relation.said}"
+        mend = "Make it straight, e.g. with ST_CurveToLine in a query"
+        self.options.broken(found, CURVED, place, len(curved), mend=mend)
+        left_out = set(curved.tolist())
+        return [None if row in left_out else shape for row, shape in enumerate(shapes)]
 
 
 def joint_sides(
@@ -145,7 +176,7 @@ def open_sql(request: SourceRequest) -> Source | None:
     if not source.iterator:
         raise MappingError("The mapping names neither a table nor a query of the database.")
     reads = request.given.table if source.formulation == SQL_TABLE else request.given.query
-    return SqlSource(request.given, reads(source.iterator))
+    return SqlSource(request.given, reads(source.iterator), request.geometry)
 
 
 def _is_table(given: Any) -> bool:

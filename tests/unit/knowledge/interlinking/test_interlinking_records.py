@@ -345,7 +345,6 @@ def test_every_way_to_ask_postgis_keeps_the_system(options, epsg, count, postgis
         ({"layer": "nowhere"}, CrsError, "no reference system"),
         ({"layer": "two"}, InputError, "several columns with geometries: centre, outline"),
         ({"query": "SELECT * FROM two"}, InputError, "several columns with geometries: centre, outline"),
-        ({"layer": "curved"}, DataBrokenError, "curved"),
         ({"layer": "two", "geometry": "OUTLINE"}, InputError, "There are: id, outline, centre"),
     ],
 )  # fmt: skip

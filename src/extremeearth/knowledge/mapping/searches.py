@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
     from extremeearth.core.http import SafeClient
 
-__all__ = ["Search", "first_page", "search_items"]
+__all__ = ["CatalogueSearch", "Search", "address_with", "first_page", "search_items"]
 
 ITEMS_PER_PAGE = 500
-MAX_ITEMS = 200_000
-"""Items are kept until they are linked; a search that finds more is to be cut."""
+MAX_ITEMS = 5_000_000
+"""A search that finds more is to be cut: its pages may have no end."""
 PAGE_TIMEOUT_S = 120.0
 _JSON = {"Accept": "application/geo+json, application/json"}
 _ANSWERS = ("/search", "/items")
 """Ends of addresses that answer items themselves, as a landing page names them."""
+_LANGUAGE = "cql2-text"
+_WORDS = frozenset({"collections", "bbox", "datetime", "filter", "filter-lang"})
+_KEPT_WORDS = _WORDS | {"ids", "intersects", "query", "filter-crs", "limit"}
+"""What the address of a landing page may say of the search that it leads to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,8 @@ class Search:
         Where, in longitude and latitude.
     time
         When.
+    condition
+        What else, in CQL2 text; for an API with the filter extension.
 
     Examples
     --------
@@ -52,6 +58,7 @@ class Search:
     collections: tuple[str, ...] = ()
     box: Box | None = None
     time: TimeRange | None = None
+    condition: str | None = None
 
     @classmethod
     def read(
@@ -60,6 +67,7 @@ class Search:
         *,
         bbox: str | None = None,
         datetime: str | None = None,
+        condition: str | None = None,
     ) -> Self:
         """Read the words of a command line.
 
@@ -79,10 +87,54 @@ class Search:
             collections=names,
             box=None if bbox is None else as_box(bbox),
             time=None if datetime is None else as_time_range(datetime),
+            condition=condition,
+        )
+
+    @classmethod
+    def of_address(cls, text: str) -> Self:
+        """Read what stands behind the question mark of an address, in the words of an item search.
+
+        Raises
+        ------
+        InputError
+            A word is not known, has no value, or comes again.
+        BoxError, TimeRangeError
+            The box or the time cannot be read.
+
+        Examples
+        --------
+        >>> Search.of_address("collections=maps,cubes&filter=year = 2018").condition
+        'year = 2018'
+        """
+        try:
+            pairs = parse_qsl(text, strict_parsing=bool(text))
+        except ValueError as err:
+            raise InputError(
+                f"The search '{text}' cannot be read.",
+                hint="Write collections=maps&bbox=11,48,12,49.",
+            ) from err
+        said = dict(pairs)
+        odd = said.pop("filter-lang", _LANGUAGE) != _LANGUAGE or said.keys() - _WORDS
+        if odd or len(dict(pairs)) < len(pairs):
+            raise InputError(
+                f"The search '{text}' has a word that is not known here, or one that comes again.",
+                hint="Known are collections, bbox, datetime, and filter in CQL2 text.",
+            )
+        names = [name.strip() for name in said.get("collections", "").split(",") if name]
+        return cls.read(
+            names,
+            bbox=said.get("bbox"),
+            datetime=said.get("datetime"),
+            condition=said.get("filter"),
         )
 
     def __bool__(self) -> bool:
-        return bool(self.collections or self.box or self.time)
+        return any(getattr(self, said.name) for said in fields(self))
+
+    def over(self, other: Search) -> Search:
+        """Give this search, with what it does not say taken from another."""
+        missing = [said.name for said in fields(self) if not getattr(self, said.name)]
+        return replace(self, **{name: getattr(other, name) for name in missing})
 
     def parameters(self) -> dict[str, str]:
         """Give the parameters of an item search."""
@@ -93,7 +145,43 @@ class Search:
             found["bbox"] = ",".join(map(str, self.box.bounds))
         if self.time is not None:
             found["datetime"] = str(self.time)
+        if self.condition is not None:
+            found |= {"filter": self.condition, "filter-lang": _LANGUAGE}
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueSearch:
+    """A search of a catalogue on the web, as a source: it is asked when it is opened, page by page.
+
+    Attributes
+    ----------
+    url
+        Landing page of a STAC API or of one of its collections, or a search (``.../search?collections=...``).
+    search
+        What is searched for, beside what the address says.
+    client
+        How to reach it; by default one that refuses private addresses.
+
+    Examples
+    --------
+    >>> maps = CatalogueSearch(url="https://hub.example/stac", search=Search(collections=("maps",)))
+    >>> maps.address
+    'https://hub.example/stac?collections=maps'
+    """
+
+    url: str
+    search: Search = field(default_factory=Search)
+    client: SafeClient | None = field(default=None, compare=False)
+
+    @property
+    def address(self) -> str:
+        """All of it as one address."""
+        return address_with(self.url, self.search.parameters())
+
+    def find_items(self) -> Iterator[pystac.Item]:
+        """Ask for the items; see `search_items`."""
+        return search_items(self.url, self.search, client=self.client)
 
 
 def first_page(url: str, client: SafeClient) -> dict[str, Any] | None:
@@ -121,7 +209,6 @@ def search_items(
     url: str,
     search: Search,
     *,
-    query: str | None = None,
     client: SafeClient | None = None,
     page: dict[str, Any] | None = None,
 ) -> Iterator[pystac.Item]:
@@ -131,11 +218,9 @@ def search_items(
     ----------
     url
         Landing page of the API or of one of its collections, or a search (``.../search?...``), to which what `search`
-        says is added.
+        says is added. What the address of a landing page says of a search holds too.
     search
         Where, when, of which collections.
-    query
-        Condition in CQL2 text, for an API with the filter extension.
     client
         How to reach it; by default one that refuses private addresses.
     page
@@ -157,18 +242,20 @@ def search_items(
     with ExitStack() as stack:
         own = client or stack.enter_context(SafeClient())
         words = search.parameters()
-        if query is not None:
-            words |= {"filter": query, "filter-lang": "cql2-text"}
         if not urlsplit(url).path.rstrip("/").endswith(_ANSWERS):
             page = page or first_page(url, own)
             if page is None:
                 raise NoDataError(
-                    f"{url} is no STAC API.", hint="Give the address of its landing page."
+                    f"{url.partition('?')[0]} is no STAC API.",
+                    hint="Give the address of its landing page.",
                 )
+            if page.get("type") != "FeatureCollection":
+                said = parse_qsl(urlsplit(url).query)
+                words = {name: value for name, value in said if name in _KEPT_WORDS} | words
             if page.get("type") != "FeatureCollection" or words:
                 url, page = _search_of(page, url), None
         if page is None or words:
-            url = _with(url, words)
+            url = address_with(url, {"limit": str(ITEMS_PER_PAGE)} | _own_words(url) | words)
             page = _page(own, url)
         yield from _pages(own, url, page)
 
@@ -180,8 +267,8 @@ def _search_of(page: dict[str, Any], url: str) -> str:
         if link.get("rel") == wanted and link.get("method", "GET") == "GET" and link.get("href"):
             return urljoin(url, str(link["href"]))
     raise NoDataError(
-        f"{url} is a catalogue without a search.",
-        hint="Give the landing page of a STAC API; the items of a static catalogue can be linked from a file.",
+        f"{url.partition('?')[0]} is a catalogue without a search.",
+        hint="Give the landing page of a STAC API; the items of a static catalogue can be read from a file.",
     )
 
 
@@ -190,12 +277,22 @@ def _links(page: dict[str, Any]) -> list[dict[str, Any]]:
     return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
 
 
-def _with(url: str, words: dict[str, str]) -> str:
-    """Add parameters to an address, in place of what it says of the same name."""
+def _own_words(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def address_with(url: str, words: dict[str, str]) -> str:
+    """Add parameters to an address, in place of what it says of the same name.
+
+    Examples
+    --------
+    >>> address_with("https://hub.example/stac/search?limit=7", {"bbox": "11,48,12,49"})
+    'https://hub.example/stac/search?limit=7&bbox=11,48,12,49'
+    """
     parts = urlsplit(url)
     if parts.path.rstrip("/").endswith("/items"):  # the collection is in the path
         words = {name: value for name, value in words.items() if name != "collections"}
-    said = {"limit": str(ITEMS_PER_PAGE)} | dict(parse_qsl(parts.query)) | words
+    said = _own_words(url) | words
     return urlunsplit(parts._replace(query=urlencode(said, safe=",:/")))
 
 

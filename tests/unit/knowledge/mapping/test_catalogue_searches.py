@@ -18,8 +18,9 @@ from extremeearth.core.errors import (
     TimeRangeError,
 )
 from extremeearth.core.http import SafeClient
-from extremeearth.knowledge.interlinking import Search, read_features, searches
-from extremeearth.knowledge.interlinking.searches import search_items
+from extremeearth.knowledge.interlinking import read_features
+from extremeearth.knowledge.mapping import Search, searches
+from extremeearth.knowledge.mapping.searches import search_items
 
 ROOT = "https://hub.example/stac"
 
@@ -75,8 +76,10 @@ def test_pages_are_followed_by_get_and_by_post():
         stac=landing(href="stac/search"), search=page("a", "b", href="search?page=2"),
         **{"2": page("c", href=f"{ROOT}/search?page=3", method="POST", body={"token": "t"}), "3": page("d")},
     )  # fmt: skip
-    search = Search.read(["maps", "cubes"], bbox="170,-1,-170,1", datetime="2018-03-01/..")
-    assert server.found(search=search, query="crop = 'wheat'") == ["a", "b", "c", "d"]
+    search = Search.read(
+        ["maps", "cubes"], bbox="170,-1,-170,1", datetime="2018-03-01/..", condition="crop = 'wheat'"
+    )  # fmt: skip
+    assert server.found(search=search) == ["a", "b", "c", "d"]
     asked = dict(httpx.QueryParams(server.asked[1].url.query.decode()))
     assert asked == {
         "limit": "500", "collections": "maps,cubes", "bbox": "170.0,-1.0,-170.0,1.0",
