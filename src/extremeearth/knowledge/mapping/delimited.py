@@ -148,16 +148,17 @@ class CsvSource:
                 lines = CleanLines(stream, partial(self._garbage, found))
                 stream = stack.enter_context(pa.PythonFile(lines, mode="r"))
             try:
-                yield stack.enter_context(
-                    arrow_csv.open_csv(
-                        stream, convert_options=options, parse_options=parsing, read_options=reading
-                    )
+                batches = arrow_csv.open_csv(
+                    stream, convert_options=options, parse_options=parsing, read_options=reading
                 )
             except pa.ArrowInvalid as err:
-                if not (
-                    start and "Empty CSV file" in str(err)
-                ):  # a piece may have empty lines alone
+                # a header whose line does not end, or a piece whose lines were all left out
+                has_no_rows = start or end <= self.block_bytes
+                if not (has_no_rows and "Empty CSV file" in str(err)):
                     raise
+                yield ()
+                return
+            yield stack.enter_context(batches)
 
     def _placed(self, said: str) -> str:
         """Say the number of the first odd row, which Arrow only knows where it reads in one thread from the start."""

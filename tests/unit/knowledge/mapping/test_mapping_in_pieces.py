@@ -249,6 +249,27 @@ def test_what_is_found_in_pieces_is_counted_together(tmp_path, engine, cut):
     assert (report.skipped, report.places) == (whole.skipped, whole.places)
 
 
+def test_a_piece_of_garbage_alone_has_no_rows(tmp_path, engine, cut):
+    path = tmp_path / "t.csv"
+    write_csv(path, [(n, "a", "k") for n in range(40)])
+    path.write_bytes(path.read_bytes() + 20 * b"\xff\xfe\x00 broken\n")
+    options = {"folder": tmp_path, "on_error": "skip"}
+    whole = map_to_rdf(CSV, target=tmp_path / "whole.nt", **options)
+    cut(20)
+    report = map_to_rdf(CSV, target=tmp_path / "a.nt", engine=engine, **options)
+    assert len(engine.items) > 20
+    assert lines_of(tmp_path / "a.nt") == lines_of(tmp_path / "whole.nt")
+    assert report.geometries == whole.geometries == {"is a line of bytes that are no text": 20}
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("runs", [None, LocalEngine()])
+def test_a_header_alone_has_no_rows(tmp_path, end, runs):
+    (tmp_path / "t.csv").write_text(f"id,note,kind{end}", newline="")
+    report = map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "a.nt", engine=runs)
+    assert (report.rows, (tmp_path / "a.nt").read_bytes()) == (0, b"")
+
+
 def test_an_error_names_the_row_of_the_file(tmp_path, engine, cut):
     write_csv(tmp_path / "t.csv", [(n, "a", "k") for n in range(30_000)])
     with (tmp_path / "t.csv").open("a") as file:
