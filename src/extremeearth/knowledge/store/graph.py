@@ -281,7 +281,7 @@ class Graph(GraphView):
             size = 0
             if (new := _number(writing.snapshot, graph)) != UNKNOWN:
                 size = writing.snapshot.scan(graphs=[new]).num_rows
-            if graph is not None:
+            if graph is not None and not size:  # each commit names all that were created
                 writing.created |= {graph}
             return size, 0
 

@@ -192,6 +192,19 @@ def test_created_graphs_are_kept_in_the_store(tmp_path: Path) -> None:
     assert list(other.graphs()) == []
 
 
+def test_commits_name_created_graphs_only_where_they_were_empty(tmp_path: Path) -> None:
+    graph = Graph.open(tmp_path / "store")
+    graph.replace_graph("urn:g", b"<urn:a> <urn:p> 1 .", "ttl")
+    assert graph.storage.snapshot().created == frozenset()
+    assert graph.has_graph("urn:g")
+    graph.replace_graph("urn:g", b"", "ttl")
+    assert graph.storage.snapshot().created == {"urn:g"}
+    assert graph.has_graph("urn:g")
+    graph.replace_graph("urn:g", b"<urn:a> <urn:p> 1 .", "ttl")
+    graph.update("CLEAR GRAPH <urn:g>")
+    assert list(graph.graphs()) == ["urn:g"]
+
+
 def test_what_is_not_there_cannot_be_copied() -> None:
     graph = open_graph()
     for verb in ("COPY", "MOVE", "ADD"):
