@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import multiprocessing
+import os
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,7 @@ from extremeearth.infrastructure.engine._items import is_retried, named
 
 START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """Never plain fork: the engine's threads (SedonaDB, obstore, BLAS) would leave locked locks in the child."""
+_SAFE_PATH = "PYTHONSAFEPATH"
 POLL_S = 0.1
 STOP_S = 2.0
 
@@ -146,12 +148,33 @@ class WorkerPool:
 def _import_before_forking(function: Callable[[Any], Any]) -> None:
     """Let the server that workers are forked from import the function's module, once for all of them.
 
-    It has no say any more when the server runs. Importing starts no threads; what is imported is not called there.
+    It has no say any more when the server runs. Only modules of this package: the threads that importing them starts
+    (of jemalloc, BLAS and Polars) only wait in the server; what others start nobody knows.
     """
-    if START_METHOD == "forkserver":
-        inner = function.func if isinstance(function, functools.partial) else function
-        module = getattr(inner, "__module__", None) or type(inner).__module__
+    if START_METHOD != "forkserver":
+        return
+    from multiprocessing import forkserver  # is not on every system
+
+    inner = function.func if isinstance(function, functools.partial) else function
+    module = getattr(inner, "__module__", None) or type(inner).__module__
+    if module.partition(".")[0] == __name__.partition(".")[0]:
         multiprocessing.get_context(START_METHOD).set_forkserver_preload(["__main__", module])
+        with _current_folder_left_out():
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _current_folder_left_out() -> Iterator[None]:
+    """Let a Python that is started here not look for modules in the current folder, where any ``numpy.py`` may lie."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
 class OrderedRun:

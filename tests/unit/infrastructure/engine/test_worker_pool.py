@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -182,3 +184,25 @@ def test_functions_and_items_that_cannot_travel_are_refused() -> None:
 def test_an_engine_needs_a_worker() -> None:
     with pytest.raises(InputError):
         LocalEngine(workers=0)
+
+
+SCRIPT = """
+from extremeearth.core.boxes import as_crs
+from extremeearth.infrastructure.engine import LocalEngine
+
+if __name__ == "__main__":
+    print([crs.epsg for crs in LocalEngine(workers=2).map(as_crs, ["EPSG:4326"], label="read")])
+"""
+
+
+def test_modules_in_the_current_folder_are_not_taken_for_ours(tmp_path: Path) -> None:
+    """A script elsewhere has its own folder on its path, not the current one; neither have its workers."""
+    for name in ("scripts", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "scripts" / "run.py").write_text(SCRIPT)
+    (tmp_path / "data" / "numpy.py").write_text("raise RuntimeError('not the numpy that is meant')")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "scripts" / "run.py"],
+        cwd=tmp_path / "data", capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("[4326]\n", 0), done.stderr
