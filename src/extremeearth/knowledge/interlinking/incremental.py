@@ -2,6 +2,9 @@
 
 A feature is known by its IRI and a hash of its shape and its times. A later run verifies only pairs with a new or
 changed feature; of the links that are there, those stay whose two features are still there and unchanged.
+
+A state tells of the links beside it and of no others: it goes away before new links take the place of old ones, and
+comes back after that. A run that ends in between leaves links without a state, and the next one links all anew.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import shapely
 
-from extremeearth.core.errors import DataBrokenError, InputError
+from extremeearth.core.errors import DataBrokenError, InputError, StorageError
 from extremeearth.core.files import atomic_path
 from extremeearth.core.progress import SILENT, Progress
 from extremeearth.infrastructure.engine import Engine
@@ -67,7 +70,7 @@ def link_files(
     Raises
     ------
     InputError
-        The property of nearest features is that of other links too.
+        The property of nearest features is that of other links too, or the state is to be where the links are.
     DataBrokenError
         The state or the links cannot be read.
 
@@ -96,7 +99,7 @@ def link_files(
         )
         run.write(out)
         return run.report
-    _check(options)
+    _check(options, out, state)
     now = _State.of(left, right, options, on_invalid)
     before = _State.read(state) if state.is_file() and out.is_file() else None
     if before is not None and not now.goes_on(before, whole=options.budget is not None):
@@ -112,12 +115,15 @@ def link_files(
             left, right, options=options, on_invalid=on_invalid, engine=engine, progress=progress, fresh=fresh
         )  # fmt: skip
         run.write(file)
+        _forget(state)
     report = _together(run, old.counts)
     now.write(state, run.reach, report.progressive)
     return report
 
 
-def _check(options: LinkOptions) -> None:
+def _check(options: LinkOptions, out: Path, state: Path) -> None:
+    if state.resolve() == out.resolve():
+        raise InputError("The state would be written over the links.", hint="Name another file.")
     others = {relation.iri for relation in options.chosen()}
     if options.within_m is not None:
         others.add(options.within_property)
@@ -126,6 +132,16 @@ def _check(options: LinkOptions) -> None:
             "With a state, nearest features need a property of their own.",
             hint="Say another nearest_property.",
         )
+
+
+def _forget(state: Path) -> None:
+    try:
+        state.unlink(missing_ok=True)
+    except OSError as err:
+        raise StorageError(
+            f"{state} cannot be written anew: {err.strerror}.",
+            hint="Check its name and your rights.",
+        ) from err
 
 
 def _together(run: LinkRun, kept: dict[str, int]) -> LinkReport:
@@ -184,9 +200,18 @@ class _State:
             said = table.schema.metadata
             choices = said[b"extremeearth.choices"].decode()
             verified, qualifying = (int(said.get(name, 0)) for name in _VERIFIED)
+            if not 0 <= qualifying <= verified:
+                raise ValueError(f"{qualifying} of {verified} pairs")
+            for name, type_ in {"side": pa.int8(), "iri": TEXT, "hash": pa.string()}.items():
+                if table.schema.field(name).type != type_ or table[name].null_count:
+                    raise TypeError(name)
             side = table["side"].to_numpy()
             iris, hashes = table["iri"].combine_chunks(), table["hash"].to_numpy()
-            reach = table["reach"].to_numpy()[side == 0] if "reach" in table.column_names else None
+            reach = None
+            if "reach" in table.column_names:
+                reach = table["reach"].cast(pa.float64()).to_numpy()[side == 0]
+                if not (reach >= 0).all():
+                    raise ValueError("a distance below 0")
         except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as err:
             raise DataBrokenError(
                 f"{path.name} is no state of a linking run.",
@@ -215,7 +240,7 @@ class _State:
         columns = {
             "side": np.repeat(np.array([0, 1], dtype=np.int8), [len(ours), len(theirs)]),
             "iri": pa.chunked_array([ours, theirs], TEXT),
-            "hash": np.concatenate([our_hashes, their_hashes]),
+            "hash": pa.array(np.concatenate([our_hashes, their_hashes]), pa.string()),
         }
         if reach is not None:
             columns["reach"] = np.concatenate([reach, np.full(len(theirs), np.nan)])

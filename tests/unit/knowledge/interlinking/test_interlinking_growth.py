@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from extremeearth.knowledge.interlinking import Budget, LinkOptions, feature_set, link_files
+from extremeearth.core.errors import DataBrokenError, InputError, StorageError
+from extremeearth.knowledge.interlinking import (
+    Budget,
+    LinkOptions,
+    feature_set,
+    incremental,
+    link_files,
+)
 
 feature = st.tuples(
     st.integers(0, 14),
@@ -152,3 +163,114 @@ def test_a_budget_goes_on_where_the_last_run_stopped(steps, clusters, oracle, tm
     assert linked(Budget(pairs=9), weighting="js").progressive.verified_before == 0
     assert linked(Budget(pairs=9), weighting="js").progressive.verified_before == 9
     assert linked(Budget(pairs=9), weighting="js", count=140).progressive.verified_before == 0
+
+
+@pytest.mark.parametrize("place", ["links", "state"])
+def test_a_run_that_ends_before_its_state_is_written_leaves_none(
+    place, clusters, oracle, tmp_path, monkeypatch
+):
+    """The links are those of one run and the state that of another: pairs would be linked twice, or missed."""
+    polygons, lines = clusters(60)
+    sides = [
+        feature_set(oracle.frame(side), id_column="id", prefix=prefix)
+        for side, prefix in ((polygons, "urn:p:"), (lines, "urn:l:"))
+    ]
+
+    def linked(pairs, out="l.nt"):
+        state = tmp_path / "s.parquet" if out == "l.nt" else None
+        options = LinkOptions(budget=Budget(pairs=pairs), nearest=1)
+        return link_files(*sides, tmp_path / out, options=options, state=state)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    linked(40)
+    first = lines_of(tmp_path / "l.nt")
+    with monkeypatch.context() as patched:
+        if place == "state":
+            patched.setattr(incremental._State, "write", killed)
+        else:
+            patched.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            linked(40)
+    assert (lines_of(tmp_path / "l.nt") == first) == (place == "links")
+    again = linked(40)
+    assert again.progressive.verified_before == 0
+    linked(40, "once.nt")
+    assert lines_of(tmp_path / "l.nt") == lines_of(tmp_path / "once.nt") == first
+
+
+def test_an_error_before_the_links_are_written_leaves_the_state(
+    clusters, oracle, tmp_path, monkeypatch
+):
+    polygons, lines = clusters(20)
+    sides = [
+        feature_set(oracle.frame(side), id_column="id", prefix=prefix)
+        for side, prefix in ((polygons, "urn:p:"), (lines, "urn:l:"))
+    ]
+    paths = tmp_path / "l.nt", tmp_path / "s.parquet"
+
+    def linked():
+        return link_files(*sides, paths[0], options=LinkOptions(), state=paths[1])
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    linked()
+    before = [path.read_bytes() for path in paths]
+    with monkeypatch.context() as patched:
+        patched.setattr(incremental.LinkRun, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            linked()
+    assert [path.read_bytes() for path in paths] == before
+
+
+def changed_column(name, values):
+    return lambda table: table.set_column(table.column_names.index(name), name, [values])
+
+
+def said(**words):
+    def say(table):
+        metadata = {**table.schema.metadata, **{f"extremeearth.{k}": v for k, v in words.items()}}
+        return table.replace_schema_metadata(metadata)
+
+    return say
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        said(verified="-3", qualifying="-3"),
+        said(verified="3", qualifying="4"),
+        said(verified="many"),
+        changed_column("side", ["0", "1"]),
+        changed_column("iri", [1, 2]),
+        changed_column("iri", pa.array(["urn:p:0", None], pa.large_string())),
+        changed_column("hash", pa.array(["a", None], pa.string())),
+        changed_column("hash", [1.0, 2.0]),
+        changed_column("reach", ["far", "near"]),
+        changed_column("reach", [np.nan, 1.0]),
+        changed_column("reach", [-1.0, 1.0]),
+    ],
+)
+def test_states_of_other_hands_are_refused(change, oracle, tmp_path):
+    sides = [
+        feature_set(oracle.frame([shapely.Point(1, 1)]), id_column="id", prefix=prefix)
+        for prefix in ("urn:p:", "urn:l:")
+    ]
+    out, state = tmp_path / "l.nt", tmp_path / "s.parquet"
+    options = LinkOptions(nearest=1)
+    link_files(*sides, out, options=options, state=state)
+    pq.write_table(change(pq.read_table(state)), state)
+    with pytest.raises(DataBrokenError, match="no state of a linking run"):
+        link_files(*sides, out, options=options, state=state)
+
+
+def test_a_state_is_not_written_over_links_or_folders(oracle, tmp_path):
+    side = feature_set(oracle.frame([shapely.Point(1, 1)]), id_column="id", prefix="urn:")
+    out = tmp_path / "l.nt"
+    with pytest.raises(InputError, match="over the links"):
+        link_files(side, None, out, options=LinkOptions(), state=tmp_path / "." / "l.nt")
+    with pytest.raises(StorageError, match="cannot be written anew"):
+        link_files(side, None, out, options=LinkOptions(), state=tmp_path)
+    assert list(tmp_path.iterdir()) == []
