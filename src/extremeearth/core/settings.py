@@ -8,7 +8,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+__all__ = ["HOME_DATABASE", "Settings"]
+
+HOME_DATABASE = "extremeearth.sqlite"
+"""File in the home of an embedded platform."""
 
 
 def _default_home() -> Path:
@@ -162,7 +165,7 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """SQLAlchemy URL in force."""
-        return self.database or f"sqlite:///{self.home.absolute()}/extremeearth.sqlite"
+        return self.database or f"sqlite:///{self.home.absolute()}/{HOME_DATABASE}"
 
     @property
     def objects_url(self) -> str:

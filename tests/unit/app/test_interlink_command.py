@@ -258,3 +258,12 @@ def test_stopping_leaves_nothing_half_written(files):
     assert "Stopped." in told
     assert "Traceback" not in told
     assert sorted(path.name for path in files.iterdir()) == before
+
+
+def test_options_of_a_target_need_one(run, files):
+    result = run(
+        files / "regions.csv", "-o", files / "l.nt", "--crs", 4326, "--target-bbox", "1,2,3,4"
+    )
+    assert result.exit_code == 2
+    assert "no TARGET" in result.output
+    assert not (files / "l.nt").exists()

@@ -252,6 +252,10 @@ def interlink(
     )  # fmt: skip
     sides = [_Side(source, source_id, source_prefix, crs, source_crs, source_times, source_layer, source_query,
                    source_geometry, source_collection, source_bbox, source_datetime)]  # fmt: skip
+    of_target = (target_id, target_prefix, target_crs, target_times, target_layer, target_query, target_geometry,
+                 target_collection, target_bbox, target_datetime)  # fmt: skip
+    if target is None and any(of_target):
+        raise typer.BadParameter("There is no TARGET that the options --target-... could be of.")
     if target is not None:
         sides.append(_Side(target, target_id, target_prefix, crs, target_crs, target_times, target_layer,
                            target_query, target_geometry, target_collection, target_bbox,

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from extremeearth.app.command_line.options import open_platform, settings_for
 from extremeearth.core.errors import DataMissingError
+from extremeearth.core.settings import HOME_DATABASE
 
 if TYPE_CHECKING:
     import pystac
 
+    from extremeearth.app.platform import Platform
     from extremeearth.core.http import SafeClient
     from extremeearth.knowledge.mapping import CatalogueSearch, Search
 
@@ -31,7 +33,7 @@ class HomeSearch:
     Attributes
     ----------
     home
-        Folder of the platform; that of the settings where it is `None`.
+        Folder of the platform, with a database of its own; what the settings say where it is `None`.
     search
         What is searched for.
     """
@@ -46,7 +48,7 @@ class HomeSearch:
         Raises
         ------
         DataMissingError
-            There is no such folder.
+            There is no such folder, or no platform in it.
         InputError
             What is searched for cannot be read.
         """
@@ -57,6 +59,11 @@ class HomeSearch:
             folder, words = place.removeprefix(_OWN), ""
         if folder and not Path(folder).is_dir():
             raise DataMissingError(f"There is no folder {folder}.", hint="Check the name.")
+        if folder and not Path(folder, HOME_DATABASE).is_file():  # to open one would make it
+            raise DataMissingError(
+                f"{folder} is no home of a platform: it has no {HOME_DATABASE}.",
+                hint="Name the folder that EXTREMEEARTH_HOME was when its catalogue was filled.",
+            )
         return cls(
             home=Path(folder) if folder else None,
             search=search.over(Asked.of_address(words)),
@@ -80,8 +87,18 @@ class HomeSearch:
             collections=self.search.collections, box=self.search.box, time=self.search.time, limit=MAX_PAGE,
             filter=None if condition is None else parse_cql2(condition),
         )  # fmt: skip
-        with open_platform(self.home) as platform:
+        with self._open() as platform:
             yield from platform.catalogue.items(query, viewer=ANONYMOUS)
+
+    def _open(self) -> Platform:
+        if self.home is None:
+            return open_platform()
+        from extremeearth.app.platform import Platform
+
+        # what the settings say of a database and of objects is said of the usual home
+        return Platform.open(
+            settings_for(self.home).model_copy(update={"database": None, "objects": None})
+        )
 
 
 def own_catalogue(place: str) -> bool:
