@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -220,7 +221,7 @@ def shapes_of_text(texts: Any, systems: Systems) -> tuple[Any, Any]:
     if not len(known):
         return shapes_of_wkt(texts)
     if _HEX.fullmatch(known[0].as_py()):
-        shapes = shapely.from_wkb(texts.to_numpy(zero_copy_only=False), on_invalid="ignore")
+        shapes = _straight_ones(shapely.from_wkb, texts)
         here = ~shapely.is_missing(shapes)
         systems.codes.update(np.unique(shapely.get_srid(shapes[here])).tolist())
         return flat(shapes), shapely.is_valid(shapes)
@@ -261,8 +262,7 @@ def shapes_of_wkt(texts: Any) -> tuple[Any, Any]:
     except (
         Exception
     ):  # SedonaDB raises one bare class for all causes; GEOS tells which text is broken
-        values = texts.to_numpy(zero_copy_only=False)
-        read = flat(shapely.from_wkt(values, on_invalid="ignore"))
+        read = flat(_straight_ones(shapely.from_wkt, texts))
         return read, shapely.is_valid(read)
     shapes = np.empty(len(texts), dtype=object)
     valid = np.zeros(len(texts), dtype=bool)
@@ -270,6 +270,19 @@ def shapes_of_wkt(texts: Any) -> tuple[Any, Any]:
     shapes[rows] = shapely.from_wkb(found["wkb"].to_numpy(zero_copy_only=False))
     valid[rows] = pc.fill_null(found["valid"], False).to_numpy()
     return flat(shapes), valid
+
+
+def _straight_ones(read: Any, texts: Any) -> Any:
+    """Read the shapes that can be read; a curve stops the others too, so that they are read one by one then."""
+    values = texts.to_numpy(zero_copy_only=False)
+    try:
+        return np.asarray(read(values, on_invalid="ignore"), dtype=object)
+    except NotImplementedError:
+        shapes = np.empty(len(values), dtype=object)
+        for row, value in enumerate(values):
+            with suppress(NotImplementedError):
+                shapes[row] = read(value, on_invalid="ignore")
+        return shapes
 
 
 def flat(shapes: Any) -> Any:

@@ -17,16 +17,20 @@ from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, InvalidPolicy
 from extremeearth.knowledge.rdf import PlainShapes, plain_shapes
 
-__all__ = ["CheckedSource", "GeometryOptions", "InvalidPolicy", "cut_at_antimeridian"]
+__all__ = [
+    "CheckedSource",
+    "GeometryOptions",
+    "InvalidPolicy",
+    "cut_at_antimeridian",
+    "read_shapes",
+]
 
 UNREADABLE = "is a geometry that cannot be read"
 NOT_FINITE = "has a coordinate that is no number"
 _POLE, _HALF_TURN, _TURN = 90.0, 180.0, 360.0
-_WITH_RINGS = (
-    3,
-    6,
-    7,
-)  # polygon, multipolygon, collection: lines and points have no rings to be invalid
+_COLLECTION = 7
+_WITH_RINGS = (3, 6, _COLLECTION)
+"""Polygon, multipolygon, collection: lines and points have no rings to be invalid."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class CheckedSource:
                 memory[name] = {"plain": plain}
                 continue
             given = column.to_numpy(zero_copy_only=False)
-            shapes = _read(given)
+            shapes = read_shapes(given)
             broken = shapely.is_missing(shapes) & column.is_valid().to_numpy(zero_copy_only=False)
             endless = _not_finite(shapes)
             shapes[endless] = None
@@ -95,13 +99,33 @@ class CheckedSource:
         return None
 
 
-def _read(wkb: Any) -> Any:
-    """Read what can be read; the rest is `None`."""
+def read_shapes(wkb: Any) -> Any:
+    """Read shapes in WKB; what cannot be read, curves among it, is `None`.
+
+    Examples
+    --------
+    >>> circular_string = bytes.fromhex("010800000000000000")
+    >>> read_shapes(np.array([circular_string, None], dtype=object)).tolist()
+    [None, None]
+    """
     with np.errstate(invalid="ignore"):
         try:
-            return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+            shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
         except NotImplementedError:  # a curve, which stops the others too
-            return np.array([_read_one(value) for value in wkb], dtype=object)
+            shapes = np.array([_read_one(value) for value in wkb], dtype=object)
+    collections = np.flatnonzero(shapely.get_type_id(shapes) == _COLLECTION)
+    curved = [row for row in collections if not _is_straight(shapes[row])]
+    shapes[curved] = None
+    return shapes
+
+
+def _is_straight(collection: Any) -> bool:
+    """Tell whether GEOS, which takes a curve into a collection without a word, can say where it is."""
+    try:
+        shapely.get_coordinates(collection)
+    except shapely.errors.ShapelyError:
+        return False
+    return True
 
 
 def _read_one(wkb: bytes | None) -> Any:

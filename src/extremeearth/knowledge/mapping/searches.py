@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from extremeearth.core.boxes import Box, as_box
 from extremeearth.core.errors import InputError, LimitError, NoDataError, RemoteError
@@ -107,7 +107,7 @@ class Search:
         'year = 2018'
         """
         try:
-            pairs = parse_qsl(text, strict_parsing=bool(text))
+            pairs = parse_qsl(text, strict_parsing=bool(text), keep_blank_values=True)
         except ValueError as err:
             raise InputError(
                 f"The search '{text}' cannot be read.",
@@ -115,9 +115,9 @@ class Search:
             ) from err
         said = dict(pairs)
         odd = said.pop("filter-lang", _LANGUAGE) != _LANGUAGE or said.keys() - _WORDS
-        if odd or len(dict(pairs)) < len(pairs):
+        if odd or len(dict(pairs)) < len(pairs) or not all(said.values()):
             raise InputError(
-                f"The search '{text}' has a word that is not known here, or one that comes again.",
+                f"The search '{text}' has a word that is not known here, that comes again, or that says nothing.",
                 hint="Known are collections, bbox, datetime, and filter in CQL2 text.",
             )
         names = [name.strip() for name in said.get("collections", "").split(",") if name]
@@ -192,7 +192,7 @@ def first_page(url: str, client: SafeClient) -> dict[str, Any] | None:
     AddressRefusedError
         The address must not be contacted.
     """
-    answer = client.get(url, headers=_JSON, timeout_s=PAGE_TIMEOUT_S)
+    answer = client.get(_encoded(url), headers=_JSON, timeout_s=PAGE_TIMEOUT_S)
     try:
         said = json.loads(answer.content)
     except (ValueError, RecursionError):
@@ -242,6 +242,7 @@ def search_items(
     with ExitStack() as stack:
         own = client or stack.enter_context(SafeClient())
         words = search.parameters()
+        url = _encoded(url)
         if not urlsplit(url).path.rstrip("/").endswith(_ANSWERS):
             page = page or first_page(url, own)
             if page is None:
@@ -250,8 +251,7 @@ def search_items(
                     hint="Give the address of its landing page.",
                 )
             if page.get("type") != "FeatureCollection":
-                said = parse_qsl(urlsplit(url).query)
-                words = {name: value for name, value in said if name in _KEPT_WORDS} | words
+                words = _words_of_landing_page(url) | words
             if page.get("type") != "FeatureCollection" or words:
                 url, page = _search_of(page, url), None
         if page is None or words:
@@ -275,6 +275,19 @@ def _search_of(page: dict[str, Any], url: str) -> str:
 def _links(page: dict[str, Any]) -> list[dict[str, Any]]:
     links = page.get("links")
     return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+
+
+def _words_of_landing_page(url: str) -> dict[str, str]:
+    """Give what an address says of a search; dates are told as the instants that an API asks for."""
+    said = {name: value for name, value in _own_words(url).items() if name in _KEPT_WORDS}
+    if "datetime" in said:
+        said["datetime"] = str(as_time_range(said["datetime"]))
+    return said
+
+
+def _encoded(url: str) -> str:
+    """Encode what no address holds, such as the spaces of a condition, and nothing else."""
+    return quote(url, safe="%/:=&?~#+!$,;'@()*[]")
 
 
 def _own_words(url: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import sqlite3
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pystac
 import pytest
 import rasterio
@@ -20,7 +21,7 @@ from extremeearth.core.errors import CrsError, DataBrokenError, InputError, Mapp
 from extremeearth.core.http import SafeClient
 from extremeearth.core.problems import install_problem_handlers
 from extremeearth.core.settings import Settings
-from extremeearth.knowledge.interlinking import link, read_features
+from extremeearth.knowledge.interlinking import LinkOptions, link, link_files, read_features
 from extremeearth.knowledge.interlinking.features import spans_of
 from extremeearth.knowledge.mapping import ClassifiedRaster, Database
 from extremeearth.knowledge.store import open_graph
@@ -103,6 +104,65 @@ def test_records_of_json_and_xml(tmp_path):
     path.write_text(f"<fields>{items}</fields>")
     for options in ({}, {"layer": "/fields/field", "geometry": "wkt", "id_column": "@id"}):
         assert same_shapes(read(path, **options)[0])
+
+
+def damaged(text: str, tmp_path, ending: str):
+    path = tmp_path / f"fields.{ending}"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "ending", "names", "unread"),
+    [
+        # a broken record; where a document breaks off, what may have followed counts as one; a text that is no UTF-8
+        ('[{"id": "a", "wkt": "POINT (1 2)"}, {"id" "b", "wkt": 3}, {"id": "c", "wkt": "POINT (3 4)"}]',
+         "json", "ac", 1),
+        ('{"f": [{"id": "a", "wkt": "POINT (1 2)"}, {"id": "c", "wkt": "POINT (3 4)"}, {"id": "d", "w',
+         "json", "ac", 2),
+        ('[{"id": "a", "wkt": "POINT (1 2)"}, {"id": "c", "wkt": "POINT (3 4)"},', "json", "ac", 1),
+        (b'[{"id": "a", "wkt": "POINT (1 2)", "n": "\xe9"}, {"id": "c", "wkt": "POINT (3 4)"}]', "json", "ac", 0),
+        ('[{"id": "a", "wkt": "POINT (1 2)"}, {"id": "c", "wkt": "POINT ("}]', "json", "ac", 1),
+        ("<f><r id='a'><wkt>POINT (1 2)</wkt></r><r id='b'><wkt>POINT (1</r>"
+         "<r id='c'><wkt>POINT (3 4)</wkt></r></f>", "xml", "ac", 1),
+        ("<f><r id='a'><wkt>POINT (1 2)</wkt></r><r id='c'><wkt>POINT (3 4)</wkt></r><r id='d'><wk", "xml", "ac", 2),
+    ],
+)  # fmt: skip
+def test_what_is_lost_of_damaged_records_is_counted(text, ending, names, unread, tmp_path):
+    shapes, found = damaged(text, tmp_path, ending)
+    assert list(shapes) == [f"urn:f:{name}" for name in names]
+    assert found.unread == unread
+    assert found.shapes[0] == shapely.Point(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"), [('{"f": [{"id" ', "json"), ("", "json"), ("<f><r", "xml"), ("no", "xml")]
+)
+def test_damaged_records_of_which_nothing_is_left_are_an_error(text, ending, tmp_path):
+    with pytest.raises(DataBrokenError):
+        damaged(text, tmp_path, ending)
+
+
+def test_losses_of_both_sides_are_in_the_report(tmp_path):
+    (tmp_path / "a.json").write_text(
+        '[{"id": "a", "wkt": "POINT (1 2)"}, {"id" "b"}, {"id": "c", "wkt": "POINT (5 5)"}]'
+    )
+    (tmp_path / "b.csv").write_text('id,wkt\nc,POINT (1 2)\nd,"CIRCULARSTRING (0 0, 1 1, 2 0)"\n')
+    sides = [read(tmp_path / name)[1] for name in ("a.json", "b.csv")]
+    report = link_files(*sides, tmp_path / "links.nt", options=LinkOptions(relations=("equals",)))
+    assert report.unread == (1, 1)
+    assert report.links == {"equals": 1}
+
+
+def test_curves_of_a_file_are_unread(tmp_path):
+    import pyogrio
+
+    curve = bytes.fromhex("010800000003000000") + np.array([0, 0, 1, 1, 2, 0], "<f8").tobytes()
+    shapes = pa.array([shapely.Point(1, 2).wkb, curve], pa.binary())
+    table = pa.table({"id": ["a", "b"], "geom": shapes})
+    path = tmp_path / "f.gpkg"
+    pyogrio.write_arrow(table, path, geometry_name="geom", geometry_type="Unknown", crs="EPSG:4326")
+    assert read(path)[1].unread == 1
 
 
 def stac_items():
@@ -334,6 +394,24 @@ def test_postgis_shapes_are_features_in_their_own_system(postgis):
 def test_every_way_to_ask_postgis_keeps_the_system(options, epsg, count, postgis):
     found = read(postgis, **{"crs": None, **options})[1]
     assert (found.crs.epsg, len(found), found.unread) == (epsg, count, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "epsg", "unread"),
+    [
+        ({"layer": "nowhere", "crs": 4258}, 4258, 0),
+        ({"query": "SELECT * FROM nowhere", "crs": 4258}, 4258, 0),
+        ({"layer": "sphere", "crs": 4258}, 4326, 0),  # one that is named wins
+        ({"layer": "curved"}, 4326, 1),
+        ({"query": "SELECT id, ST_CurveToLine(geom) AS geom FROM curved"}, 4326, 0),
+        ({"query": "SELECT id, ST_AsEWKT(geom) AS wkt FROM curved"}, 4326, 1),
+        ({"query": "SELECT id, geom::text AS wkb FROM curved", "crs": 4326}, 4326, 1),
+    ],
+)  # fmt: skip
+def test_postgis_shapes_without_a_system_and_with_curves(options, epsg, unread, postgis):
+    shapes, found = read(postgis, **{"crs": None, **options})
+    assert (found.crs.epsg, found.unread) == (epsg, unread)
+    assert [shape is None for shape in shapes.values()].count(True) == unread
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import (
     CrsError,
     DataBrokenError,
@@ -18,10 +19,16 @@ from extremeearth.core.errors import (
     MappingError,
     UnavailableError,
 )
-from extremeearth.knowledge.mapping import Database
+from extremeearth.knowledge.mapping import (
+    Database,
+    GeometryOptions,
+    describe_source,
+    draft_mapping,
+)
 from extremeearth.knowledge.mapping.document import Join, Reference
-from extremeearth.knowledge.mapping.sql_columns import double_values
-from extremeearth.knowledge.mapping.sql_source import SqlSource
+from extremeearth.knowledge.mapping.geometry_sources import UNREADABLE
+from extremeearth.knowledge.mapping.sql_columns import are_curved, double_values, geometry_values
+from extremeearth.knowledge.mapping.sql_source import CURVED, SqlSource
 from extremeearth.knowledge.mapping.sql_text import (
     Identifier,
     Named,
@@ -284,8 +291,99 @@ def test_postgis_shapes_keep_their_system(postgres_url, mapped):
             f'<urn:1> <urn:p> "2024-01-01T00:00:00Z"^^<{XSD.dateTime}>',
         }
         connection.execute("INSERT INTO f VALUES (2, 'POINT (1 2)', NULL)")
-        with pytest.raises(CrsError, match="no reference system"):
+        with pytest.raises(CrsError, match="no reference system") as caught:
             mapped(text, database=postgres_url)
+        assert "--crs EPSG:4326" in caught.value.hint
+        with pytest.raises(CrsError, match="different reference systems"):
+            mapped(text, database=postgres_url, geometry=GeometryOptions(crs="EPSG:4326"))
+        same, _ = mapped(text, database=postgres_url, geometry=GeometryOptions(crs="EPSG:32632"))
+        assert same - found == {
+            '<urn:2> <urn:p> "<http://www.opengis.net/def/crs/EPSG/0/32632> POINT (1 2)"'
+            "^^<http://www.opengis.net/ont/geosparql#wktLiteral>",
+        }
+
+
+SHAPELESS = """
+CREATE EXTENSION postgis;
+CREATE TABLE zero (id int, g geometry);
+INSERT INTO zero VALUES (1, 'POINT (9 48)'), (2, NULL), (3, 'LINESTRING Z (9 48 1, 10 49 2)');
+CREATE TABLE curved (id int, g geometry);
+INSERT INTO curved VALUES (1, 'SRID=4258;POINT (9 48)'), (2, 'SRID=4258;CIRCULARSTRING (0 0, 1 1, 2 0)'),
+  (3, 'SRID=4258;CURVEPOLYGON (CIRCULARSTRING (0 0, 4 0, 4 4, 0 4, 0 0))'), (4, NULL),
+  (5, 'SRID=4258;GEOMETRYCOLLECTION (POINT (1 1), CIRCULARSTRING (0 0, 1 1, 2 0))'),
+  (6, 'SRID=4258;COMPOUNDCURVE Z ((0 0 1, 1 1 1), CIRCULARSTRING Z (1 1 1, 2 2 1, 3 1 1))');
+"""
+
+
+@pytest.fixture
+def shapeless(postgres_url):
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        try:
+            connection.execute(SHAPELESS)
+        except psycopg.errors.FeatureNotSupported as err:
+            pytest.skip(f"PostGIS is not installed: {err}")
+    return postgres_url
+
+
+def shapes_of(table, said=""):
+    return f"""{R2RML}<urn:m> rr:logicalTable [ rr:tableName "{table}" {said} ] ;
+        rr:subjectMap [ rr:template "urn:{{id}}" ] ; {column("g")} ."""
+
+
+def test_postgis_shapes_without_a_system_are_in_the_one_that_is_given(shapeless, mapped):
+    with pytest.raises(CrsError, match="SRID 0"):
+        mapped(shapes_of("zero"), database=shapeless)
+    given, _ = mapped(shapes_of("zero"), database=shapeless, geometry=GeometryOptions(crs=4258))
+    assert len(given) == 2
+    assert all("EPSG/0/4258" in said for said in given)
+    own, _ = mapped(shapes_of("zero", '; ee:crs "EPSG:4258"'), database=shapeless)
+    assert own == given
+    with Database(shapeless) as database:
+        with pytest.raises(CrsError, match="SRID 0"):
+            describe_source(database, name="zero", layer="zero")
+        options = GeometryOptions(crs="EPSG:4258")
+        described = describe_source(database, name="zero", layer="zero", geometry=options)
+    assert described.crs.epsg == 4258
+    draft = draft_mapping(described, base_iri="https://example.org/").mapping
+    assert "EPSG/0/4258" in draft
+    drafted, _ = mapped(draft, database=shapeless)
+    literals = [said for said in drafted if "wktLiteral" in said]
+    assert len(literals) == 2
+    assert all("EPSG/0/4258" in said for said in literals)
+
+
+@pytest.mark.parametrize(
+    "asked", ['rr:tableName "curved"', 'rr:sqlQuery "SELECT * FROM curved"'], ids=["table", "query"]
+)
+def test_curves_of_postgis_are_an_error_or_counted(asked, shapeless, mapped):
+    text = shapes_of("curved").replace('rr:tableName "curved"', asked)
+    with pytest.raises(DataBrokenError, match="is a curved geometry") as caught:
+        mapped(text, database=shapeless)
+    assert "g of row 1 of the " in caught.value.message
+    assert "ST_CurveToLine" in caught.value.hint
+    assert "--skip-bad" in caught.value.hint
+    found, report = mapped(text, database=shapeless, on_error="skip", batch_rows=2)
+    assert len(found) == 1
+    assert report.geometries[CURVED] == 3
+    assert (
+        report.geometries[UNREADABLE] == 1
+    )  # the collection, in which only a reader finds the curve
+    straight = text.replace(asked, 'rr:sqlQuery "SELECT id, ST_CurveToLine(g) AS g FROM curved"')
+    assert len(mapped(straight, database=shapeless)[0]) == 5
+
+
+@given(
+    shape=st.sampled_from(["POINT (1 2)", "POINT Z (1 2 3)", "LINESTRING EMPTY", "POLYGON ((0 0, 1 0, 1 1, 0 0))"]),
+    srid=st.sampled_from([0, 4258, 32632]), order=st.sampled_from([0, 1]), flavor=st.sampled_from(["iso", "extended"]),
+)  # fmt: skip
+def test_the_head_of_wkb_says_what_a_reader_finds(shape, srid, order, flavor):
+    made = shapely.set_srid(shapely.from_wkt(shape), srid)
+    named = flavor == "extended" and srid > 0
+    wkb = shapely.to_wkb(made, byte_order=order, flavor=flavor, include_srid=named)
+    values = geometry_values([None, wkb], name="g", crs=as_crs("EPSG:3035"))
+    assert values.crs.epsg == (srid if named else 3035)
+    assert are_curved([wkb, None]).tolist() == [False, False]
 
 
 @settings(deadline=None)
