@@ -18,6 +18,7 @@ _BROKEN_FEATURE = "is a feature that cannot be read"
 _SYSTEM_TABLES = (
     "gpkg_spatial_ref_sys", "gpkg_contents", "gpkg_geometry_columns", "gpkg_ogr_contents",
 )  # fmt: skip
+_CREATES = b"CREATE TABLE "
 _LOWEST = -(1 << 62)
 _FARTHEST = 1 << 40
 """So far behind a gap a row is looked for."""
@@ -92,7 +93,10 @@ class _Copy:
         try:
             rows = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL"
             for name, sql in self.source.execute(rows):
-                declared[name.decode()] = sql.decode()
+                if sql.startswith(
+                    _CREATES
+                ):  # any other statement is none that SQLite has put there
+                    declared[name.decode()] = sql.decode()
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             pass  # what comes after is lost
         for pragma in ("application_id", "user_version"):

@@ -170,7 +170,7 @@ class XmlMender:
         made = b"".join(kept)
         try:
             made.decode(self._encoding.decode())
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             self._lose(start, len(text))
             return b""
         self._open, self._declared = opened, declared

@@ -243,6 +243,27 @@ def test_a_broken_page_of_a_geopackage_is_read_around(frame, run, tmp_path):
     assert (report.rows, report.triples) == (ROWS - lost, 2 * (ROWS - lost))
 
 
+def test_what_a_damaged_geopackage_calls_a_table_is_not_run(frame, run, tmp_path):
+    """A file from anywhere may have any statement in place of a table's: one that writes a file, for example."""
+    path = tmp_path / "t.gpkg"
+    write(frame, path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        change = "UPDATE sqlite_master SET sql = ? WHERE name = 'gpkg_ogr_contents'"
+        assert connection.execute(change, (f"VACUUM INTO '{tmp_path / 'made'}'",)).rowcount == 1
+    connection.close()
+    assert run("t.gpkg", on_error="skip").rows == ROWS
+    assert not (tmp_path / "made").exists()
+
+
+def test_an_encoding_that_is_none_is_told(run, tmp_path):
+    path = tmp_path / "t.kml"
+    text = '<?xml version="1.0" encoding="undefined"?><kml><Placemark><name>a</name></Placemark><Pl'
+    path.write_text(text)
+    with pytest.raises(DataBrokenError, match=r"t\.kml"):
+        run("t.kml", on_error="skip")
+
+
 def test_a_shape_with_more_parts_than_it_has_is_told_or_counted(frame, run, tmp_path):
     write(frame, tmp_path / "t.shp")
     index = np.fromfile(tmp_path / "t.shx", ">i4", offset=100).reshape(-1, 2)
