@@ -195,3 +195,11 @@ def test_a_query_with_an_error_names_the_place(tmp_path: Path) -> None:
     file.write_text("<urn:a> <urn:b> <urn:c> .\n")
     CliRunner().invoke(gather(), ["graph", "load", str(store), str(file)])
     assert "Line 1, column 24" in failure("graph", "query", str(store), "SELECT * WHERE { ?s ?p }")
+
+
+def test_what_a_message_quotes_cannot_steer_a_terminal() -> None:
+    wrong = ["rdf", "map", "no\x1b[2J\u009b5Amap.ttl", "-o", "out.nt"]
+    result = CliRunner().invoke(gather(), wrong, color=True)
+    assert (result.exit_code, "map.ttl" in result.stderr) == (1, True)
+    assert "\x1b[2J" not in result.stderr
+    assert "\u009b" not in result.stderr

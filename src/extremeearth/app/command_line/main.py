@@ -85,9 +85,14 @@ def _variable(name: str) -> str:
 
 
 def _fail(message: str, hint: str | None) -> None:
-    text = typer.style("Error: ", fg="red", bold=True) + message
-    typer.echo(text + (f"\n{hint}" if hint else ""), err=True)
+    said = _harmless(message + (f"\n{hint}" if hint else ""))
+    typer.echo(typer.style("Error: ", fg="red", bold=True) + said, err=True)
     raise typer.Exit(1)
+
+
+def _harmless(text: str) -> str:
+    """Leave out what a terminal would obey: messages quote files and servers that nobody has looked at."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 application = typer.Typer(
