@@ -112,6 +112,7 @@ def test_a_mapping_document_makes_nobody_call_an_address(place, run, tmp_path):
         (("--datetime", "soon"), "'soon'"),
         (("--query", "even ="), "CQL2"),
         (("--collection", "none"), "no rows"),
+        (("--layer", "maps"), "no layers"),
     ],
 )
 def test_what_cannot_be_searched_is_said(words, message, place, run):
@@ -122,7 +123,7 @@ def test_what_cannot_be_searched_is_said(words, message, place, run):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("items={place}?colections=maps", "word that is not known"),
+        ("items={place}?kind=maps", "word that is not known"),
         ("items={place}?bbox=1,2,3,4&bbox=1,2,3,4", "comes again"),
         ("items={place}?maps", "cannot be read"),
         ("items=catalogue:nowhere", "no folder nowhere"),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from extremeearth.app.command_line.options import open_platform, settings_for
 from extremeearth.core.errors import DataMissingError
-from extremeearth.core.settings import HOME_DATABASE
 
 if TYPE_CHECKING:
     import pystac
@@ -52,6 +51,7 @@ class HomeSearch:
         InputError
             What is searched for cannot be read.
         """
+        from extremeearth.core.settings import HOME_DATABASE
         from extremeearth.knowledge.mapping import Search as Asked
 
         folder, mark, words = place.removeprefix(_OWN).rpartition("?")

@@ -116,6 +116,8 @@ def mapping(
     asked = Search.read(collection or (), bbox=bbox, datetime=datetime, condition=query)
     name = _name_of_items(source, database, asked)
     if name is not None:
+        if layer is not None:
+            raise InputError("A catalogue has no layers.", hint="Name collections: --collection.")
         described = _described_items(source, name, asked, key=tuple(key or ()), options=options)
     else:
         described = _described(source, database, layer=layer, key=tuple(key or ()), options=options)
