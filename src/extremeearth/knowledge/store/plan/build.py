@@ -177,7 +177,9 @@ class _Builder:
         """Add a column with the value of an expression; those that its EXISTS need go again."""
         flagged, flags = self._flagged(plan, (value,), context)
         extended = p.Extend(flagged, name, value, flags)
-        return p.Project(extended, (*plan.variables, name)) if flags else extended
+        if not flags:
+            return extended
+        return p.Project(extended, tuple(dict.fromkeys((*plan.variables, name))))
 
     def _project(self, node: a.Project, context: Context) -> p.Plan:
         names = tuple(v.name for v in node.variables)

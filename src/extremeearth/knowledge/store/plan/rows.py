@@ -58,8 +58,9 @@ class Extend(Kept):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Give the columns."""
-        return (*self.pattern.variables, self.variable)
+        """Give the columns; in an EXISTS one from outside may have the name, and gives way."""
+        below = self.pattern.variables
+        return below if self.variable in below else (*below, self.variable)
 
     @property
     def certain(self) -> frozenset[str]:

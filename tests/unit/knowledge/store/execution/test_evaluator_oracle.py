@@ -190,6 +190,8 @@ def test_the_same_solutions_as_the_oracle(found: list[Any], group: str) -> None:
         "SELECT * { ?a <urn:q> ?b FILTER EXISTS { <urn:a> <urn:p>* <urn:a> OPTIONAL { ?d ?p ?a FILTER(?d = 1) } } }",
         "SELECT * { FILTER EXISTS { <urn:a> <urn:p>* <urn:a> OPTIONAL { ?d ?p ?a FILTER(?d = 1) } } }",
         "SELECT ?e (MAX(?b) AS ?m) { ?a <urn:p> ?b } GROUP BY (EXISTS { ?a <urn:q> ?c } AS ?e)",
+        "SELECT * { ?a <urn:p> ?b BIND(1 AS ?e) FILTER EXISTS { ?a <urn:q> ?c OPTIONAL { ?a <urn:p> ?d "
+        "BIND(?d = 1 || EXISTS { ?b <urn:q> ?k } AS ?e) } } }",
     ],
 )
 def test_exists_as_a_value_and_around_subqueries(text: str) -> None:
