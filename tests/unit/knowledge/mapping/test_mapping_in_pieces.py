@@ -17,7 +17,11 @@ from pyarrow import csv as arrow_csv
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.infrastructure.engine import LocalEngine
 from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf, parallel
+from extremeearth.knowledge.mapping.delimited import CsvSource
+from extremeearth.knowledge.mapping.outputs import open_target
 from extremeearth.knowledge.mapping.row_spans import row_spans
+from extremeearth.knowledge.mapping.workers import SourcePiece
+from extremeearth.knowledge.rdf import packed_into
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
 <urn:m> rml:logicalSource [ rml:source [ rml:path "t.%s" ] ] ;
@@ -114,11 +118,49 @@ def test_pieces_of_a_file_have_its_rows(tmp_path_factory, rows, raw, size, block
     assert found == whole
 
 
-def test_a_large_file_is_cut_as_often_as_asked(tmp_path):
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_a_large_file_is_cut_as_often_as_asked(tmp_path, start):
     path = tmp_path / "t.csv"
     write_csv(path, [(n, 'two\n"lines"', "k") for n in range(1000)], quoting=csv.QUOTE_ALL)
+    path.write_bytes(start + path.read_bytes())
     spans = list(row_spans(path, delimiter=",", piece_bytes=1000, block_bytes=300))
     assert len(spans) >= path.stat().st_size // 1000 * 0.9
+
+
+def test_no_row_of_a_piece_has_the_number_of_another(tmp_path):
+    write_csv(tmp_path / "t.csv", [(n, "a", "k") for n in range(50)])
+    whole = CsvSource("t.csv", tmp_path / "t.csv", ())
+    numbers = [
+        frame.first_row + row
+        for piece in whole.pieces(("id",), piece_bytes=20)
+        for frame in piece.frames(("id",), batch_rows=2)
+        for row in range(frame.rows)
+    ]
+    assert len(set(numbers)) == len(numbers) == 50
+
+
+def test_a_piece_counts_nothing_that_was_found_before(tmp_path):
+    """A source is read again where another triples map looks something up in it."""
+    options = GeometryOptions(
+        counts={"t.csv": Counter(broken=2)}, places={"broken": "row 7 of t.csv"}
+    )
+    source = CsvSource("t.csv", tmp_path / "t.csv", (), options)
+    here = SourcePiece(0, source, ("id",), 10, options).here()
+    assert (here.options.counts, here.options.places) == ({}, {})
+    assert here.source.options is here.options
+    assert (options.counts["t.csv"].total(), len(options.places)) == (2, 1)
+
+
+@pytest.mark.parametrize("packing", [".gz", ".zst"])
+def test_lines_may_come_one_by_one_and_in_whole_packed_files(tmp_path, packing):
+    part = tmp_path / "part"
+    with part.open("wb") as file, packed_into(file, packing) as packed:
+        packed.write(b"2\n")
+    with open_target(tmp_path / f"a.nt{packing}") as sink:
+        for _ in range(2):
+            sink.write(b"1\n")
+            sink.append(part, 2)
+    assert statements(tmp_path / f"a.nt{packing}") == {b"1": 2, b"2": 2}
 
 
 @pytest.mark.parametrize("name", ["a.nt", "a.nt.gz", "a.nq.zst", "a.ttl", "parts"])
@@ -198,6 +240,24 @@ def test_row_groups_are_pieces(tmp_path, engine, cut):
     map_to_rdf(mapping, folder=tmp_path, target=tmp_path / "a.nt", engine=engine)
     assert engine.items == ["SourcePiece"] * 7
     assert lines_of(tmp_path / "a.nt") == lines_of(tmp_path / "whole.nt")
+
+
+def test_a_broken_row_group_of_a_later_piece_is_told_with_its_rows(tmp_path, engine, cut):
+    table = pa.table({"id": range(200), "note": ["n"] * 200, "kind": ["k"] * 200})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, row_group_size=50)
+    with pq.ParquetFile(path) as file:
+        at = file.metadata.row_group(2).column(0).data_page_offset
+    data = bytearray(path.read_bytes())
+    data[at : at + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    cut(1)
+    mapping = MAPPING.replace("%s", "parquet")
+    report = map_to_rdf(
+        mapping, folder=tmp_path, target=tmp_path / "a.nt", engine=engine, on_error="skip"
+    )
+    assert set(engine.items) == {"SourcePiece"}
+    assert "rows 100 to 149 of t.parquet" in report.places.values()
 
 
 @pytest.mark.parametrize("declared", [None, 90, 300])

@@ -300,3 +300,11 @@ def test_a_system_without_a_name_is_an_error() -> None:
     assert plain is not None
     with pytest.raises(CrsError, match="no EPSG code"):
         wkb_literals(column, crs="+proj=laea +lat_0=1 +lon_0=2", shapes=plain)
+
+
+def test_a_shape_that_was_left_out_has_no_text_though_its_binary_is_there() -> None:
+    column = column_of([shapely.box(n, 0, n + 1, 1).wkb for n in range(4)])
+    shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
+    shapes[2] = None
+    texts = wkb_literals(column, crs=LONLAT, shapes=shapes).to_pylist()
+    assert [text is None for text in texts] == [False, False, True, False]
