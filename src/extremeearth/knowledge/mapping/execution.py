@@ -100,8 +100,8 @@ def map_to_rdf(
     mapping
         Turtle text in RML (``http://w3id.org/rml/`` or the older vocabulary), or the path of such a file.
     sources
-        Tables (pyarrow, pandas, geopandas) or paths, by the names that the mapping uses as ``rml:path``. Geometry
-        columns need a reference system.
+        Tables (pyarrow, pandas, geopandas), paths, or searches such as :class:`CatalogueSearch`, by the names that the
+        mapping uses as ``rml:path``. Geometry columns need a reference system.
     database
         What the tables and queries of R2RML are read from, as a :class:`Database` or the URL of one. Several are
         given in `sources` by the name that the mapping has as ``rml:source``.

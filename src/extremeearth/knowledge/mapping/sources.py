@@ -94,7 +94,8 @@ def open_source(
         if not path.exists():
             raise DataMissingError(
                 f"The source '{source.name}' is neither a table that was given nor a file.",
-                hint=f"Given are: {', '.join(sources) or 'none'}.",
+                hint=f"Given are: {', '.join(sources) or 'none'}. Name it: sources in Python, on the command line "
+                f"--source {source.name}=FILE or the search of a catalogue.",
             )
     options = options_for(source, geometry)
     request = SourceRequest(
