@@ -14,7 +14,7 @@ from extremeearth.core.boxes import LONLAT, as_crs
 from extremeearth.core.errors import CrsMismatchError, DataBrokenError, InputError
 from extremeearth.core.geodesy import transform
 from extremeearth.infrastructure.engine.contract import PREDICATES
-from extremeearth.infrastructure.engine.geodesic import distance_m as geodesic_m
+from extremeearth.infrastructure.engine.geodesic import on_one_turn, pair_distances_m
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,7 +182,7 @@ def _join_distance(left: Side, right: Side, crs: CRS, limit_m: float) -> pa.Tabl
     import pyarrow as pa
 
     a, b = (
-        np.asarray(transform(side.shapes(), source=crs, target=LONLAT), dtype=object)
+        on_one_turn(np.asarray(transform(side.shapes(), source=crs, target=LONLAT), dtype=object))
         for side in (left, right)
     )
     windows, owners = windows_around(a, limit_m)
@@ -196,7 +196,8 @@ def _join_distance(left: Side, right: Side, crs: CRS, limit_m: float) -> pa.Tabl
     near = np.zeros(len(i), dtype=bool)
     for first in range(0, len(i), PAIRS_AT_ONCE):
         part = slice(first, first + PAIRS_AT_ONCE)
-        near[part] = geodesic_m(a[i[part]], b[j[part]]) <= limit_m + MICROMETRE
+        metres = pair_distances_m(a, b, i[part], j[part], at_most=limit_m + MICROMETRE)
+        near[part] = metres <= limit_m + MICROMETRE
     return candidates.filter(near)
 
 

@@ -15,10 +15,12 @@ import numpy as np
 from extremeearth.knowledge.interlinking.crew import Crew
 from extremeearth.knowledge.interlinking.distances import (
     FARTHEST_M,
+    MILLIMETRE,
     Candidates,
     Near,
     Pairs,
     chunks,
+    in_millimetres,
     nearest,
 )
 from extremeearth.knowledge.interlinking.features import Side
@@ -126,13 +128,15 @@ class ClosestSearch:
             near = Near.of(left, right, self_join=self.self_join)
             reach = np.minimum(since.reach[left.rows], FARTHEST_M)
             # windows of one size at a time; the sizes are powers of two
-            sizes = np.minimum(np.exp2(np.ceil(np.log2(np.maximum(reach, 1.0)))), FARTHEST_M)
+            sizes = np.exp2(np.ceil(np.log2(np.maximum(reach + MILLIMETRE, 1.0))))
+            sizes = np.minimum(sizes, FARTHEST_M)
             asked = (
                 near.around(at, float(size))
                 for size in np.unique(sizes)
                 for at in chunks(np.flatnonzero(sizes == size))
             )
-            for _, first, second, metres in near.closer(asked, self.crew):
+            for _, first, second, exact in near.closer(asked, self.crew):
+                metres = in_millimetres(exact)
                 good = metres <= reach[first]
                 found.append((left.rows[first[good]], right.rows[second[good]], metres[good]))
             self.measured += near.measured
@@ -150,7 +154,7 @@ class ClosestSearch:
             Candidates(first[at], first[at], second[at], np.inf)
             for at in chunks(np.arange(len(rows)))
         )
-        metres = [metres for *_, metres in near.closer(asked, self.crew)]
+        metres = [in_millimetres(metres) for *_, metres in near.closer(asked, self.crew)]
         self.measured += near.measured
         return np.concatenate([np.empty(0), *metres])
 

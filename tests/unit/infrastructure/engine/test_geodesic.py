@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from extremeearth.infrastructure.engine import distance_m
+from extremeearth.infrastructure.engine import distance_m, on_one_turn, pair_distances_m
 
 WGS84 = Geod(ellps="WGS84")
 
@@ -112,3 +113,94 @@ def test_numbers_of_a_plane_have_no_distance_on_earth(text: str) -> None:
     shapes = np.array([shapely.from_wkt(text), shapely.Point(0, 0)], dtype=object)
     found = distance_m(shapes, shapely.Point(-1, -1))
     assert np.isfinite(found).tolist() == [False, True]
+
+
+def anything(generator: np.random.Generator) -> Any:
+    """A point, line, polygon or several lines: at a pole, over the antimeridian, on the equator, or wherever."""
+    middle = [
+        generator.choice([0.0, 180.0, -180.0, generator.uniform(-180, 180)]),
+        generator.choice([0.0, 85.0, -85.0, generator.uniform(-80, 80)]),
+    ]
+    spread = generator.choice([0.01, 1.0, 20.0]) * np.array([1.0, 0.5])
+    places = middle + generator.normal(0, 1, (6, 2)) * spread
+    places = np.clip(places, [-300, -90], [300, 90])
+    makers: list[Any] = [
+        lambda: shapely.Point(places[0]),
+        lambda: shapely.LineString(places[:3]),
+        lambda: shapely.convex_hull(shapely.MultiPoint(places)),
+        lambda: shapely.MultiLineString([places[:2], places[2:4]]),
+    ]
+    return makers[generator.integers(len(makers))]()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shapes_of_any_size_anywhere(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    measured = 0
+    for _ in range(15):
+        a, b = anything(generator), anything(generator)
+        found, back = float(distance_m(a, b)), float(distance_m(b, a))
+        assert found == pytest.approx(back, abs=0.01)
+        if found == 0.0:
+            continue
+        measured += 1
+        step = max(a.length, b.length) / 200 or 1.0
+        between = brute(a, b, step)
+        assert found <= between + 1e-3
+        assert found >= between - 112_000 * step
+    assert measured > 5
+
+
+def test_the_nearest_places_may_be_far_from_where_a_shape_begins() -> None:
+    """900 km on one side of the Earth are less than 1000 km where both shapes begin."""
+    a = shapely.MultiPoint([(0, 0), (100, 0), (100, 0.5)])
+    b = shapely.MultiPoint([(9, 0), (100, 8), (100, 8.5)])
+    expected = WGS84.inv(100, 0.5, 100, 8)[2]
+    assert float(distance_m(a, b)) == pytest.approx(expected, abs=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([-360.0, 360.0]))
+def test_a_turn_of_longitude_changes_nothing(seed: int, turn: float) -> None:
+    generator = np.random.default_rng(seed)
+    a, b = anything(generator), anything(generator)
+    moved = shapely.affinity.translate(a, turn)
+    if abs(moved.bounds[0]) > 540 or abs(moved.bounds[2]) > 540:
+        return
+    assert float(distance_m(moved, b)) == pytest.approx(float(distance_m(a, b)), abs=0.01)
+
+
+def test_both_sides_of_the_antimeridian_are_one() -> None:
+    over = shapely.box(170, -10, 190, 10)
+    for inside in ((-175, 0), (175, 0), (180, 0), (-180, 0), (-530, 0)):
+        assert float(distance_m(over, shapely.Point(inside))) == 0.0
+    east = shapely.Polygon([(180, 0.1), (180, 1.3), (179, 0.5)])
+    west = shapely.Polygon([(-180, 0.47), (-180, 0.81), (-179, 0.5)])
+    assert float(distance_m(east, west)) == 0.0
+    expected = WGS84.inv(-170, 5, -169, 5)[2]
+    assert float(distance_m(over, shapely.Point(-169, 5))) == pytest.approx(expected, abs=0.1)
+    twisted = shapely.Polygon([(175, 0), (185, 10), (185, 0), (175, 10)])  # is not valid
+    assert float(distance_m(twisted, shapely.Point(-176, 5))) == 0.0
+
+
+def test_what_all_lies_equally_far_is_measured_too() -> None:
+    """Two caps, whose edges are nearest to each other all along."""
+    north, south = shapely.box(-180, 85, 180, 90), shapely.box(-180, -90, 180, 60)
+    assert float(distance_m(north, south)) == pytest.approx(WGS84.inv(0, 60, 0, 85)[2], abs=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 3, 50])
+def test_only_what_matters_is_measured_and_that_exactly(count: int) -> None:
+    generator = np.random.default_rng(9)
+    left, right = (
+        np.array([anything(generator) for _ in range(size)], dtype=object) for size in (6, 25)
+    )
+    left, right = on_one_turn(left), on_one_turn(right)
+    i, j = (grid.ravel() for grid in np.meshgrid(np.arange(6), np.arange(25), indexing="ij"))
+    everything = distance_m(left[:, None], right[None, :])
+    for at_most in (np.inf, 4_000_000.0):
+        found = pair_distances_m(left, right, i, j, at_most=at_most, nearest=count).reshape(6, 25)
+        for mine, true in zip(found, everything, strict=True):
+            matters = true <= min(np.sort(true)[min(count, 25) - 1], at_most)
+            np.testing.assert_allclose(mine[matters], true[matters], atol=0.01)
+            assert (mine[~matters] >= true[~matters] - 0.01).all()
