@@ -55,7 +55,7 @@ class CleanLines(io.RawIOBase):
             if not more and not self._rest:
                 return 0
             text = self._rest + more
-            end = text.rfind(b"\n") + 1 if more else len(text)
+            end = text.rfind(b"\n") + 1 or text.rfind(b"\r") + 1 if more else len(text)
             self._ready, self._rest = self._clean(text[:end]), text[end:]
         size = min(len(buffer), len(self._ready))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]

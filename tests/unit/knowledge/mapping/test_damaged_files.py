@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import sqlite3
 import tempfile
@@ -16,7 +17,7 @@ import shapely
 
 from extremeearth.core.errors import DataBrokenError, ExtremeEarthError
 from extremeearth.core.progress import EventProgress
-from extremeearth.knowledge.mapping import GeometryOptions, describe_source, map_to_rdf
+from extremeearth.knowledge.mapping import GeometryOptions, describe_source, map_to_rdf, text_bytes
 from extremeearth.knowledge.mapping.mending import ENDS
 
 ROWS = 300
@@ -505,6 +506,18 @@ def test_a_row_that_is_longer_than_a_block_is_read(run, tmp_path):
     for policy in ("raise", "skip"):
         report = run("t.csv", on_error=policy, **RUNS["t.csv"])
         assert (report.rows, report.triples, dict(report.geometries)) == (ROWS, 2 * ROWS, {})
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_no_more_than_some_lines_of_a_text_are_in_memory(end, monkeypatch):
+    monkeypatch.setattr(text_bytes, "CHUNK", 100)
+    file, left_out = io.BytesIO((b"a,\xe9" + end + b"\xff\x00" + end) * 1000), []
+    lines = text_bytes.CleanLines(file, left_out.append)
+    assert lines.read(4)
+    assert file.tell() <= 200
+    assert len(left_out) < 100
+    lines.read()
+    assert len(left_out) == 1000
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_said_to_have_changed(frame, run, tmp_path):
