@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+_ENDS = ("SIGTERM", "SIGHUP")
 _STORE = re.compile(r"^(?:store:|s3://)")
 _MEGABYTE = 1 << 20
 
@@ -161,7 +162,7 @@ def map_(
 
 @contextmanager
 def _tidied_when_ended() -> Iterator[None]:
-    """Let an ordinary end from outside, such as a shutdown, take away what is unfinished, as Ctrl-C does."""
+    """Let an ordinary end from outside, such as a shutdown or a lost terminal, take away what is unfinished."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -169,11 +170,17 @@ def _tidied_when_ended() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    ends = [getattr(signal, name) for name in _ENDS if hasattr(signal, name)]
+    # what is ignored stays so: with nohup a run goes on without its terminal
+    before = {end: signal.getsignal(end) for end in ends}
+    changed = [end for end in ends if before[end] != signal.SIG_IGN]
+    for end in changed:
+        signal.signal(end, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for end in changed:
+            signal.signal(end, before[end])
 
 
 def _places(given: list[str]) -> list[str]:

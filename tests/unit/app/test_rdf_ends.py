@@ -1,0 +1,32 @@
+"""Runs of ``rdf map`` that are ended from outside."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from extremeearth.app.command_line import rdf
+
+
+@pytest.fixture(params=["SIGTERM", "SIGHUP"])
+def end(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    number = signal.Signals[request.param]
+    before = signal.getsignal(number)
+    yield number
+    signal.signal(number, before)
+
+
+def test_a_shutdown_or_a_lost_terminal_is_like_ctrl_c(end: signal.Signals) -> None:
+    before = signal.getsignal(end)
+    with pytest.raises(KeyboardInterrupt), rdf._tidied_when_ended():
+        signal.raise_signal(end)
+    assert signal.getsignal(end) == before
+
+
+def test_what_is_ignored_ends_nothing(end: signal.Signals) -> None:
+    signal.signal(end, signal.SIG_IGN)  # as nohup does
+    with rdf._tidied_when_ended():
+        signal.raise_signal(end)
+    assert signal.getsignal(end) == signal.SIG_IGN
