@@ -42,9 +42,12 @@ FLAT_M = 0.1
 """Edges are cut until they bend away from a straight line by less than this."""
 NEAR_M = 300_000.0
 """Up to here straight lines through the Earth tell within half a metre how far places are."""
+GLOBAL_M = 6_000_000.0
+"""From here on, the sphere of reduced latitudes tells better how far places are."""
 FAR_M = 15_000_000.0
 """Beyond this the azimuthal plane bends too much; there, the nearest place of a piece is one of its ends."""
-FARTHEST_ANGLE = 2.9
+FARTHEST_ANGLE = 3.1
+POLE_M = 6_356_752.314
 ROUNDS = 6
 AT_ONCE = 300_000
 """Pairs of balls or pieces that are compared at once."""
@@ -135,18 +138,40 @@ def _close_edges(left: Outlines, right: Outlines, roots: tuple[Any, Any], best: 
             half = len(pair) // 2
             stack += [(pair[half:], a[half:], b[half:]), (pair[:half], a[:half], b[:half])]
             continue
-        straight = lengths(left.centre[a] - right.centre[b])
-        best.note(pair, upper_m(straight))
-        near = best.worth(pair, lower_m(straight - left.radius[a] - right.radius[b]))
+        least, most = _bounds(left, right, a, b)
+        best.note(pair, most)
+        near = best.worth(pair, least)
         pair, a, b = pair[near], a[near], b[near]
         leaf = (left.count[a] == 0) & (right.count[b] == 0)
         found.append((pair[leaf], a[leaf], b[leaf]))
         stack.append(_children(left, right, (pair[~leaf], a[~leaf], b[~leaf])))
     pair, a, b = (np.concatenate(part) for part in zip(*found, strict=True))
-    straight = lengths(left.centre[a] - right.centre[b])
-    near = best.worth(pair, lower_m(straight - left.radius[a] - right.radius[b]))
+    near = best.worth(pair, _bounds(left, right, a, b)[0])
     order = np.argsort(pair[near], kind="stable")
     return pair[near][order], a[near][order], b[near][order]
+
+
+def _bounds(left: Outlines, right: Outlines, a: Any, b: Any) -> tuple[Any, Any]:
+    """Give the least and the largest distance of the nearest places of balls.
+
+    Far ones are compared on the sphere of reduced latitudes as well: with the ellipsoid's axes as its radius, no way is
+    longer there, or none is shorter.
+    """
+    centres, sizes = (left.centre[a], right.centre[b]), (left.radius[a], right.radius[b])
+    straight = lengths(centres[0] - centres[1])
+    least, most = lower_m(straight - sizes[0] - sizes[1]), upper_m(straight)
+    far = np.flatnonzero(straight > GLOBAL_M)
+    if len(far):
+        scale = np.array([EQUATOR_M, EQUATOR_M, POLE_M])
+        angle = _angle(lengths((centres[0][far] - centres[1][far]) / scale))
+        sides = _angle(sizes[0][far] / POLE_M) + _angle(sizes[1][far] / POLE_M)
+        least[far] = np.maximum(least[far], POLE_M * (angle - sides) - MICROMETRE)
+        most[far] = np.minimum(most[far], EQUATOR_M * angle + MICROMETRE)
+    return least, most
+
+
+def _angle(chord: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(2.0 * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0)))
 
 
 def _children(left: Outlines, right: Outlines, search: Search) -> Search:
@@ -243,7 +268,10 @@ def _least_by_slope(pair: Any, a: Any, b: Any, best: _Best) -> NDArray[Any]:
         angle += reach / SMALLEST_RADIUS_M
         squares += reach * reach
     bent = np.tan(np.minimum(angle, FARTHEST_ANGLE) / 2.0) / SMALLEST_RADIUS_M * squares * 0.55
-    return np.where(angle < FARTHEST_ANGLE, least - bent, 0.0)
+    reach = a[:, HALF] + b[:, HALF] + MICROMETRE
+    return np.where(
+        angle < FARTHEST_ANGLE, np.maximum(least - bent, metres - reach), metres - reach
+    )
 
 
 def _between_lines(p: Any, p_end: Any, q: Any, q_end: Any) -> tuple[Any, Any]:
