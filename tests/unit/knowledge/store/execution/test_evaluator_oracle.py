@@ -221,3 +221,24 @@ def test_a_compiled_plan_serves_queries_of_its_shape(limit: int) -> None:
     ]
     assert [sum(answer.values()) for answer in answers] == [min(limit, 2), min(limit, 1), 0]
     assert plans.hits == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * { ?a <urn:p> ?b FILTER(?b > 1 && ?b != 7) }",
+        "SELECT * { ?a <urn:p> ?b FILTER(?b != 7) FILTER(?b > 1) FILTER(?a != <urn:b>) }",
+        "SELECT * { ?a <urn:p> ?c OPTIONAL { ?a <urn:q> ?b } OPTIONAL { ?a <urn:r> ?b } FILTER(?b > 1) }",
+    ],
+)
+def test_conditions_are_asked_where_they_are_decided_and_none_is_lost(text: str) -> None:
+    document = b"<urn:a> <urn:p> 1, 2, 7 ; <urn:r> 5 . <urn:b> <urn:p> 3, 7 ; <urn:q> 4 ."
+    oracle = ox.Store()
+    oracle.load(document, format=ox.RdfFormat.TURTLE)
+    names, expected = _expected(oracle, text)
+    assert expected
+    storage = open_storage(None)
+    load_documents(storage, [document], format="ttl")
+    rows = Evaluator(storage.snapshot()).rows(translate(parse_query(text)))
+    columns = [[None if t is None else str(t) for t in rows.column(v).terms()] for v in names]
+    assert Counter(zip(*columns, strict=True)) == expected
