@@ -27,11 +27,11 @@ from extremeearth.knowledge.interlinking import (
     LinkOptions,
     _text,
     feature_set,
+    file_sources,
     link,
     link_files,
     link_with_report,
     read_features,
-    sources,
 )
 from extremeearth.knowledge.rdf import GEO
 from extremeearth.knowledge.store import open_graph
@@ -266,14 +266,14 @@ def test_missing_and_changing_files(tmp_path, monkeypatch):
         read_features(tmp_path / "none.csv")
     path = tmp_path / "f.csv"
     path.write_text("id,wkt\n1,POINT (1 1)\n")
-    original = sources.read_text_table
+    original = file_sources.read_text_table
 
     def growing(*args):
         with path.open("a") as file:
             file.write("2,POINT (2 2)\n")
         return original(*args)
 
-    monkeypatch.setattr(sources, "read_text_table", growing)
+    monkeypatch.setattr(file_sources, "read_text_table", growing)
     with pytest.raises(DataBrokenError, match="changed while"):
         read_features(path, prefix="urn:", crs=4326)
     with pytest.raises(InputError, match="no source"):

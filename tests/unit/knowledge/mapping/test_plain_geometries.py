@@ -70,7 +70,7 @@ def test_files_are_written_without_a_shape(mapped, monkeypatch, tmp_path, name):
     )
     wanted, _ = slowly(mapped, monkeypatch, f"{LINES % name} .", folder=tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(geometry_sources, "_read", None)
+        patched.setattr(geometry_sources, "read_shapes", None)
         patched.setattr(frames, "read_wkb", None)
         found, _ = mapped(f"{LINES % name} .", folder=tmp_path)
     assert found == wanted
