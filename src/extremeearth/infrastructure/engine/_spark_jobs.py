@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -24,6 +25,8 @@ _HINTS = {
     "Cannot run program": "PYSPARK_PYTHON names no Python on the workers.",
     "maxResultSize": "Ask for less, or raise spark.driver.maxResultSize.",
 }
+_WITHOUT_CAUSE = re.compile(r"An error occurred while calling \w+\.\w+\.?\s*")
+"""All that Py4J says where there is no Java any more that could name a cause."""
 SIDE_BY_SIDE = 2
 """Jobs under way at once: while one ends with its slowest task, the next fills the cluster."""
 
@@ -91,10 +94,15 @@ def run_job(
 
 def said(error: BaseException) -> str:
     """Give the line of a Spark error that says most: Python's last one where Python failed."""
+    if _WITHOUT_CAUSE.fullmatch(str(error)):
+        return "its Java process has ended"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     own = [line for line in lines if "Error: " in line and not line.startswith(("at ", "File "))]
-    found = (own or lines or [type(error).__name__])[0]
-    return found[:300]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    if lines and _WITHOUT_CAUSE.fullmatch(lines[0]):  # Java's own words follow
+        lines = lines[1:]
+    found = (own or causes[-1:] or lines or [type(error).__name__])[0]
+    return found.removeprefix(": ")[:300]
 
 
 def hint_for(error: BaseException, otherwise: str) -> str:
@@ -106,6 +114,8 @@ def hint_for(error: BaseException, otherwise: str) -> str:
     'Give the workers the minor version of Python from here: PYSPARK_PYTHON, or the image.'
     """
     text = str(error)
+    if _WITHOUT_CAUSE.fullmatch(text):
+        return GAVE_UP
     for sign, hint in _HINTS.items():
         if sign in text:
             return hint

@@ -9,6 +9,7 @@ import pytest
 
 from extremeearth.core.errors import InputError, UnavailableError
 from extremeearth.infrastructure.engine import SparkEngine, _spark_workers
+from extremeearth.infrastructure.engine._spark_jobs import said
 from extremeearth.infrastructure.engine._spark_workers import Patience
 
 
@@ -90,3 +91,23 @@ def test_spark_inside_this_process_needs_no_workers(cluster: _Cluster) -> None:
 def test_no_time_at_all_is_refused(seconds: float) -> None:
     with pytest.raises(InputError, match="Waiting"):
         SparkEngine("local[1]", wait_s=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("An error occurred while calling o329.getResult.", "its Java process has ended"),
+        (
+            "An error occurred while calling o1.getResult.\n: org.apache.spark.SparkException: Job 0 cancelled\n"
+            "\tat a.b.C\nCaused by: java.io.IOException: No space left on device",
+            "java.io.IOException: No space left on device",
+        ),
+        (
+            "An error occurred while calling o1.x.\n: org.apache.spark.SparkException: Job 0 cancelled",
+            "org.apache.spark.SparkException: Job 0 cancelled",
+        ),
+        ("x\nTraceback:\nValueError: wrong\nat a.b", "ValueError: wrong"),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_a_spark_error(text: str, expected: str) -> None:
+    assert said(RuntimeError(text)) == expected
