@@ -269,9 +269,8 @@ def _least_by_slope(pair: Any, a: Any, b: Any, best: _Best) -> NDArray[Any]:
         squares += reach * reach
     bent = np.tan(np.minimum(angle, FARTHEST_ANGLE) / 2.0) / SMALLEST_RADIUS_M * squares * 0.55
     reach = a[:, HALF] + b[:, HALF] + MICROMETRE
-    return np.where(
-        angle < FARTHEST_ANGLE, np.maximum(least - bent, metres - reach), metres - reach
-    )
+    least = np.where(angle < FARTHEST_ANGLE, least - bent, 0.0)
+    return np.asarray(np.maximum(least, metres - reach))
 
 
 def _between_lines(p: Any, p_end: Any, q: Any, q_end: Any) -> tuple[Any, Any]:
