@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import pyarrow as pa
 from odc.geo.crs import CRS
 
 from extremeearth.core.errors import DataBrokenError, MappingError
@@ -128,9 +129,14 @@ def frames_of(
     for whole in batches:
         for start in range(0, whole.num_rows, batch_rows):
             batch = whole.slice(start, batch_rows)
-            columns = {name: batch.column(name) for name in references}
+            columns = {name: _stored(batch.column(name)) for name in references}
             yield Frame(columns=columns, rows=batch.num_rows, systems=systems, first_row=first)
             first += batch.num_rows
+
+
+def _stored(column: Any) -> Any:
+    """Give the values of an extension type: which ones Arrow knows depends on what else was imported."""
+    return column.storage if isinstance(column.type, pa.BaseExtensionType) else column
 
 
 @dataclass(frozen=True)
