@@ -327,6 +327,18 @@ def test_a_degree_is_no_metre(joiner: Engine) -> None:
     assert pairs(joiner.join_spatial(left, right, "dwithin", distance_m=1120.0)) == [(0, 0), (0, 1)]
 
 
+def test_shapes_beyond_180_degrees_are_where_they_are(joiner: Engine) -> None:
+    """-179.5 and 180.5 are one meridian, whichever side writes it so."""
+    inside, beyond = shapely.points([[-179.5, 10], [-170, 10]]), shapely.points([[180.5, 10]])
+    wide = np.array([shapely.box(175, 9, 189.99, 11)])
+    for near, limit in ((beyond, 1.0), (wide, 1500.0)):
+        found = joiner.join_spatial(table(inside), table(near), "dwithin", distance_m=limit)
+        expected = [(0, 0)] if near is beyond else [(0, 0), (1, 0)]
+        assert pairs(found) == expected
+        turned = joiner.join_spatial(table(near), table(inside), "dwithin", distance_m=limit)
+        assert pairs(turned) == [(b, a) for a, b in expected]
+
+
 def test_shapes_on_both_sides_of_the_antimeridian_and_around_the_pole_are_near(
     joiner: Engine,
 ) -> None:

@@ -23,11 +23,12 @@ from extremeearth.infrastructure.engine._spatial import (
     join_topology,
     windows_around,
 )
-from extremeearth.infrastructure.engine.geodesic import distance_m as geodesic_m
+from extremeearth.infrastructure.engine.geodesic import on_one_turn, pair_distances_m
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+    from odc.geo.crs import CRS
 
 SAMPLE = 20_000
 SMALLEST_CELL = 1_000
@@ -60,7 +61,7 @@ def plan_for(
     for side in (sides.left, sides.right):
         shapes = _sampled(side)
         if distance_m is not None:
-            shapes = np.asarray(transform(shapes, source=sides.crs, target=LONLAT), dtype=object)
+            shapes = _in_degrees(shapes, sides.crs)
         boxes.append(shapely.bounds(shapes).reshape(-1, 4))
         weights.append(np.full(len(shapes), len(side.wkb) / max(1, len(shapes))))
     cells = cells_over(np.concatenate(boxes), np.concatenate(weights), most=min(cell_rows, spread))
@@ -73,6 +74,12 @@ def _sampled(side: Side) -> NDArray[Any]:
     # one by one: views have no `take`, and the whole column would be copied otherwise
     wkb = np.array([side.wkb[int(row)].as_py() for row in rows], dtype=object)
     return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+
+
+def _in_degrees(shapes: NDArray[Any], crs: CRS) -> NDArray[Any]:
+    """Bring shapes to longitude and latitude, those beyond longitude 180 to the other side."""
+    degrees = transform(shapes, source=crs, target=LONLAT)
+    return on_one_turn(np.asarray(degrees, dtype=object))
 
 
 def run_join(session: Any, sides: Sides, plan: Plan, *, slots: int) -> pa.Table:
@@ -134,8 +141,7 @@ class _Placing:
 
         plan, shapes = self._plan, Side(wkb, None).shapes()
         if plan.distance_m is not None:
-            shapes = transform(shapes, source=as_crs(plan.crs), target=LONLAT)
-            shapes = np.asarray(shapes, dtype=object)
+            shapes = _in_degrees(shapes, as_crs(plan.crs))
             wkb = pa.array(shapely.to_wkb(shapes), pa.binary())
         if plan.distance_m is None or not self._windows:
             return wkb, shapely.bounds(shapes).reshape(-1, 4), np.arange(len(shapes))
@@ -208,7 +214,8 @@ class _CellJoin:
         close = np.zeros(len(i), dtype=bool)
         for start in range(0, len(i), PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
-            close[part] = geodesic_m(a[i[part]], b[j[part]]) <= self._plan.distance_m + MICROMETRE
+            limit = self._plan.distance_m + MICROMETRE
+            close[part] = pair_distances_m(a, b, i[part], j[part], at_most=limit) <= limit
         return i[close], j[close]
 
     def _answers_for(

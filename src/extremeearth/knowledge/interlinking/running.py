@@ -50,7 +50,8 @@ class LinkReport:
     invalid, empty, unread
         On each side: shapes that were not valid, features without extent, features that could not be read.
     beyond_pole, beyond_antimeridian
-        On each side: shapes with a latitude beyond 90, or a longitude beyond 180 degrees. They are related as they are.
+        On each side: shapes with a latitude beyond 90, or a longitude beyond 180 degrees. They are related as they are;
+        the former have no distance, the latter are measured where they are on the globe.
     verified, qualifying
         Pairs that were verified, and those of them that share a point.
     measured
