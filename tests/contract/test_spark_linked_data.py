@@ -63,7 +63,7 @@ def test_the_mapping_command_writes_the_same_triples(
 def test_workers_that_see_our_files_read_and_write_them(
     run: Callable[..., Result], spark_cluster: SparkCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("extremeearth.knowledge.mapping.outputs.PIECE_BYTES", 2000)
+    monkeypatch.setattr("extremeearth.knowledge.mapping.running.outputs.PIECE_BYTES", 2000)
     monkeypatch.setenv("EXTREMEEARTH_ENGINE_SHARES_FILES", "true")
     (tmp_path / "mapping.ttl").write_text(MAPPING)
     rows = [f'{n},"crop\n{n % 7}",POINT ({n} {n % 90})\n' for n in range(500)]

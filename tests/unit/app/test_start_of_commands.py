@@ -47,8 +47,8 @@ def test_help_imports_no_library_of_data(words: tuple[str, ...]) -> None:
 
 NOT_FOR_TABLES = (
     "geopandas", "httpx", "lxml", "pyogrio", "pystac", "rasterio", "rich", "sqlalchemy", "sqlglot",
-    "extremeearth.knowledge.mapping.description", "extremeearth.knowledge.mapping.generation",
-    "extremeearth.knowledge.mapping.workers",
+    "extremeearth.knowledge.mapping.drafting.description", "extremeearth.knowledge.mapping.drafting.generation",
+    "extremeearth.knowledge.mapping.running.workers",
 )  # fmt: skip
 IMPORTED = (
     "import json, sys\n"

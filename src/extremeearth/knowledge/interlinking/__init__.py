@@ -14,7 +14,7 @@ from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
 from extremeearth.knowledge.interlinking.running import LinkReport, LinkRun
 from extremeearth.knowledge.interlinking.sources import read_features
-from extremeearth.knowledge.mapping.searches import Search
+from extremeearth.knowledge.mapping.sources.searches import Search
 
 __all__ = [
     "Budget",

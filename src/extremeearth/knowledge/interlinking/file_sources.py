@@ -50,8 +50,8 @@ def _of_gdal(path: Path, layer: str | None, fids: bool) -> FeatureTable:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
-    from extremeearth.knowledge.mapping.vector_files import unreadable
-    from extremeearth.knowledge.mapping.vector_losses import check_well_formed
+    from extremeearth.knowledge.mapping.sources.damage.vector_losses import check_well_formed
+    from extremeearth.knowledge.mapping.sources.vector_files import unreadable
 
     check_well_formed(path)
     try:
@@ -70,7 +70,7 @@ def _lost(path: Path, layer: str | None, rows: int) -> int:
     """Count what GDAL leaves out of a damaged file without a word."""
     import pyogrio
 
-    from extremeearth.knowledge.mapping.vector_losses import (
+    from extremeearth.knowledge.mapping.sources.damage.vector_losses import (
         Layer,
         lost_lines,
         lost_records,
@@ -117,7 +117,7 @@ def of_arrow(table: Any, geometry: str | None) -> FeatureTable:
     """
     import pyarrow as pa
 
-    from extremeearth.knowledge.mapping.geometry_sources import read_shapes
+    from extremeearth.knowledge.mapping.sources.geometry_sources import read_shapes
     from extremeearth.knowledge.rdf import crs_of_field
 
     if geometry is None:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from odc.geo.crs import CRS
 
     from extremeearth.knowledge.mapping import Database
-    from extremeearth.knowledge.mapping.document import LogicalSource
-    from extremeearth.knowledge.mapping.geometry_sources import GeometryOptions
+    from extremeearth.knowledge.mapping.rules.document import LogicalSource
+    from extremeearth.knowledge.mapping.sources.geometry_sources import GeometryOptions
 
 __all__ = [
     "ITEM_SPAN",
@@ -129,7 +129,7 @@ class RecordReader:
         import pyarrow as pa
 
         from extremeearth.knowledge.mapping import GeometryOptions
-        from extremeearth.knowledge.mapping.sources import open_source
+        from extremeearth.knowledge.mapping.sources.opening import open_source
 
         shape = self._shape(geometry)
         span = self.items and any(name in ITEM_SPAN for name in columns)
@@ -247,7 +247,7 @@ def _empty(names: Iterable[str]) -> Any:
 
 def _unreadable(options: GeometryOptions) -> int:
     """Count the records and geometries that were left out; a text that is no Unicode leaves its record there."""
-    from extremeearth.knowledge.mapping.json_records import NOT_UNICODE
+    from extremeearth.knowledge.mapping.sources.json_records import NOT_UNICODE
 
     found = options.totals().items()
     return sum(
@@ -293,9 +293,9 @@ def _holds_items(path: Path) -> bool:
 
 
 def _of_query(database: Database, query: str) -> RecordReader:
-    from extremeearth.knowledge.mapping.document import SQL_QUERY, LogicalSource
-    from extremeearth.knowledge.mapping.sql_columns import Kind
-    from extremeearth.knowledge.mapping.sql_text import quoted
+    from extremeearth.knowledge.mapping.rules.document import SQL_QUERY, LogicalSource
+    from extremeearth.knowledge.mapping.sources.sql.columns import Kind
+    from extremeearth.knowledge.mapping.sources.sql.text import quoted
 
     columns = {column.name: column for column in database.query(query).columns}
     shapes = [name for name, column in columns.items() if column.kind is Kind.GEOMETRY]
@@ -308,8 +308,8 @@ def _of_query(database: Database, query: str) -> RecordReader:
 
 def _found(given: Any, name: str, layer: str | None) -> RecordReader | None:
     from extremeearth.knowledge.mapping import Database, GeometryOptions
-    from extremeearth.knowledge.mapping.discovery import find_records
-    from extremeearth.knowledge.mapping.sql_columns import Kind
+    from extremeearth.knowledge.mapping.drafting.discovery import find_records
+    from extremeearth.knowledge.mapping.sources.sql.columns import Kind
 
     # what is lost is counted when the records are read
     records = find_records(given, name, layer, options=GeometryOptions(on_error="skip"))
@@ -333,8 +333,8 @@ def _found(given: Any, name: str, layer: str | None) -> RecordReader | None:
 
 
 def _of_raster(name: str, given: Any) -> RecordReader:
-    from extremeearth.knowledge.mapping.document import LogicalSource
-    from extremeearth.knowledge.mapping.rasters import RASTER_COLUMNS
+    from extremeearth.knowledge.mapping.rules.document import LogicalSource
+    from extremeearth.knowledge.mapping.sources.rasters import RASTER_COLUMNS
 
     return RecordReader(
         name=name, source=LogicalSource(name=name), given=given,
@@ -343,9 +343,9 @@ def _of_raster(name: str, given: Any) -> RecordReader:
 
 
 def _of_items(name: str, given: Any) -> RecordReader | None:
-    from extremeearth.knowledge.mapping.contract import SourceRequest
-    from extremeearth.knowledge.mapping.document import LogicalSource
-    from extremeearth.knowledge.mapping.items import ItemSource, open_items
+    from extremeearth.knowledge.mapping.rules.document import LogicalSource
+    from extremeearth.knowledge.mapping.sources.contract import SourceRequest
+    from extremeearth.knowledge.mapping.sources.items import ItemSource, open_items
 
     if hasattr(given, "column_names"):
         return None

@@ -37,11 +37,11 @@ from extremeearth.knowledge.interlinking.record_sources import (
     is_database_url,
     open_records,
 )
-from extremeearth.knowledge.mapping.searches import Search, first_page, search_items
+from extremeearth.knowledge.mapping.sources.searches import Search, first_page, search_items
 
 if TYPE_CHECKING:
     from extremeearth.core.http import SafeClient
-    from extremeearth.knowledge.mapping.items import ItemSource
+    from extremeearth.knowledge.mapping.sources.items import ItemSource
 
 __all__ = ["read_features"]
 
@@ -144,7 +144,7 @@ def _items_at(
 ) -> ItemSource | None:
     """Give the items of a catalogue; `None` if something else is at the address."""
     from extremeearth.core.http import SafeClient
-    from extremeearth.knowledge.mapping.items import stored
+    from extremeearth.knowledge.mapping.sources.items import stored
 
     with nullcontext(client) if client is not None else SafeClient() as own:
         page = None if search else first_page(url, own)

@@ -9,31 +9,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from extremeearth.knowledge.mapping.databases import Database
-    from extremeearth.knowledge.mapping.description import (
+    from extremeearth.knowledge.mapping.drafting.description import (
         SourceColumn,
         SourceDescription,
         describe_source,
         list_layers,
     )
-    from extremeearth.knowledge.mapping.document import Mapping
-    from extremeearth.knowledge.mapping.execution import BATCH_ROWS, MappingReport, map_to_rdf
-    from extremeearth.knowledge.mapping.functions import (
+    from extremeearth.knowledge.mapping.drafting.generation import DraftMapping, draft_mapping
+    from extremeearth.knowledge.mapping.functions.known import (
         GEOMETRY_FUNCTIONS,
         Argument,
         MapFunction,
         geometries_of,
         geometry_column,
     )
-    from extremeearth.knowledge.mapping.generation import DraftMapping, draft_mapping
-    from extremeearth.knowledge.mapping.geometry_options import GeometryOptions, InvalidPolicy
-    from extremeearth.knowledge.mapping.items import ItemSearch
-    from extremeearth.knowledge.mapping.outputs import Parts, StatementTarget
-    from extremeearth.knowledge.mapping.rasters import ClassifiedRaster, class_polygons
-    from extremeearth.knowledge.mapping.reader import read_mapping
-    from extremeearth.knowledge.mapping.searches import CatalogueSearch, Search
-    from extremeearth.knowledge.mapping.sources import SourceLike
-    from extremeearth.knowledge.mapping.terms import OnError
+    from extremeearth.knowledge.mapping.rules.document import Mapping
+    from extremeearth.knowledge.mapping.rules.reader import read_mapping
+    from extremeearth.knowledge.mapping.running.execution import (
+        BATCH_ROWS,
+        MappingReport,
+        map_to_rdf,
+    )
+    from extremeearth.knowledge.mapping.running.outputs import Parts, StatementTarget
+    from extremeearth.knowledge.mapping.running.terms import OnError
+    from extremeearth.knowledge.mapping.sources.geometry_options import (
+        GeometryOptions,
+        InvalidPolicy,
+    )
+    from extremeearth.knowledge.mapping.sources.items import ItemSearch
+    from extremeearth.knowledge.mapping.sources.opening import SourceLike
+    from extremeearth.knowledge.mapping.sources.rasters import ClassifiedRaster, class_polygons
+    from extremeearth.knowledge.mapping.sources.searches import CatalogueSearch, Search
+    from extremeearth.knowledge.mapping.sources.sql.databases import Database
 
 __all__ = [
     "BATCH_ROWS",
@@ -67,20 +74,20 @@ __all__ = [
 ]
 
 _NAMES = {
-    "databases": ("Database",),
-    "description": ("SourceColumn", "SourceDescription", "describe_source", "list_layers"),
-    "document": ("Mapping",),
-    "execution": ("BATCH_ROWS", "MappingReport", "map_to_rdf"),
-    "functions": ("GEOMETRY_FUNCTIONS", "Argument", "MapFunction", "geometries_of", "geometry_column"),
-    "generation": ("DraftMapping", "draft_mapping"),
-    "geometry_options": ("GeometryOptions", "InvalidPolicy"),
-    "items": ("ItemSearch",),
-    "outputs": ("Parts", "StatementTarget"),
-    "rasters": ("ClassifiedRaster", "class_polygons"),
-    "reader": ("read_mapping",),
-    "searches": ("CatalogueSearch", "Search"),
-    "sources": ("SourceLike",),
-    "terms": ("OnError",),
+    "sources.sql.databases": ("Database",),
+    "drafting.description": ("SourceColumn", "SourceDescription", "describe_source", "list_layers"),
+    "rules.document": ("Mapping",),
+    "running.execution": ("BATCH_ROWS", "MappingReport", "map_to_rdf"),
+    "functions.known": ("GEOMETRY_FUNCTIONS", "Argument", "MapFunction", "geometries_of", "geometry_column"),
+    "drafting.generation": ("DraftMapping", "draft_mapping"),
+    "sources.geometry_options": ("GeometryOptions", "InvalidPolicy"),
+    "sources.items": ("ItemSearch",),
+    "running.outputs": ("Parts", "StatementTarget"),
+    "sources.rasters": ("ClassifiedRaster", "class_polygons"),
+    "rules.reader": ("read_mapping",),
+    "sources.searches": ("CatalogueSearch", "Search"),
+    "sources.opening": ("SourceLike",),
+    "running.terms": ("OnError",),
 }  # fmt: skip
 _HOMES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 

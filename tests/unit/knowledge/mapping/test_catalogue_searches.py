@@ -19,8 +19,9 @@ from extremeearth.core.errors import (
 )
 from extremeearth.core.http import SafeClient
 from extremeearth.knowledge.interlinking import read_features
-from extremeearth.knowledge.mapping import Search, searches
-from extremeearth.knowledge.mapping.searches import search_items
+from extremeearth.knowledge.mapping import Search
+from extremeearth.knowledge.mapping.sources import searches
+from extremeearth.knowledge.mapping.sources.searches import search_items
 
 ROOT = "https://hub.example/stac"
 

@@ -17,8 +17,9 @@ import shapely
 
 from extremeearth.core.errors import DataBrokenError, ExtremeEarthError
 from extremeearth.core.progress import EventProgress
-from extremeearth.knowledge.mapping import GeometryOptions, describe_source, map_to_rdf, text_bytes
-from extremeearth.knowledge.mapping.mending import ENDS
+from extremeearth.knowledge.mapping import GeometryOptions, describe_source, map_to_rdf
+from extremeearth.knowledge.mapping.sources.damage import text_bytes
+from extremeearth.knowledge.mapping.sources.damage.mending import ENDS
 
 ROWS = 300
 BROKEN = 150

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from extremeearth.infrastructure.engine import LocalEngine
 from extremeearth.knowledge.mapping import map_to_rdf
-from extremeearth.knowledge.mapping.distinct import Distinct, HashSet, hashes_of
+from extremeearth.knowledge.mapping.running.distinct import Distinct, HashSet, hashes_of
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
 <urn:m> rml:logicalSource [ rml:source [ rml:path "t" ] ] ;
@@ -99,8 +99,8 @@ def test_the_report_counts_what_came_again(mapped):
 
 def test_batches_bound_the_memory_of_a_run(mapped):
     """A source that makes its rows as they are asked for: nothing reads ahead more than one batch."""
-    from extremeearth.knowledge.mapping import execution
     from extremeearth.knowledge.mapping.frames import Frame
+    from extremeearth.knowledge.mapping.running import execution
 
     made, alive = [], []
     columns: list[weakref.ref[pa.Array]] = []

@@ -18,7 +18,7 @@ from extremeearth.knowledge.mapping import (
     map_to_rdf,
     read_mapping,
 )
-from extremeearth.knowledge.mapping.templates import parse_template
+from extremeearth.knowledge.mapping.rules.templates import parse_template
 from extremeearth.knowledge.rdf import XSD
 
 HEAD = """@prefix rml: <http://w3id.org/rml/> . @prefix ex: <https://example.org/> . """

@@ -14,8 +14,8 @@ import shapely
 
 from extremeearth.core.errors import CrsError, DataBrokenError, InputError, MappingError
 from extremeearth.knowledge.mapping import GeometryOptions
-from extremeearth.knowledge.mapping.geometry_sources import cut_at_antimeridian
-from extremeearth.knowledge.mapping.text_geometries import find_text_geometry
+from extremeearth.knowledge.mapping.sources.geometry_sources import cut_at_antimeridian
+from extremeearth.knowledge.mapping.sources.text_geometries import find_text_geometry
 
 SHAPE = """<urn:m> rml:logicalSource [ rml:source [ rml:path "%s" %s ] ] ;
     rml:subjectMap [ rml:template "urn:{id}" ] ;

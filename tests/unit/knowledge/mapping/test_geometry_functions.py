@@ -193,7 +193,7 @@ def test_broken_values_are_told_or_stop():
 
 
 def test_a_column_is_read_once_for_all_functions(mapped, monkeypatch):
-    from extremeearth.knowledge.mapping import geometry_sources
+    from extremeearth.knowledge.mapping.sources import geometry_sources
 
     reads = []
     real = shapely.from_wkb

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import DataBrokenError, MappingError
-from extremeearth.knowledge.mapping.jsonpath import _whole_language, json_column, read_path
+from extremeearth.knowledge.mapping.sources.jsonpath import _whole_language, json_column, read_path
 
 FARM = {
     "fields": [

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.knowledge.mapping import map_to_rdf
-from extremeearth.knowledge.mapping.document import TermMap, TermType
 from extremeearth.knowledge.mapping.frames import Frame
-from extremeearth.knowledge.mapping.templates import parse_template
-from extremeearth.knowledge.mapping.terms import Issues, TermMaker
+from extremeearth.knowledge.mapping.rules.document import TermMap, TermType
+from extremeearth.knowledge.mapping.rules.templates import parse_template
+from extremeearth.knowledge.mapping.running.terms import Issues, TermMaker
 
 CSV = """@prefix rml: <http://w3id.org/rml/> .
 <urn:m> rml:logicalSource [ rml:source [ rml:path "t.csv" ] ] ;

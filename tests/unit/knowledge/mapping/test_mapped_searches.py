@@ -24,15 +24,10 @@ from extremeearth.core.errors import (
 )
 from extremeearth.core.http import SafeClient
 from extremeearth.infrastructure.engine import LocalEngine
-from extremeearth.knowledge.mapping import (
-    CatalogueSearch,
-    Search,
-    describe_source,
-    draft_mapping,
-    stored_items,
-)
-from extremeearth.knowledge.mapping.items import ItemSource
-from extremeearth.knowledge.mapping.stored_items import StoredItems
+from extremeearth.knowledge.mapping import CatalogueSearch, Search, describe_source, draft_mapping
+from extremeearth.knowledge.mapping.sources import stored_items
+from extremeearth.knowledge.mapping.sources.items import ItemSource
+from extremeearth.knowledge.mapping.sources.stored_items import StoredItems
 
 ROOT = "https://hub.example/stac"
 SIZE = 10
@@ -121,7 +116,7 @@ def test_what_is_kept_in_memory_does_not_grow_with_the_items(mapped, monkeypatch
             Watched.alive -= 1
 
     monkeypatch.setattr(stored_items.json, "loads", lambda line: Watched(parse(line)))
-    monkeypatch.setattr("extremeearth.knowledge.mapping.items.MOST_ITEMS", 20)
+    monkeypatch.setattr("extremeearth.knowledge.mapping.sources.items.MOST_ITEMS", 20)
     _, report = mapped(MAPPING, sources={"maps": Hub(400).search()})
     assert report.rows == 1200
     assert len(at_once) >= 800

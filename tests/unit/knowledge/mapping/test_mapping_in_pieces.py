@@ -16,11 +16,12 @@ from pyarrow import csv as arrow_csv
 
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.infrastructure.engine import LocalEngine
-from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf, parallel
-from extremeearth.knowledge.mapping.delimited import CsvSource
-from extremeearth.knowledge.mapping.outputs import open_target
-from extremeearth.knowledge.mapping.row_spans import row_spans
-from extremeearth.knowledge.mapping.workers import SourcePiece
+from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf
+from extremeearth.knowledge.mapping.running import parallel
+from extremeearth.knowledge.mapping.running.outputs import open_target
+from extremeearth.knowledge.mapping.running.workers import SourcePiece
+from extremeearth.knowledge.mapping.sources.delimited import CsvSource
+from extremeearth.knowledge.mapping.sources.row_spans import row_spans
 from extremeearth.knowledge.rdf import packed_into
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
@@ -63,7 +64,7 @@ def cut(monkeypatch):
 
     def bytes_of_pieces(size):
         monkeypatch.setattr(parallel, "PIECE_BYTES", size)
-        monkeypatch.setattr("extremeearth.knowledge.mapping.outputs.PIECE_BYTES", size)
+        monkeypatch.setattr("extremeearth.knowledge.mapping.running.outputs.PIECE_BYTES", size)
 
     return bytes_of_pieces
 

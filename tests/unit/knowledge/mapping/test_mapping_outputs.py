@@ -15,8 +15,9 @@ import pytest
 
 from extremeearth.core.errors import DataBrokenError, InputError, MappingError, StorageError
 from extremeearth.infrastructure.engine import LocalEngine
-from extremeearth.knowledge.mapping import Parts, map_to_rdf, outputs
-from extremeearth.knowledge.mapping.outputs import open_target
+from extremeearth.knowledge.mapping import Parts, map_to_rdf
+from extremeearth.knowledge.mapping.running import outputs
+from extremeearth.knowledge.mapping.running.outputs import open_target
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> . @prefix geo: <http://www.opengis.net/ont/geosparql#> .
 @prefix ee: <https://w3id.org/extremeearth/def/function#> .

@@ -15,7 +15,8 @@ import shapely
 
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.infrastructure.engine import LocalEngine
-from extremeearth.knowledge.mapping import GeometryOptions, frames, geometry_sources
+from extremeearth.knowledge.mapping import GeometryOptions, frames
+from extremeearth.knowledge.mapping.sources import geometry_sources
 
 LINES = """<urn:m> rml:logicalSource [ rml:source [ rml:path "%s" ] ] ;
     rml:subjectMap [ rml:template "urn:{id}" ] ;

@@ -12,7 +12,7 @@ import shapely
 
 from extremeearth.core.errors import DataBrokenError, MappingError
 from extremeearth.knowledge.mapping import BATCH_ROWS, map_to_rdf, read_mapping
-from extremeearth.knowledge.mapping.contract import UnchangedSource, similar_to
+from extremeearth.knowledge.mapping.sources.contract import UnchangedSource, similar_to
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
 <urn:fields> rml:logicalSource [ rml:source "t.%s" %s ] ; rml:subjectMap [ rml:template "urn:{id}" ] ;

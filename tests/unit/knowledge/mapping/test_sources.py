@@ -22,7 +22,8 @@ from extremeearth.core.errors import (
     LimitError,
     MappingError,
 )
-from extremeearth.knowledge.mapping import json_records, map_to_rdf
+from extremeearth.knowledge.mapping import map_to_rdf
+from extremeearth.knowledge.mapping.sources import json_records
 from extremeearth.knowledge.rdf import GEO, XSD
 
 SHAPE = """<urn:m> rml:logicalSource [ rml:source [ rml:path "%s" ] ] ;
@@ -213,7 +214,7 @@ def test_a_missing_column_is_found_before_the_first_row(tmp_path, places, kind, 
         pq.write_table(pa.table({"id": [1], "name": ["a"]}), path)
     else:
         places.to_file(path)
-    from extremeearth.knowledge.mapping.execution import map_to_rdf as run
+    from extremeearth.knowledge.mapping.running.execution import map_to_rdf as run
 
     target = tmp_path / "out.nt"
     text = "@prefix rml: <http://w3id.org/rml/> . @prefix ex: <https://example.org/> ." + mapping

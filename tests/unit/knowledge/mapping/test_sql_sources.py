@@ -25,11 +25,15 @@ from extremeearth.knowledge.mapping import (
     describe_source,
     draft_mapping,
 )
-from extremeearth.knowledge.mapping.document import Join, Reference
-from extremeearth.knowledge.mapping.geometry_sources import UNREADABLE
-from extremeearth.knowledge.mapping.sql_columns import are_curved, double_values, geometry_values
-from extremeearth.knowledge.mapping.sql_source import CURVED, SqlSource
-from extremeearth.knowledge.mapping.sql_text import (
+from extremeearth.knowledge.mapping.rules.document import Join, Reference
+from extremeearth.knowledge.mapping.sources.geometry_sources import UNREADABLE
+from extremeearth.knowledge.mapping.sources.sql.columns import (
+    are_curved,
+    double_values,
+    geometry_values,
+)
+from extremeearth.knowledge.mapping.sources.sql.source import CURVED, SqlSource
+from extremeearth.knowledge.mapping.sources.sql.text import (
     Identifier,
     Named,
     read_identifiers,
@@ -122,7 +126,7 @@ def test_joins_of_different_types_in_the_database_and_here(
     holding, mapped, on_database, monkeypatch
 ):
     if not on_database:
-        from extremeearth.knowledge.mapping import lines
+        from extremeearth.knowledge.mapping.running import lines
 
         monkeypatch.setattr(lines, "joint_sides", lambda *_: None)
     calls = []

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from extremeearth.core.errors import DataBrokenError, LimitError, MappingError
-from extremeearth.knowledge.mapping import xml_records
-from extremeearth.knowledge.mapping.xml_records import XmlSource
+from extremeearth.knowledge.mapping.sources import xml_records
+from extremeearth.knowledge.mapping.sources.xml_records import XmlSource
 
 HOLDING = """<?xml version="1.0"?>
 <holding xmlns:c="urn:crops" name="Dürnast">

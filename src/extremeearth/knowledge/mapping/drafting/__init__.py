@@ -1,0 +1,1 @@
+"""Mappings made of what a source has."""

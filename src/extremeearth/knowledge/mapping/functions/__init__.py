@@ -1,0 +1,1 @@
+"""Functions that a mapping can call, on whole columns."""

@@ -1,0 +1,1 @@
+"""What a mapping says: RML and R2RML documents, read into values."""

@@ -1,0 +1,1 @@
+"""Every kind of source that a mapping reads, as a stream of frames."""
