@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import geopandas as gpd
 import pyarrow as pa
@@ -10,13 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from extremeearth.core.errors import DataBrokenError, MappingError
+from extremeearth.core.errors import DataBrokenError, DataMissingError, MappingError
 from extremeearth.knowledge.mapping import BATCH_ROWS, map_to_rdf, read_mapping
 from extremeearth.knowledge.mapping.sources.contract import UnchangedSource, similar_to
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
 <urn:fields> rml:logicalSource [ rml:source "t.%s" %s ] ; rml:subjectMap [ rml:template "urn:{id}" ] ;
     rml:predicateObjectMap [ rml:predicate <urn:p> ; rml:objectMap [ rml:reference "%s" ] ] ."""
+
+
+def test_a_file_that_is_not_there_is_named_as_it_was_given(tmp_path):
+    with pytest.raises(DataMissingError, match=r"no file away/fields.csv, .* source 't.csv'"):
+        map_to_rdf(
+            MAPPING % ("csv", "", "crop"),
+            sources={"t.csv": Path("away/fields.csv")},
+            target=tmp_path / "o.nt",
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_column_is_named_with_its_triples_map_before_anything_is_written(tmp_path):

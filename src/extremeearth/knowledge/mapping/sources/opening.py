@@ -96,6 +96,11 @@ def open_source(
     elif given is None or isinstance(given, Path):
         # absolute, as workers have folders of their own
         path = given.absolute() if given is not None else _inside(source.name, folder)
+        if given is not None and not path.exists():
+            raise DataMissingError(
+                f"There is no file {given}, which was given as the source '{source.name}'.",
+                hint="Check its path.",
+            )
         if not path.exists():
             raise DataMissingError(
                 f"The source '{source.name}' is neither a table that was given nor a file.",
