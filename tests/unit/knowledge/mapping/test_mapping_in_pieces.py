@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import csv as arrow_csv
 
-from extremeearth.core.errors import DataBrokenError
+from extremeearth.core.errors import DataBrokenError, DataMissingError
 from extremeearth.infrastructure.engine import LocalEngine
 from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf
 from extremeearth.knowledge.mapping.running import parallel
@@ -362,3 +362,26 @@ def test_a_source_that_changes_is_found_by_its_pieces(tmp_path, cut):
     with pytest.raises(DataBrokenError, match="changed while"):
         map_to_rdf(CSV, folder=tmp_path, target=tmp_path / "a.nt", engine=Changing())
     assert not (tmp_path / "a.nt").exists()
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_worker_that_does_not_see_a_file_says_so(tmp_path, cut, form):
+    path = tmp_path / f"t.{form}"
+    rows = {"id": range(80), "note": ["a"] * 80, "kind": ["k"] * 80}
+    if form == "csv":
+        write_csv(path, zip(*rows.values(), strict=True))
+    else:
+        pq.write_table(pa.table(rows), path, row_group_size=10)
+    cut(100)
+
+    class Elsewhere(Here):
+        def map(self, function, items, **kwargs):
+            waiting = list(items)
+            path.unlink()  # what another machine has never had
+            return super().map(function, waiting, **kwargs)
+
+    mapping = MAPPING.replace("%s", form)
+    with pytest.raises(DataMissingError, match="is not there") as caught:
+        map_to_rdf(mapping, folder=tmp_path, target=tmp_path / "a.nt", engine=Elsewhere())
+    assert "EXTREMEEARTH_ENGINE_SHARES_FILES" in caught.value.hint
+    assert not list(tmp_path.iterdir())

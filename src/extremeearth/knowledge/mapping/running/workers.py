@@ -19,7 +19,7 @@ import polars as pl  # noqa: F401 -- what is called here imports it: done once b
 import pyarrow as pa
 from odc.geo.crs import CRS
 
-from extremeearth.core.errors import DataMissingError, StorageError
+from extremeearth.core.errors import StorageError
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.running.distinct import Distinct, each_once
 from extremeearth.knowledge.mapping.running.lines import Run, frame_lines, may_overlap
@@ -105,13 +105,7 @@ class SourcePiece:
 
     def frames(self) -> Iterator[Frame]:
         """Read it."""
-        try:
-            yield from self.source.frames(self.references, batch_rows=self.batch_rows)
-        except FileNotFoundError as err:
-            raise DataMissingError(
-                f"A worker does not find {err.filename}.",
-                hint="Put it where all workers see it, or say that they share no files with this machine.",
-            ) from err
+        yield from self.source.frames(self.references, batch_rows=self.batch_rows)
 
 
 @dataclass(frozen=True, slots=True)

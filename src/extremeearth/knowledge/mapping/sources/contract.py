@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 from odc.geo.crs import CRS
 
-from extremeearth.core.errors import DataBrokenError, MappingError
+from extremeearth.core.errors import DataBrokenError, DataMissingError, MappingError
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.rules.document import LogicalSource
 from extremeearth.knowledge.mapping.sources.geometry_options import GeometryOptions
@@ -157,7 +157,19 @@ class UnchangedSource:
         self.inner.check(references)
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
-        """Read the rows; raise `DataBrokenError` at the end if the file is not what it was."""
+        """Read the rows; raise `DataBrokenError` at the end if the file is not what it was.
+
+        Raises
+        ------
+        DataMissingError
+            The file is not there, as where a worker on another machine reads it.
+        """
+        if not self.path.exists():
+            raise DataMissingError(
+                f"{self.path} is not there.",
+                hint="It was when the run began. On a cluster put it where all workers see it, or set "
+                "EXTREMEEARTH_ENGINE_SHARES_FILES=false.",
+            )
         try:
             yield from self.inner.frames(references, batch_rows=batch_rows)
         except DataBrokenError as err:
