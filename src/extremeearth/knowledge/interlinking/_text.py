@@ -277,10 +277,10 @@ def _straight_ones(read: Any, texts: Any) -> Any:
     values = texts.to_numpy(zero_copy_only=False)
     try:
         return np.asarray(read(values, on_invalid="ignore"), dtype=object)
-    except NotImplementedError:
+    except NotImplementedError:  # a curve: Shapely knows none, and stops at the first
         shapes = np.empty(len(values), dtype=object)
         for row, value in enumerate(values):
-            with suppress(NotImplementedError):
+            with suppress(NotImplementedError):  # the curve itself stays missing, and is counted
                 shapes[row] = read(value, on_invalid="ignore")
         return shapes
 

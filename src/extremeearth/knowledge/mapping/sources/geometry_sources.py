@@ -131,7 +131,7 @@ def _is_straight(collection: Any) -> bool:
 def _read_one(wkb: bytes | None) -> Any:
     try:
         return shapely.from_wkb(wkb, on_invalid="ignore")
-    except NotImplementedError:
+    except NotImplementedError:  # a curve: Shapely knows none, and it is counted as unreadable
         return None
 
 
