@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extremeearth.core.errors import InputError
-from extremeearth.knowledge.sparql.expression_nodes import Aggregate, FunctionCall
+from extremeearth.knowledge.sparql.syntax import Aggregate, FunctionCall
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.expressions.arithmetic import combine

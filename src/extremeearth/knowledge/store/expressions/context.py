@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extremeearth.knowledge.rdf.geometry_column import GeometryColumn
-from extremeearth.knowledge.sparql.expression_nodes import Exists
+from extremeearth.knowledge.sparql.syntax import Exists
 from extremeearth.knowledge.store.columns import TermColumn
 
 __all__ = ["AggregateFunction", "Bindings", "ExpressionContext", "Function"]

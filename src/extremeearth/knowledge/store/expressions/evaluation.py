@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extremeearth.core.errors import InputError
-from extremeearth.knowledge.sparql.expression_nodes import (
+from extremeearth.knowledge.sparql.syntax import (
     Aggregate,
     Arithmetic,
     BuiltIn,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extremeearth.core.errors import InputError
-from extremeearth.knowledge.sparql.expression_nodes import Aggregate, FunctionCall
+from extremeearth.knowledge.sparql.syntax import Aggregate, FunctionCall
 from extremeearth.knowledge.sparql.terms import Iri
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
