@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from extremeearth.knowledge.sparql import syntax as s
-from extremeearth.knowledge.store.plan.kept import Kept, kept
+from extremeearth.knowledge.store.plan.kept import Plan, kept
 from extremeearth.knowledge.store.plan.leaves import Scan, Seed, SpatialRelation
-
-if TYPE_CHECKING:
-    from extremeearth.knowledge.store.plan.nodes import Plan
 
 __all__ = [
     "ExistsFlag", "Join", "JoinGraph", "LeftJoin", "LookUp", "Minus", "SemiJoin", "SpatialJoin", "Union",
@@ -18,7 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OfLeft(Kept):
+class _OfLeft(Plan):
     """Has the columns of its left side."""
 
     __slots__ = ()
@@ -35,7 +31,7 @@ class _OfLeft(Kept):
         return self.left.certain
 
 
-class _OfBoth(Kept):
+class _OfBoth(Plan):
     """Has the columns of both sides."""
 
     __slots__ = ()
@@ -64,7 +60,7 @@ class Join(_OfBoth):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class JoinGraph(Kept):
+class JoinGraph(Plan):
     """Plans to be joined in any order, and the conditions on the whole; gone once joins are ordered."""
 
     inputs: tuple[Plan, ...]
@@ -83,7 +79,7 @@ class JoinGraph(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class LeftJoin(Kept):
+class LeftJoin(Plan):
     """Rows of the left, with those of the right that are compatible and meet the condition, if any."""
 
     left: Plan
@@ -103,7 +99,7 @@ class LeftJoin(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class LookUp(Kept):
+class LookUp(Plan):
     """A join with a scan in which the few values that the left has for `variable` are looked up.
 
     With `optional`, rows of the left that find nothing stay.
@@ -137,7 +133,7 @@ class SemiJoin(_OfLeft):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class ExistsFlag(Kept):
+class ExistsFlag(Plan):
     """Rows of `pattern` with one more column: whether `inner` has rows for them.
 
     `inner` starts from `Seed(key, ...)`, which stands for the rows of `pattern`.
@@ -174,7 +170,7 @@ class Minus(_OfLeft):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Union(Kept):
+class Union(Plan):
     """Rows of every branch."""
 
     branches: tuple[Plan, ...]
@@ -192,7 +188,7 @@ class Union(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class WithUnmet(Kept):
+class WithUnmet(Plan):
     """Rows of a join that met its condition, and the rows of its left side that are in none of them.
 
     The left side is found by its `Number`, which stands once, inside `met`: a chain of these would double with each.

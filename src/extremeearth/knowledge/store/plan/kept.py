@@ -1,23 +1,41 @@
-"""What a node of a plan tells of itself, worked out once: nodes never change, and are asked again and again."""
+"""What every node of a plan has, and tells of itself.
+
+It is worked out once, for nodes never change and are asked again and again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from inspect import getattr_static
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["Kept", "kept"]
+__all__ = ["Plan", "kept"]
 
-Node = TypeVar("Node", bound="Kept")
+Node = TypeVar("Node", bound="Plan")
 KEPT = ("variables", "certain")
 _MISSING = object()
 
 
-class Kept:
-    """Has room for what `kept` keeps, and fills it when it is made: what is below has, so nothing is walked twice."""
+@dataclass(frozen=True)
+class Plan:
+    """A node of a plan with all that is below it.
+
+    It has room for what `kept` keeps, and fills it when it is made: what is below has, so nothing is walked twice.
+    """
 
     __slots__ = ("_certain", "_hash", "_variables")
+
+    if TYPE_CHECKING:  # some have them as fields, for which what stands here would be the default
+
+        @property
+        def variables(self) -> tuple[str, ...]:
+            """Give the columns."""
+
+        @property
+        def certain(self) -> frozenset[str]:
+            """Give the columns that are bound in every row."""
 
     def __post_init__(self) -> None:
         """Ask for all that is kept."""
@@ -37,7 +55,7 @@ def kept(node: type[Node]) -> type[Node]:
     >>> asked = []
     >>> @kept
     ... @dataclass(frozen=True, slots=True)
-    ... class Leaf(Kept):
+    ... class Leaf(Plan):
     ...     name: str
     ...
     ...     @property

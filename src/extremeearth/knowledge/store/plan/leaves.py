@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Term
-from extremeearth.knowledge.store.plan.kept import Kept, kept
-
-if TYPE_CHECKING:
-    from extremeearth.knowledge.store.plan.nodes import Plan
+from extremeearth.knowledge.store.plan.kept import Plan, kept
 
 __all__ = [
     "ANY_NAMED", "Constant", "GraphNames", "GraphScope", "STORE_DEFAULT", "Scan", "Seed", "Service", "Slot",
@@ -18,7 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OfVariable(Kept):
+class _OfVariable(Plan):
     """Has one column."""
 
     __slots__ = ()
@@ -74,7 +70,7 @@ def ANY_NAMED(variable: str) -> GraphScope:
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Scan(Kept):
+class Scan(Plan):
     """The quads that match one triple pattern; a variable may stand twice."""
 
     subject: Slot
@@ -107,7 +103,7 @@ class Scan(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Values(Kept):
+class Values(Plan):
     """Rows that the query gives; one row without variables changes nothing in a join."""
 
     variables: tuple[str, ...]
@@ -138,7 +134,7 @@ class GraphNames(_OfVariable):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Seed(Kept):
+class Seed(Plan):
     """The rows from outside that a pattern inside EXISTS sees: a number for each, and its variables."""
 
     key: str
@@ -158,7 +154,7 @@ class Seed(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Service(Kept):
+class Service(Plan):
     """What another endpoint answers."""
 
     endpoint: str | Iri

@@ -6,7 +6,7 @@ row; rules change plans into cheaper ones, the compiler turns the last one into 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from extremeearth.knowledge.store.plan.joins import (
     Union,
     WithUnmet,
 )
+from extremeearth.knowledge.store.plan.kept import Plan
 from extremeearth.knowledge.store.plan.leaves import (
     ANY_NAMED,
     STORE_DEFAULT,
@@ -58,36 +59,6 @@ __all__ = [
     "flattened", "with_children",
 ]  # fmt: skip
 
-Plan = (
-    Scan
-    | Values
-    | GraphNames
-    | Seed
-    | Join
-    | JoinGraph
-    | LeftJoin
-    | LookUp
-    | SemiJoin
-    | ExistsFlag
-    | Minus
-    | Union
-    | WithUnmet
-    | Filter
-    | Extend
-    | Number
-    | Rename
-    | Group
-    | Order
-    | Project
-    | Distinct
-    | Slice
-    | Closure
-    | Service
-    | SpatialMatch
-    | SpatialJoin
-    | Nearest
-)
-
 
 def children(node: Plan) -> Iterator[Plan]:
     """Give the plans directly below a node."""
@@ -123,7 +94,7 @@ def flattened(plan: Plan) -> tuple[object, ...]:
     return tuple(found)
 
 
-def with_children(node: Plan, change: Any) -> Plan:
+def with_children(node: Plan, change: Callable[[Plan], Plan]) -> Plan:
     """Give the same node with each plan directly below it changed; the node itself where nothing did."""
     changed: dict[str, Any] = {}
     for field in fields(node):

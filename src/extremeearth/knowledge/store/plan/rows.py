@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Variable
-from extremeearth.knowledge.store.plan.kept import Kept, kept
+from extremeearth.knowledge.store.plan.kept import Plan, kept
 from extremeearth.knowledge.store.plan.leaves import Slot
-
-if TYPE_CHECKING:
-    from extremeearth.knowledge.store.plan.nodes import Plan
 
 __all__ = [
     "Closure", "Distinct", "Extend", "Filter", "Group", "Nearest", "Number", "Order", "Project", "Rename",
@@ -19,7 +15,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OfPattern(Kept):
+class _OfPattern(Plan):
     """Has the columns of the plan below it."""
 
     __slots__ = ()
@@ -48,7 +44,7 @@ class Filter(_OfPattern):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Extend(Kept):
+class Extend(Plan):
     """Rows with one more variable; unbound where the expression is an error."""
 
     pattern: Plan
@@ -73,7 +69,7 @@ class Extend(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Number(Kept):
+class Number(Plan):
     """Rows with their number as one more variable."""
 
     pattern: Plan
@@ -92,7 +88,7 @@ class Number(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Rename(Kept):
+class Rename(Plan):
     """A variable under another name."""
 
     pattern: Plan
@@ -112,7 +108,7 @@ class Rename(Kept):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Group(Kept):
+class Group(Plan):
     """One row for each different set of keys; without keys one row, whatever comes in.
 
     `domain`, where given, has a row for each group of hidden keys that must appear even when nothing falls in it.
@@ -147,7 +143,7 @@ class Order(_OfPattern):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Project(Kept):
+class Project(Plan):
     """Some of the variables; one that the pattern does not have is unbound."""
 
     pattern: Plan
@@ -180,7 +176,7 @@ class Slice(_OfPattern):
 
 @kept
 @dataclass(frozen=True, slots=True)
-class Closure(Kept):
+class Closure(Plan):
     """Pairs that a step leads to when it is taken again and again: ``step*``, ``step+`` and ``step?``.
 
     Attributes

@@ -39,7 +39,7 @@ def _pushed(conditions: Sequence[s.Expression], plan: p.Plan) -> p.Plan:
         plan = p.Union(tuple(_pushed(ways["branches"], branch) for branch in plan.branches))
     elif ways:
         below = {way: _pushed(moved, getattr(plan, way)) for way, moved in ways.items()}
-        plan = replace(plan, **below)  # type: ignore[arg-type]  # ways are fields that hold plans
+        plan = replace(plan, **below)
     return p.Filter(conjoined(stay), plan) if stay else plan
 
 
