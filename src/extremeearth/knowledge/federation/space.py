@@ -8,13 +8,12 @@ import numpy as np
 import shapely
 
 from extremeearth.knowledge.federation.soundness import GEOF
-from extremeearth.knowledge.rdf.geometry_column import crs_of_code
+from extremeearth.knowledge.rdf import CRS84_CODE, crs_of_code, in_system
 from extremeearth.knowledge.rdf.vocabulary import EH_RELATIONS, GEO, RCC8_RELATIONS, SF_RELATIONS
 from extremeearth.knowledge.sparql import syntax as s
 from extremeearth.knowledge.sparql.terms import Iri, Literal, Term, Variable
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.geosparql import read_geometries
-from extremeearth.knowledge.store.results.row_formats import in_lonlat
 
 __all__ = ["box_around", "partner_of"]
 
@@ -70,7 +69,7 @@ def box_around(terms: Collection[Term]) -> Literal | None:
     present = np.unique(column.systems[column.systems >= 0])
     if not all(crs_of_code(int(code)).geographic for code in present):
         return None
-    shapes = in_lonlat(column)
+    shapes = in_system(column, CRS84_CODE).shapes
     bounds = shapely.bounds(shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))])
     if not len(bounds):
         return None

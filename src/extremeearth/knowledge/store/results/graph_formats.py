@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -22,9 +22,7 @@ from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.formats import rdf_format
 from extremeearth.knowledge.store.results.cells import JSONLD, NTRIPLES, XML, cells
 from extremeearth.knowledge.store.results.row_formats import block_bytes
-
-if TYPE_CHECKING:
-    from extremeearth.knowledge.store.results.solutions import Block, Triples
+from extremeearth.knowledge.store.results.rows import Block
 
 __all__ = ["ntriples_lines", "stream_triples"]
 
@@ -32,13 +30,13 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _LOCAL_NAME = re.compile(r"[A-Za-z_À-￿][\w.\-·]*$")
 
 
-def stream_triples(triples: Triples, format: str) -> Iterator[bytes]:
+def stream_triples(blocks: Iterable[Block], format: str) -> Iterator[bytes]:
     """Write triples piece by piece.
 
     Parameters
     ----------
-    triples
-        What to write.
+    blocks
+        Subjects, predicates and objects, some at a time.
     format
         Short name or media type of an RDF format.
 
@@ -50,12 +48,13 @@ def stream_triples(triples: Triples, format: str) -> Iterator[bytes]:
     Examples
     --------
     >>> from extremeearth.knowledge.sparql import Iri, Literal
-    >>> from extremeearth.knowledge.store.results.solutions import Triples
-    >>> b"".join(stream_triples(Triples([(Iri("urn:a"), Iri("urn:p"), Literal("x"))]), "jsonld"))
+    >>> terms = Iri("urn:a"), Iri("urn:p"), Literal("x")
+    >>> block = Block(tuple(TermColumn.of([term]) for term in terms), 1)
+    >>> b"".join(stream_triples([block], "jsonld"))
     b'[{"@id":"urn:a","urn:p":[{"@value":"x"}]}]'
     """
     found = rdf_format(format)
-    writers: dict[Any, Callable[[Triples], Iterator[bytes]]] = {
+    writers: dict[Any, Callable[[Iterable[Block]], Iterator[bytes]]] = {
         ox.RdfFormat.N_TRIPLES: _ntriples,
         ox.RdfFormat.N_QUADS: _ntriples,
         ox.RdfFormat.TURTLE: _turtle,
@@ -63,7 +62,7 @@ def stream_triples(triples: Triples, format: str) -> Iterator[bytes]:
         ox.RdfFormat.RDF_XML: _rdf_xml,
         ox.RdfFormat.JSON_LD: _json_ld,
     }
-    return writers[found](triples)
+    return writers[found](blocks)
 
 
 def ntriples_lines(block: Block) -> bytes:
@@ -78,15 +77,15 @@ def ntriples_lines(block: Block) -> bytes:
     return block_bytes(lines)
 
 
-def _ntriples(triples: Triples) -> Iterator[bytes]:
-    for block in triples.blocks():
+def _ntriples(blocks: Iterable[Block]) -> Iterator[bytes]:
+    for block in blocks:
         yield ntriples_lines(block)
 
 
-def _turtle(triples: Triples) -> Iterator[bytes]:
+def _turtle(blocks: Iterable[Block]) -> Iterator[bytes]:
     """Turtle may be put together of pieces; each names the prefixes it uses."""
     known = prefixes()
-    for block in triples.blocks():
+    for block in blocks:
         lines = ntriples_lines(block)
         used = {name: iri for name, iri in known.items() if f"<{iri}".encode() in lines}
         parsed = ox.parse(input=lines, format=ox.RdfFormat.N_TRIPLES, lenient=True)
@@ -118,7 +117,7 @@ def _element(iri: str) -> tuple[str, str]:
     return f"<p:{name} xmlns:p={quoteattr(namespace)}", f"</p:{name}>"
 
 
-def _rdf_xml(triples: Triples) -> Iterator[bytes]:
+def _rdf_xml(blocks: Iterable[Block]) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -126,7 +125,7 @@ def _rdf_xml(triples: Triples) -> Iterator[bytes]:
         return pa.scalar(value, pa.large_string())
 
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n<rdf:RDF xmlns:rdf="{RDF}">\n'.encode()
-    for block in triples.blocks():
+    for block in blocks:
         subjects, predicates, objects = block.columns
         opened, closed = _by_predicate(predicates, _element)
         lines = pc.binary_join_element_wise(
@@ -187,7 +186,7 @@ def _literal_head(code: int) -> str:
     return f" rdf:datatype={quoteattr(kind.datatype)}>"
 
 
-def _json_ld(triples: Triples) -> Iterator[bytes]:
+def _json_ld(blocks: Iterable[Block]) -> Iterator[bytes]:
     """Write expanded JSON-LD, one object a triple."""
     import json
 
@@ -199,7 +198,7 @@ def _json_ld(triples: Triples) -> Iterator[bytes]:
 
     yield b"["
     first = True
-    for block in triples.blocks():
+    for block in blocks:
         subjects, predicates, objects = block.columns
         opened, closed = _by_predicate(predicates, member)
         nodes = pc.utf8_slice_codeunits(cells(subjects, JSONLD), 0, -1)  # without the last brace

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from extremeearth.core.errors import InputError
-from extremeearth.knowledge.rdf.geometry_column import GeometryColumn, crs_of_code
+from extremeearth.knowledge.rdf import CRS84_CODE, in_system
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.results.cells import (
@@ -23,13 +23,12 @@ from extremeearth.knowledge.store.results.cells import (
     Spelling,
     cells,
 )
+from extremeearth.knowledge.store.results.rows import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from extremeearth.knowledge.store.results.solutions import Solutions
-
-__all__ = ["ROW_FORMATS", "arrow_schema", "block_bytes", "in_lonlat", "stream_rows"]
+__all__ = ["ROW_FORMATS", "arrow_schema", "block_bytes", "stream_rows"]
 
 ROW_FORMATS = ("json", "xml", "csv", "tsv", "geojson", "arrow")
 """Short names of the formats of rows."""
@@ -37,7 +36,7 @@ RESULTS_XML = "http://www.w3.org/2005/sparql-results#"
 Columns = Sequence[TermColumn]
 
 
-def stream_rows(rows: Solutions, format: str, *, geometry: str | None = None) -> Iterator[bytes]:
+def stream_rows(rows: Rows, format: str, *, geometry: str | None = None) -> Iterator[bytes]:
     r"""Write rows piece by piece; what is in memory at once is one block of rows.
 
     Parameters
@@ -57,8 +56,7 @@ def stream_rows(rows: Solutions, format: str, *, geometry: str | None = None) ->
     Examples
     --------
     >>> from extremeearth.knowledge.sparql import Iri
-    >>> from extremeearth.knowledge.store.results.solutions import Solutions
-    >>> b"".join(stream_rows(Solutions(("a",), [(Iri("urn:x"),), (None,)]), "tsv"))
+    >>> b"".join(stream_rows(Rows(("a",), [(Iri("urn:x"),), (None,)]), "tsv"))
     b'?a\n<urn:x>\n\n'
     """
     writers: dict[str, Callable[[], Iterator[bytes]]] = {
@@ -129,7 +127,7 @@ def _json_name(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
 
 
-def _json(rows: Solutions) -> Iterator[bytes]:
+def _json(rows: Rows) -> Iterator[bytes]:
     names = [_json_name(name) for name in rows.variables]
     yield f'{{"head":{{"vars":[{",".join(names)}]}},"results":{{"bindings":['.encode()
     first = True
@@ -144,7 +142,7 @@ def _json(rows: Solutions) -> Iterator[bytes]:
     yield b"]}}"
 
 
-def _xml(rows: Solutions) -> Iterator[bytes]:
+def _xml(rows: Rows) -> Iterator[bytes]:
     names = [quoteattr(name) for name in rows.variables]
     head = "".join(f"<variable name={name}/>" for name in names)
     yield (
@@ -162,7 +160,7 @@ def _xml(rows: Solutions) -> Iterator[bytes]:
 
 
 def _separated(
-    rows: Solutions, spelling: Spelling, separator: str, end: str, head: Sequence[str]
+    rows: Rows, spelling: Spelling, separator: str, end: str, head: Sequence[str]
 ) -> Iterator[bytes]:
     yield (separator.join(head) + end).encode()
     for columns in rows.blocks():
@@ -173,20 +171,7 @@ def _separated(
 # ------------------------------------------------------------------------------- GeoJSON
 
 
-def in_lonlat(column: GeometryColumn) -> Any:
-    """Give the shapes of a column in longitude and latitude (CRS84)."""
-    from extremeearth.core.boxes import LONLAT
-    from extremeearth.core.geodesy import transform
-
-    shapes = np.array(column.shapes, dtype=object)
-    for code in np.unique(column.systems).tolist():
-        if code > 0:
-            chosen = column.systems == code
-            shapes[chosen] = transform(shapes[chosen], source=crs_of_code(code), target=LONLAT)
-    return shapes
-
-
-def _geojson(rows: Solutions, geometry: str | None) -> Iterator[bytes]:
+def _geojson(rows: Rows, geometry: str | None) -> Iterator[bytes]:
     """Features of RFC 7946: longitude and latitude, outer rings against the clock."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -205,7 +190,7 @@ def _geojson(rows: Solutions, geometry: str | None) -> Iterator[bytes]:
         yield b'{"type":"FeatureCollection","features":['
         first = True
         for columns in rows.blocks():
-            shapes = in_lonlat(rows.read_geometries(columns.columns[at]))
+            shapes = in_system(rows.read_geometries(columns.columns[at]), CRS84_CODE).shapes
             shapes = shapely.orient_polygons(shapes)
             texts = pa.array(shapely.to_geojson(shapes), pa.large_string()).fill_null("null")
             parts = []
@@ -243,7 +228,7 @@ def arrow_schema(variables: Sequence[str]) -> pa.Schema:
     return pa.schema(fields, metadata={"sparql.variables": " ".join(variables)})
 
 
-def _arrow(rows: Solutions) -> Iterator[bytes]:
+def _arrow(rows: Rows) -> Iterator[bytes]:
     import pyarrow as pa
 
     schema = arrow_schema(rows.variables)

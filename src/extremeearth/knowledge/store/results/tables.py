@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extremeearth.core.errors import InputError
-from extremeearth.knowledge.rdf.geometry_column import CRS84_CODE, GeometryColumn, crs_of_code
+from extremeearth.knowledge.rdf import CRS84_CODE, GeometryColumn, crs_of_code, in_system
 from extremeearth.knowledge.store import types
 from extremeearth.knowledge.store.columns import TermColumn
 from extremeearth.knowledge.store.results.cells import PLAIN, cells
+from extremeearth.knowledge.store.results.rows import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from geopandas import GeoDataFrame
     from pandas import DataFrame
-
-    from extremeearth.knowledge.store.results.solutions import Solutions
 
 __all__ = ["arrow_table", "geopandas_frame", "pandas_frame", "typed_array"]
 
@@ -28,14 +27,13 @@ _DATE_TIME = (
 )
 
 
-def arrow_table(rows: Solutions) -> pa.Table:
+def arrow_table(rows: Rows) -> pa.Table:
     """Give the rows as an Arrow table; see `Solutions.to_arrow`.
 
     Examples
     --------
     >>> from extremeearth.knowledge.sparql import Iri
-    >>> from extremeearth.knowledge.store.results.solutions import Solutions
-    >>> arrow_table(Solutions(("a",), [(Iri("urn:a"),), (None,)])).to_pydict()
+    >>> arrow_table(Rows(("a",), [(Iri("urn:a"),), (None,)])).to_pydict()
     {'a': ['urn:a', None]}
     """
     import pyarrow as pa
@@ -46,13 +44,12 @@ def arrow_table(rows: Solutions) -> pa.Table:
     return pa.table(dict(zip(rows.variables, arrays, strict=True)))
 
 
-def pandas_frame(rows: Solutions) -> DataFrame:
+def pandas_frame(rows: Rows) -> DataFrame:
     """Give the rows as a pandas frame; numbers and booleans that have gaps become pandas' own nullable types.
 
     Examples
     --------
-    >>> from extremeearth.knowledge.store.results.solutions import Solutions
-    >>> pandas_frame(Solutions(("a",), [])).shape
+    >>> pandas_frame(Rows(("a",), [])).shape
     (0, 1)
     """
     import pandas as pd
@@ -71,7 +68,7 @@ def pandas_frame(rows: Solutions) -> DataFrame:
     )
 
 
-def geopandas_frame(rows: Solutions, *, geometry: str | None, crs: Any) -> GeoDataFrame:
+def geopandas_frame(rows: Rows, *, geometry: str | None, crs: Any) -> GeoDataFrame:
     """Give the rows as a GeoPandas frame; see `Solutions.to_geopandas`.
 
     Raises
@@ -108,14 +105,13 @@ def _geo_series(column: GeometryColumn, crs: Any) -> Any:
 
     from extremeearth.core.boxes import as_crs
     from extremeearth.core.geodesy import transform
-    from extremeearth.knowledge.store.results.row_formats import in_lonlat
 
     present = np.unique(column.systems[column.systems >= 0])
     if crs is None and len(present) == 1:
         system = crs_of_code(int(present[0]))
         return gpd.GeoSeries(np.array(column.shapes, dtype=object), crs=system.proj)
     if crs is None:
-        return gpd.GeoSeries(in_lonlat(column), crs=crs_of_code(CRS84_CODE).proj)
+        return gpd.GeoSeries(in_system(column, CRS84_CODE).shapes, crs=crs_of_code(CRS84_CODE).proj)
     target = as_crs(crs)
     shapes = np.array(column.shapes, dtype=object)
     for code in present.tolist():
