@@ -117,7 +117,8 @@ def _in_form(shapes: Any, rows: Any, form: Form, copied: Any) -> Any:
     if form == "wkb":
         return packed(some)
     if copied is not None and copied.any():
-        some[copied] = shapely.from_wkb(shapely.to_wkb(some[copied]))
+        twice = some[copied]
+        some[copied] = shapely.set_srid(twice, shapely.get_srid(twice))  # gives copies
     return some
 
 

@@ -13,6 +13,7 @@ import shapely
 from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import CrsError, InputError
 from extremeearth.core.geodesy import transform
+from extremeearth.core.threads import in_order
 from extremeearth.knowledge.interlinking.times import seconds_of
 from extremeearth.knowledge.rdf import as_text, iri_terms, join_text, percent_encode
 
@@ -227,8 +228,11 @@ def align(
     a UTM zone would lose coordinates.
     """
     crs = right.crs if right.crs.geographic and not left.crs.geographic else left.crs
-    ours = _side(left, crs, on_invalid, threads)
-    return ours, ours if right is left else _side(right, crs, on_invalid, threads)
+    sides = [left] if right is left else [left, right]
+    looked_at = list(
+        in_order(lambda side: _side(side, crs, on_invalid, threads), sides, threads=threads)
+    )
+    return looked_at[0], looked_at[-1]
 
 
 def _side(features: FeatureSet, crs: CRS, on_invalid: OnInvalid, threads: int) -> Side:

@@ -23,12 +23,30 @@ MOST_GROWTH = 1.6
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A part of the plane, its left and lower edges its own, and the features whose boxes meet it."""
+    """A part of the plane, its left and lower edges its own, and the features whose boxes meet it.
+
+    `dealt` tells that other cells of the same place hold the same right features and other left ones.
+    """
 
     low: tuple[float, float]
     high: tuple[float, float]
     left: Any
     right: Any
+    dealt: bool = False
+
+    def shared(self, boxes: Any, rows: Any) -> Any:
+        """Tell which of its features other cells may hold too, by the boxes of all.
+
+        Examples
+        --------
+        >>> cell = Cell((0, 0), (4, 4), np.arange(2), np.arange(0))
+        >>> cell.shared(np.array([[1.0, 1, 2, 2], [3, 3, 4, 4]]), cell.left).tolist()
+        [False, True]
+        """
+        if self.dealt:
+            return np.ones(len(rows), dtype=bool)
+        some = boxes[rows]
+        return (some[:, :2] < self.low).any(axis=1) | (some[:, 2:] >= self.high).any(axis=1)
 
 
 def cut(left: Any, right: Any, *, most_rows: int = ROWS_PER_CELL) -> Iterator[Cell]:
@@ -64,7 +82,7 @@ def cut(left: Any, right: Any, *, most_rows: int = ROWS_PER_CELL) -> Iterator[Ce
             continue
         pieces = max(1, -(-len(ours) // most_rows))
         for piece in np.array_split(ours, pieces):
-            yield Cell(low, high, piece, theirs)
+            yield Cell(low, high, piece, theirs, dealt=pieces > 1)
 
 
 def _halves(sides: tuple[Any, Any], corners: tuple[Any, Any], ours: Any, theirs: Any) -> Any:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
-
-import numpy as np
 
 from extremeearth.knowledge.interlinking.cells import CellTask, cell_task, pair_task
 from extremeearth.knowledge.interlinking.crew import Crew
@@ -61,17 +59,29 @@ class Plane:
             rows = len(left.rows) + len(right.rows)
             most = min(most, max(rows // (CELLS_PER_WORKER * self.crew.size), FEWEST_ROWS))
         for cell in cut(left.bounds[left.rows], right.bounds[right.rows], most_rows=most):
-            yield Cell(cell.low, cell.high, left.rows[cell.left], right.rows[cell.right])
+            yield replace(cell, left=left.rows[cell.left], right=right.rows[cell.right])
 
     def over(self, function: Callable[[CellTask], Result]) -> Iterator[Result]:
         """Give what a function makes of each cell, in the order of the cells."""
         return self.crew.map(function, self.tasks(), label="cells")
 
     def tasks(self, *, shapes: bool = True) -> Iterator[CellTask]:
-        """Give a task for each cell, ready for the crew; without `shapes` where only boxes are looked at."""
-        if not shapes or self.crew.alone or self.crew.far:
-            return (self._task(cell, shapes=shapes) for cell in self.cells())
-        return self._private()
+        """Give a task for each cell, ready for the crew; without `shapes` where only boxes are looked at.
+
+        Shapes are prepared, and that not in two threads at once: where threads work side by side, no two tasks hold the
+        same shape. What several cells hold is copied for each of them; the same shape in other places has the same box.
+        """
+        private = shapes and self.crew.threads > 1 and not self.crew.far
+        for cell in self.cells():
+            copied = (
+                (
+                    cell.shared(self.left.bounds, cell.left),
+                    cell.shared(self.right.bounds, cell.right),
+                )
+                if private
+                else None
+            )
+            yield self._task(cell, shapes=shapes, copied=copied)
 
     def _task(self, cell: Cell, *, shapes: bool, copied: tuple[Any, Any] | None = None) -> CellTask:
         pairs = pair_task(
@@ -83,16 +93,3 @@ class Plane:
         return cell_task(
             self.left, self.right, cell, pairs, filter_name=self.options.filter, self_join=self.self_join
         )  # fmt: skip
-
-    def _private(self) -> Iterator[CellTask]:
-        """Give tasks of which no two hold the same shape: shapes are prepared, and that not in two threads at once."""
-        cells = list(self.cells())
-        shapes = [*self.left.shapes, *self.right.shapes]
-        objects = np.unique(np.fromiter(map(id, shapes), np.int64), return_inverse=True)[1]
-        ours, theirs = np.split(objects, [len(self.left.shapes)])
-        holders = np.zeros(len(shapes), dtype=np.int32)
-        for cell in cells:
-            holders[np.unique(np.concatenate([ours[cell.left], theirs[cell.right]]))] += 1
-        for cell in cells:
-            copied = holders[ours[cell.left]] > 1, holders[theirs[cell.right]] > 1
-            yield self._task(cell, shapes=True, copied=copied)

@@ -153,15 +153,15 @@ class LinkRun:
         """Find all links and give them as one Arrow table, ordered by the features' positions."""
         import pyarrow as pa
 
-        found = list(self.triples())
-        rows, columns, kinds = (
-            np.concatenate([np.empty(0, dtype=np.uint8 if place == 2 else np.int64),
-                            *(piece[place] for piece in found)])
-            for place in range(3)
-        )  # fmt: skip
-        order = np.lexsort((kinds, columns, rows))
+        # a link is one number, and numbers are sorted faster than rows of three; so many features that they
+        # would not fit into 63 bits fit into no memory
+        wide, kinds = max(len(self.right.shapes), 1), max(len(self.properties), 1)
+        found = [(rows * wide + columns) * kinds + kind for rows, columns, kind in self.triples()]
+        pairs, kind = np.divmod(
+            np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found])), kinds
+        )
         names = pa.array([iri for _, iri in self.properties], pa.large_string())
-        triples = rows[order], columns[order], kinds[order]
+        triples = *np.divmod(pairs, wide), kind.astype(np.uint8)
         return self.table(triples, self.left.iris, names, self.right.iris)
 
     def table(self, triples: Triples, ours: Any, names: Any, theirs: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import CrsError, DataBrokenError, DataMissingError, InputError
+from extremeearth.core.progress import SILENT, Progress
 from extremeearth.knowledge.interlinking.features import (
     FeatureSet,
     Times,
@@ -65,6 +66,7 @@ def read_features(
     query: str | None = None,
     search: Search | None = None,
     client: SafeClient | None = None,
+    progress: Progress = SILENT,
 ) -> FeatureSet:
     r"""Read the features of any source that can be linked.
 
@@ -98,6 +100,8 @@ def read_features(
         What is searched for in a catalogue on the web. Without it, what the address answers tells whether it is one.
     client
         How to reach an endpoint or a catalogue; by default one that refuses private addresses.
+    progress
+        Where it is told how many items a catalogue has given so far.
 
     Raises
     ------
@@ -122,7 +126,7 @@ def read_features(
         "id_column": id_column, "prefix": prefix, "crs": crs, "times": times,
     }  # fmt: skip
     if isinstance(source, str) and source.startswith(("http://", "https://")):
-        items = _items_at(source, search, query, client)
+        items = _items_at(source, search, query, client, progress)
         if items is None:
             return features_of_endpoint(source, query=query, client=client, times=_paths(times))
         source, query = items, None
@@ -132,6 +136,7 @@ def read_features(
             hint="Give the address of its landing page, https://.../stac.",
         )
     if not isinstance(source, str | Path) or is_database_url(source):
+        source = _found_items(source, progress)
         records = None if hasattr(source, "geometry") else _records(source, layer, query)
         if records is not None:
             return _of_records(records, geometry=geometry, **wanted)
@@ -139,19 +144,31 @@ def read_features(
     return _of_path(Path(source), geometry=geometry, layer=layer, query=query, **wanted)
 
 
+def _found_items(source: Any, progress: Progress) -> Any:
+    """Give the items that a search finds; anything else as it is."""
+    from extremeearth.knowledge.mapping.sources.items import ItemSearch, stored
+
+    if not isinstance(source, ItemSearch):
+        return source
+    return stored("items", source.find_items(), progress=progress)
+
+
 def _items_at(
-    url: str, search: Search | None, query: str | None, client: SafeClient | None
+    url: str,
+    search: Search | None,
+    query: str | None,
+    client: SafeClient | None,
+    progress: Progress,
 ) -> ItemSource | None:
     """Give the items of a catalogue; `None` if something else is at the address."""
     from extremeearth.core.http import SafeClient
-    from extremeearth.knowledge.mapping.sources.items import stored
 
     with nullcontext(client) if client is not None else SafeClient() as own:
         page = None if search else first_page(url, own)
         if page is None and not search:
             return None
         asked = Search(condition=query).over(search or Search())
-        return stored("items", search_items(url, asked, client=own, page=page))
+        return stored("items", search_items(url, asked, client=own, page=page), progress=progress)
 
 
 def _of_path(

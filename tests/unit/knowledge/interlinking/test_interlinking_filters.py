@@ -76,6 +76,29 @@ def test_each_pair_has_its_reference_point_in_one_cell(most_rows, left, right):
     assert sorted(found) == meeting(left, right)
 
 
+@pytest.mark.parametrize("most_rows", [2, 5, 17])
+@settings(max_examples=60, deadline=None)
+@given(boxes, boxes)
+def test_what_a_cell_shares_with_no_other_lies_in_no_other(most_rows, left, right):
+    """Equal boxes count as one: one shape may stand in several rows and on both sides."""
+    alone, everywhere = [], []
+    for cell in cut(left, right, most_rows=most_rows):
+        sides = ((left, cell.left), (right, cell.right))
+        everywhere += {tuple(box) for boxes, rows in sides for box in boxes[rows]}
+        alone += {tuple(b) for boxes, rows in sides for b in boxes[rows][~cell.shared(boxes, rows)]}
+    assert len(alone) == len(set(alone))
+    assert all(everywhere.count(box) == 1 for box in alone)
+
+
+def test_few_boxes_are_shared_where_they_are_small():
+    rng = np.random.default_rng(3)
+    low = rng.uniform(0, 1000, (3000, 2))
+    some = np.hstack([low, low + 0.5])
+    cells = list(cut(some, some, most_rows=500))
+    assert len(cells) > 8
+    assert 0 < sum(c.shared(some, c.left).sum() for c in cells) < 100
+
+
 def test_cells_hold_few_features_where_boxes_are_small():
     rng = np.random.default_rng(2)
     low = rng.gamma(1, 100, (3000, 2))
