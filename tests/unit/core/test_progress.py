@@ -9,7 +9,6 @@ import threading
 import pytest
 from rich.console import Console
 
-from extremeearth.core import progress as progress_module
 from extremeearth.core.errors import CancelledError
 from extremeearth.core.progress import (
     SILENT,
@@ -18,9 +17,10 @@ from extremeearth.core.progress import (
     LineProgress,
     ProgressEvent,
     Task,
+    lines,
     progress_for,
 )
-from extremeearth.core.progress_bars import BarProgress
+from extremeearth.core.progress.bars import BarProgress
 
 
 class Terminal(io.StringIO):
@@ -152,7 +152,7 @@ def test_lines_come_at_start_and_end_and_not_for_every_step() -> None:
 
 def test_lines_come_again_when_time_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(progress_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(lines.time, "monotonic", lambda: clock[0])
     stream = io.StringIO()
     with Task(LineProgress(stream), "lines") as task:
         for _ in range(3):

@@ -20,7 +20,7 @@ from rich.progress import Progress as RichBars
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-from extremeearth.core.progress import CancelToken, ProgressBase, ProgressEvent
+from extremeearth.core.progress.tasks import CancelToken, ProgressBase, ProgressEvent
 
 __all__ = ["BarProgress"]
 

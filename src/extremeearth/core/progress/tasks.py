@@ -1,31 +1,24 @@
-"""Progress and cancellation: bars on a terminal, plain lines elsewhere, events for jobs.
+"""Work that tells how far it is and may be cancelled, and those it tells: nobody, or a function.
 
 Code that works long takes a `Progress` and opens a task; who called decides how it is shown.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from extremeearth.core.errors import CancelledError
 
-if TYPE_CHECKING:
-    from extremeearth.core.progress_bars import BarProgress
-
 __all__ = [
-    "SILENT", "CancelToken", "EventProgress", "LineProgress", "Progress", "ProgressBase", "ProgressEvent", "Task",
-    "progress_for",
+    "SILENT", "CancelToken", "EventProgress", "Progress", "ProgressBase", "ProgressEvent", "Task",
 ]  # fmt: skip
 
 T = TypeVar("T")
-LINE_INTERVAL_S = 2.0
 
 
 class CancelToken:
@@ -173,55 +166,3 @@ class EventProgress(ProgressBase):
     def report(self, event: ProgressEvent) -> None:
         """Hand the event on."""
         self._listener(event)
-
-
-class LineProgress(ProgressBase):
-    """Writes a plain line when a task starts, every two seconds, and when it ends."""
-
-    def __init__(self, stream: IO[str], *, token: CancelToken | None = None) -> None:
-        super().__init__(token)
-        self._stream = stream
-        self._last: dict[str, float] = {}
-
-    def report(self, event: ProgressEvent) -> None:
-        """Write a line, if it is time for one."""
-        now = time.monotonic()
-        last = self._last.get(event.label)
-        if last is not None and not event.finished and now - last < LINE_INTERVAL_S:
-            return
-        self._last[event.label] = now
-        size = (
-            _size(event.done)
-            if event.total is None
-            else f"{_size(event.done)}/{_size(event.total)}"
-        )
-        state = "done" if event.finished else "..."
-        self._stream.write(f"{event.label}: {size} {state}\n")
-        self._stream.flush()
-        if event.finished:
-            self._last.pop(event.label, None)
-
-
-def progress_for(
-    stream: IO[str] = sys.stderr, *, token: CancelToken | None = None
-) -> BarProgress | LineProgress:
-    """Choose how to show progress: bars if `stream` is a terminal, plain lines if not.
-
-    Examples
-    --------
-    >>> import io
-    >>> type(progress_for(io.StringIO())).__name__
-    'LineProgress'
-    """
-    if stream.isatty():
-        from rich.console import Console
-
-        from extremeearth.core.progress_bars import BarProgress
-
-        return BarProgress(Console(file=stream), token=token)
-    return LineProgress(stream, token=token)
-
-
-def _size(count: float) -> str:
-    """Write a count in full: no powers of ten, no needless decimals."""
-    return f"{count:.0f}" if count == round(count) else f"{count:.1f}"

@@ -1,0 +1,25 @@
+"""Progress and cancellation: bars on a terminal, plain lines elsewhere, events for jobs."""
+
+from extremeearth.core.progress.lines import LineProgress
+from extremeearth.core.progress.showing import progress_for
+from extremeearth.core.progress.tasks import (
+    SILENT,
+    CancelToken,
+    EventProgress,
+    Progress,
+    ProgressBase,
+    ProgressEvent,
+    Task,
+)
+
+__all__ = [
+    "SILENT",
+    "CancelToken",
+    "EventProgress",
+    "LineProgress",
+    "Progress",
+    "ProgressBase",
+    "ProgressEvent",
+    "Task",
+    "progress_for",
+]
