@@ -182,3 +182,37 @@ def test_wrong_words_are_told(run, fields, tmp_path, words, message):
     mapping = tmp_path / "m.ttl"
     run("mapping", fields, "-o", mapping)
     assert message in run("map", mapping, "-o", tmp_path / "out.nt", *words, code=1).stderr
+
+
+def test_first_rows_are_shown_and_nothing_is_written(run, fields, tmp_path):
+    mapping = tmp_path / "m.ttl"
+    run("mapping", fields, "-o", mapping)
+    before = sorted(tmp_path.iterdir())
+    shown = run("map", mapping, "--preview", 1)
+    assert "<https://example.org/fields/1> a ont:Fields, geo:Feature" in shown.stdout.replace(
+        " ,", ","
+    )
+    assert "fields/2" not in shown.stdout
+    assert "nothing was written" in shown.stderr
+    told = json.loads(run("map", mapping, "--preview", 1, "--json").stdout)
+    assert told["turtle"] == shown.stdout
+    assert told["triples"] == 8
+    assert sorted(tmp_path.iterdir()) == before
+    assert "--preview 5" in run("map", mapping, code=2).stderr
+    assert "leave one" in run("map", mapping, "--preview", 1, "-o", "x.nt", code=2).stderr
+
+
+def test_a_mapping_is_checked_and_drawn(run, fields, tmp_path):
+    mapping, picture = tmp_path / "m.ttl", tmp_path / "m.svg"
+    run("mapping", fields, "-o", mapping)
+    result = run("check", mapping, "--diagram", picture)
+    assert "the mapping can run; 2 rows were tried" in result.stderr
+    assert "fields.shp -> https://example.org/fields/{id}" in result.stdout
+    assert picture.read_text().startswith("<svg")
+    assert json.loads(run("check", mapping, "--json").stdout)["ok"] is True
+    mapping.write_text(mapping.read_text().replace('rml:reference "crop"', 'rml:reference "corp"'))
+    result = run("check", mapping, code=1)
+    assert "error: " in result.stdout
+    assert "Did you mean 'crop'?" in result.stdout
+    assert json.loads(run("check", mapping, "--json", code=1).stdout)["ok"] is False
+    run("check", mapping, "--diagram", tmp_path / "m.png", code=2)

@@ -24,6 +24,7 @@ from extremeearth.core.errors import CrsMismatchError
 
 if TYPE_CHECKING:
     from extremeearth.core.http import SafeClient
+    from extremeearth.core.progress import Progress
     from extremeearth.knowledge.interlinking import FeatureSet, LinkOptions, LinkReport
 
 __all__ = ["register"]
@@ -160,13 +161,13 @@ class _Side:
     bbox: str | None
     datetime: str | None
 
-    def read(self, client: SafeClient | None) -> FeatureSet:
+    def read(self, client: SafeClient | None, progress: Progress) -> FeatureSet:
         from extremeearth.knowledge.interlinking import Search, read_features
 
         search = Search.read(self.collections or (), bbox=self.bbox, datetime=self.datetime)
         choices: dict[str, Any] = {
             "id_column": self.id, "prefix": self.prefix, "crs": self.own_crs or self.crs, "times": _columns(self.times),
-            "layer": self.layer, "geometry": self.geometry, "client": client,
+            "layer": self.layer, "geometry": self.geometry, "client": client, "progress": progress,
         }  # fmt: skip
         if own_catalogue(self.place):
             own = HomeSearch.read(self.place, replace(search, condition=self.query))
@@ -260,8 +261,8 @@ def interlink(
         sides.append(_Side(target, target_id, target_prefix, crs, target_crs, target_times, target_layer,
                            target_query, target_geometry, target_collection, target_bbox,
                            target_datetime))  # fmt: skip
-    with allowed_client(side.place for side in sides) as client:
-        ours, theirs = [*(side.read(client) for side in sides), None][:2]
+    with allowed_client(side.place for side in sides) as client, shown_progress() as progress:
+        ours, theirs = [*(side.read(client, progress) for side in sides), None][:2]
     assert ours is not None
     with running_engine(engine, workers) as runs, shown_progress() as progress:
         done = link_files(

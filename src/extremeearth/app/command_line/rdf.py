@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from extremeearth.app.command_line.item_searches import HomeSearch, allowed_client, search_at
+from extremeearth.app.command_line.item_searches import allowed_client
 from extremeearth.app.command_line.options import (
     AsJson,
     Crs,
@@ -27,13 +27,17 @@ from extremeearth.app.command_line.options import (
     shown_progress,
     threads_for,
 )
+from extremeearth.app.command_line.rdf_check import check, show_preview
 from extremeearth.app.command_line.rdf_mapping import mapping, tell_loss
-from extremeearth.core.errors import InputError
+from extremeearth.app.command_line.rdf_sources import (
+    DatabaseUrl,
+    SourcePlaces,
+    named_sources,
+    places_of,
+)
 
 if TYPE_CHECKING:
-    from extremeearth.core.http import SafeClient
     from extremeearth.knowledge.mapping import (
-        CatalogueSearch,
         MappingReport,
         StatementTarget,
     )
@@ -58,7 +62,10 @@ def register(application: typer.Typer) -> None:
     rdf = typer.Typer(
         help="Linked data from geospatial sources.",
         epilog=examples(
-            "rdf mapping parcels.shp -o parcels.rml.ttl", "rdf map parcels.rml.ttl -o parcels.nt.gz"
+            "rdf mapping parcels.shp -o parcels.rml.ttl",
+            "rdf check parcels.rml.ttl --diagram parcels.svg",
+            "rdf map parcels.rml.ttl --preview 5",
+            "rdf map parcels.rml.ttl -o parcels.nt.gz",
         ),
         no_args_is_help=True,
     )
@@ -68,7 +75,12 @@ def register(application: typer.Typer) -> None:
             "mapping fields --database sqlite:///cadastre.db -o fields.rml.ttl",
             "mapping https://hub.example/stac --collection crop-type-maps --bbox 11,48,12,49 -o maps.rml.ttl",
         ),
+        check: (
+            "check parcels.rml.ttl",
+            "check parcels.rml.ttl --source parcels.shp=/data/parcels.shp --diagram parcels.svg",
+        ),
         map_: (
+            "map parcels.rml.ttl --preview 5",
             "map parcels.rml.ttl -o parcels.nt.gz --invalid repair --skip-bad",
             "map parcels.rml.ttl -o store:./graph",
             "map fields.rml.ttl -o fields.nq --database sqlite:///cadastre.db",
@@ -84,29 +96,25 @@ def register(application: typer.Typer) -> None:
 def map_(
     mapping: Annotated[Path, typer.Argument(help="The mapping: RML or R2RML in Turtle.")],
     out: Annotated[
-        str,
+        str | None,
         typer.Option(
             "-o",
             "--out",
             help="File (.nt .nq .ttl, also .gz .zst), folder with --part-mb, or store:FOLDER or store:s3://... "
             "to load into a store.",
         ),
-    ],
-    sources: Annotated[
-        list[str] | None,
+    ] = None,
+    preview: Annotated[
+        int | None,
         typer.Option(
-            "--source",
-            help="NAME=FILE: where a source of the mapping is really. Or a search for STAC items: "
-            "NAME=https://host/stac?collections=maps&bbox=11,48,12,49, NAME=catalogue:?collections=maps in this "
-            "platform's own catalogue, NAME=catalogue:FOLDER?... in that of another home.",
+            "--preview",
+            min=1,
+            metavar="ROWS",
+            help="Show what the first rows become, as Turtle on standard output; nothing is written.",
         ),
     ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            "--database", help="URL of the database that tables and queries are read from."
-        ),
-    ] = None,
+    sources: SourcePlaces = None,
+    database: DatabaseUrl = None,
     engine: EngineUrl = None,
     workers: Workers = None,
     crs: Crs = None,
@@ -137,6 +145,17 @@ def map_(
     from extremeearth.knowledge.mapping import GeometryOptions, map_to_rdf
     from extremeearth.knowledge.rdf import BASE
 
+    if (out is None) == (preview is None):
+        raise typer.BadParameter(
+            "Say where to: -o FILE, or store:FOLDER; or look at first rows: --preview 5."
+            if out is None
+            else "A preview writes nothing: leave one of --out and --preview out."
+        )
+    if out is None or preview is not None:
+        given = {"database": database, "base_iri": base or f"{BASE}id/", "geometry": GeometryOptions(
+            crs=crs, invalid=invalid.value, on_error="skip" if skip_bad else "raise")}  # fmt: skip
+        show_preview(mapping, preview or 1, sources or [], given, as_json=as_json)
+        return
     options: dict[str, Any] = {
         "geometry": GeometryOptions(crs=crs, invalid=invalid.value),
         "on_error": "skip" if skip_bad else "raise",
@@ -145,13 +164,13 @@ def map_(
     }
     with (
         _tidied_when_ended(),
-        allowed_client(_places(sources or [])) as client,
+        allowed_client(places_of(sources or [])) as client,
         running_engine(engine, workers) as runs,
         shown_progress() as progress,
     ):
         options |= {
             "engine": runs, "progress": progress, "threads": threads_for(workers, engine),
-            "sources": _named_sources(sources or [], client),
+            "sources": named_sources(sources or [], client),
         }  # fmt: skip
         if _STORE.match(out):
             report = _into_store(mapping, out.removeprefix("store:"), graph, options)
@@ -181,26 +200,6 @@ def _tidied_when_ended() -> Iterator[None]:
     finally:
         for end in changed:
             signal.signal(end, before[end])
-
-
-def _places(given: list[str]) -> list[str]:
-    return [text.partition("=")[2] for text in given]
-
-
-def _named_sources(
-    given: list[str], client: SafeClient | None
-) -> dict[str, Path | HomeSearch | CatalogueSearch]:
-    """Read where sources are; nobody but the caller makes that an address is contacted."""
-    sources: dict[str, Path | HomeSearch | CatalogueSearch] = {}
-    for text in given:
-        name, equals, place = text.partition("=")
-        if not (name and equals and place):
-            raise InputError(
-                f"'{text}' does not name a source.",
-                hint="Write NAME=FILE, e.g. fields=fields.gpkg.",
-            )
-        sources[name] = search_at(place, None, client) or Path(place)
-    return sources
 
 
 def _files(out: Path, part_mb: int | None, form: str) -> StatementTarget:

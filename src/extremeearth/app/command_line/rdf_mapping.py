@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from extremeearth.app.command_line.item_searches import allowed_client, is_catalogue, search_at
-from extremeearth.app.command_line.options import AsJson, Crs
+from extremeearth.app.command_line.options import AsJson, Crs, shown_progress
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,10 +156,10 @@ def _described_items(
     """Look at what a catalogue gives; tell how its mapping is run."""
     from extremeearth.knowledge.mapping import describe_source
 
-    with allowed_client([source]) as client:
+    with allowed_client([source]) as client, shown_progress() as progress:
         search = search_at(source, asked, client)
         assert search is not None
-        described = describe_source(search, name=name, key=key, geometry=options)
+        described = describe_source(search, name=name, key=key, geometry=options, progress=progress)
     typer.echo(f"run the mapping with --source {shlex.quote(f'{name}={search.address}')}", err=True)
     return [described]
 

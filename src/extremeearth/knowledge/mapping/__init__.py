@@ -23,6 +23,14 @@ if TYPE_CHECKING:
         geometries_of,
         geometry_column,
     )
+    from extremeearth.knowledge.mapping.inspection.check import (
+        CheckedMap,
+        Finding,
+        MappingCheck,
+        check_mapping,
+    )
+    from extremeearth.knowledge.mapping.inspection.diagram import Diagram, mapping_diagram
+    from extremeearth.knowledge.mapping.inspection.preview import Preview, preview_mapping
     from extremeearth.knowledge.mapping.rules.document import Mapping
     from extremeearth.knowledge.mapping.rules.reader import read_mapping
     from extremeearth.knowledge.mapping.running.execution import (
@@ -47,22 +55,28 @@ __all__ = [
     "GEOMETRY_FUNCTIONS",
     "Argument",
     "CatalogueSearch",
+    "CheckedMap",
     "ClassifiedRaster",
     "Database",
+    "Diagram",
     "DraftMapping",
+    "Finding",
     "GeometryOptions",
     "InvalidPolicy",
     "ItemSearch",
     "MapFunction",
     "Mapping",
+    "MappingCheck",
     "MappingReport",
     "OnError",
     "Parts",
+    "Preview",
     "Search",
     "SourceColumn",
     "SourceDescription",
     "SourceLike",
     "StatementTarget",
+    "check_mapping",
     "class_polygons",
     "describe_source",
     "draft_mapping",
@@ -70,12 +84,17 @@ __all__ = [
     "geometry_column",
     "list_layers",
     "map_to_rdf",
+    "mapping_diagram",
+    "preview_mapping",
     "read_mapping",
 ]
 
 _NAMES = {
     "sources.sql.databases": ("Database",),
     "drafting.description": ("SourceColumn", "SourceDescription", "describe_source", "list_layers"),
+    "inspection.check": ("CheckedMap", "Finding", "MappingCheck", "check_mapping"),
+    "inspection.diagram": ("Diagram", "mapping_diagram"),
+    "inspection.preview": ("Preview", "preview_mapping"),
     "rules.document": ("Mapping",),
     "running.execution": ("BATCH_ROWS", "MappingReport", "map_to_rdf"),
     "functions.known": ("GEOMETRY_FUNCTIONS", "Argument", "MapFunction", "geometries_of", "geometry_column"),

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from odc.geo.crs import CRS
 
 from extremeearth.core.errors import DataBrokenError, DataMissingError, MappingError
+from extremeearth.core.progress import SILENT, Progress
 from extremeearth.knowledge.mapping.drafting.discovery import Records, find_records
 from extremeearth.knowledge.mapping.rules.document import LogicalSource
 from extremeearth.knowledge.mapping.sources.column_files import GEOMETRY
@@ -27,7 +28,7 @@ from extremeearth.knowledge.mapping.sources.text_geometries import TextGeometry,
 from extremeearth.knowledge.mapping.sources.vector_files import GeoFile
 from extremeearth.knowledge.rdf import XSD
 
-__all__ = ["SourceColumn", "SourceDescription", "describe_source", "list_layers"]
+__all__ = ["SourceColumn", "SourceDescription", "columns_of", "describe_source", "list_layers"]
 
 SAMPLE_ROWS = 1_000
 _KEY_ROWS = 100_000
@@ -99,6 +100,7 @@ def describe_source(
     layer: str | None = None,
     key: Sequence[str] = (),
     geometry: GeometryOptions | None = None,
+    progress: Progress = SILENT,
 ) -> SourceDescription:
     """Look at a source.
 
@@ -115,6 +117,8 @@ def describe_source(
         Columns that tell the rows apart; found by default.
     geometry
         The reference system of a source that names none, and what happens to what cannot be read.
+    progress
+        Where it is told how many items a search has found so far.
 
     Raises
     ------
@@ -136,8 +140,8 @@ def describe_source(
     source = LogicalSource(name=name, iterator=layer) if records is None else records.source
     database = given if isinstance(given, Database) else None
     opened = open_source(
-        source, sources={name: given}, folder=None, geometry=options, database=database
-    )
+        source, sources={name: given}, folder=None, geometry=options, database=database, progress=progress,
+    )  # fmt: skip
     looked = _Looked.at(opened, name, records)
     if key:
         check_columns(name, looked.keys(), tuple(key))
@@ -196,6 +200,23 @@ def _inside(source: Any) -> Any:
     while not isinstance(source, TextGeometrySource) and hasattr(source, "inner"):
         source = source.inner
     return source
+
+
+def columns_of(opened: Source) -> tuple[str, ...]:
+    """List the columns of an opened source; none where it has references of another kind, such as JSONPaths.
+
+    Examples
+    --------
+    >>> table = pa.table({"id": [1], "crop": ["wheat"]})
+    >>> source = LogicalSource(name="fields")
+    >>> columns_of(open_source(source, sources={"fields": table}, folder=None))
+    ('id', 'crop')
+    """
+    inner = _inside(opened)
+    try:
+        return tuple(_names(inner))
+    except MappingError:
+        return ()
 
 
 def _row_id(source: Any) -> str | None:
