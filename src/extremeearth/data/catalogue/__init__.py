@@ -1,7 +1,7 @@
 """Every product, cube, data set, model and map as a STAC item in a database, and one filter tree to find it."""
 
 from extremeearth.data.catalogue.catalogue import COMMON_PROPERTIES, Catalogue
-from extremeearth.data.catalogue.cql2 import parse_cql2, parse_stac_query, read_shape
+from extremeearth.data.catalogue.cql2 import parse_cql2, read_shape
 from extremeearth.data.catalogue.facets import STAC_HREF
 from extremeearth.data.catalogue.filters import (
     COMPARISONS,
@@ -23,6 +23,7 @@ from extremeearth.data.catalogue.filters import (
     Temporal,
 )
 from extremeearth.data.catalogue.queries import MAX_LIMIT, ItemPage, ItemQuery, SortKey, parse_sort
+from extremeearth.data.catalogue.stac_queries import parse_stac_query
 from extremeearth.data.catalogue.tables import CollectionRow, ItemRow, PropertyRow
 
 __all__ = [

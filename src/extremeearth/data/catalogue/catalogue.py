@@ -15,8 +15,8 @@ from extremeearth.core.database import Database, is_unique_violation
 from extremeearth.core.errors import ConflictError, InputError, NotFoundError, ScopeError
 from extremeearth.core.security import Principal
 from extremeearth.data.catalogue.compiler import Compiler
-from extremeearth.data.catalogue.cql2 import plain_text
 from extremeearth.data.catalogue.facets import body_of, check_name, row_of
+from extremeearth.data.catalogue.filter_values import plain_text
 from extremeearth.data.catalogue.paging import after, read_token, sort_keys, write_token
 from extremeearth.data.catalogue.queries import ItemPage, ItemQuery
 from extremeearth.data.catalogue.tables import CollectionRow, ItemRow, PropertyRow

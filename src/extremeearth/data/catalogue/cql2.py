@@ -1,11 +1,9 @@
-"""CQL2 (OGC 21-065r2), text and JSON, and the STAC ``query`` object, read into the filter tree."""
+"""CQL2 (OGC 21-065r2), text and JSON, read into the filter tree."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import cql2
@@ -13,7 +11,14 @@ import shapely
 
 from extremeearth.core.boxes import as_box
 from extremeearth.core.errors import BoxError, FilterError, InputError, TimeRangeError
-from extremeearth.core.times import TimeRange, as_instant, as_time_range
+from extremeearth.core.times import TimeRange, as_time_range
+from extremeearth.data.catalogue.filter_values import (
+    LONGEST_TEXT,
+    MOST_PARTS,
+    plain_text,
+    property_of,
+    scalar_of,
+)
 from extremeearth.data.catalogue.filters import (
     COMPARISONS,
     SPATIAL_RELATIONS,
@@ -29,22 +34,18 @@ from extremeearth.data.catalogue.filters import (
     Not,
     Or,
     Property,
-    Scalar,
     Spatial,
     Temporal,
 )
 from extremeearth.data.products.footprints import footprint_of_stac
 
-__all__ = ["MAX_DEPTH", "MAX_TEXT", "MAX_VERTICES", "parse_cql2", "parse_stac_query", "plain_text"]
+__all__ = ["MAX_DEPTH", "MAX_TEXT", "MAX_VERTICES", "parse_cql2", "read_shape"]
 
 MAX_TEXT = 64 * 1024  # characters of a filter, JSON with a polygon included
-MAX_CQL2_TEXT = 8 * 1024
 MAX_DEPTH = 32
-MAX_NODES = 1_000
 MAX_VERTICES = 10_000
 MAX_WILDCARDS = 8
 FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-QUERY_OPERATORS = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 HINT = "Offered are and, or, not, comparisons, between, in, like, isNull, s_* and t_* functions."
 
 
@@ -83,67 +84,6 @@ def parse_cql2(source: str | dict[str, Any]) -> FilterNode:
     return _Reader().node(source, depth=0)
 
 
-def parse_stac_query(query: Any) -> FilterNode:
-    """Read the object of the STAC ``query`` extension.
-
-    Raises
-    ------
-    FilterError
-        It is no object of objects, or uses an operator that is not offered.
-
-    Examples
-    --------
-    >>> parse_stac_query({"eo:cloud_cover": {"lt": 10}})
-    Compare(left=Property(name='eo:cloud_cover'), operator='<', right=10.0)
-    """
-    parts: list[FilterNode] = []
-    if not isinstance(query, dict) or not all(isinstance(v, dict) for v in query.values()):
-        raise FilterError("'query' is no object of objects.", hint="Write {property: {op: value}}.")
-    for name, operators in query.items():
-        subject = _property({"property": name})
-        for operator, value in operators.items():
-            parts.append(_comparison(subject, operator, value))
-            if len(parts) > MAX_NODES:
-                raise FilterError("The query is too long.", hint=f"At most {MAX_NODES} parts.")
-    return parts[0] if len(parts) == 1 else And(tuple(parts)) if parts else Constant(True)
-
-
-def _comparison(subject: Property, operator: Any, value: Any) -> FilterNode:
-    """Read one operator of the ``query`` extension."""
-    if operator in QUERY_OPERATORS:
-        return Compare(subject, QUERY_OPERATORS[operator], _scalar(value))
-    if operator in {"startsWith", "endsWith", "contains"} and isinstance(value, str):
-        return Like(subject, _affix(operator, value))
-    if operator == "in" and isinstance(value, list) and value:
-        return In(subject, tuple(_scalar(v) for v in value))
-    raise FilterError(
-        f"The query operator '{str(operator)[:50]}' is not offered, or has a wrong value.",
-        hint=f"Offered are {', '.join(QUERY_OPERATORS)}, startsWith, endsWith, contains, in.",
-    )
-
-
-def plain_text(text: str, *, what: str, longest: int) -> str:
-    """Give a text back that a database can take: not too long, no NUL, no lone surrogate.
-
-    Raises
-    ------
-    FilterError
-        It is not so.
-
-    Examples
-    --------
-    >>> plain_text("abc", what="A name", longest=10)
-    'abc'
-    """
-    if len(text) > longest:
-        raise FilterError(f"{what} is longer than {longest} characters.", hint="Shorten it.")
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise FilterError(
-            f"{what} has a character that is no text.", hint="Send UTF-8 without NUL."
-        )
-    return text
-
-
 def _json_of(text: str) -> Any:
     try:
         return json.loads(text)
@@ -152,12 +92,16 @@ def _json_of(text: str) -> Any:
 
 
 def _json_of_text(text: str) -> Any:
-    plain_text(text, what="The filter", longest=MAX_CQL2_TEXT)
+    plain_text(text, what="The filter", longest=LONGEST_TEXT)
     deepest = depth = 0
     for character in text:  # the parser recurses: it must not see what nests too deep
         depth += {"(": 1, ")": -1}.get(character, 0)
         deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH or text.lower().count("not") > MAX_NODES or text.count("-") > MAX_NODES:
+    if (
+        deepest > MAX_DEPTH
+        or text.lower().count("not") > MOST_PARTS
+        or text.count("-") > MOST_PARTS
+    ):
         raise FilterError(f"The filter nests deeper than {MAX_DEPTH}.", hint="Make it simpler.")
     try:
         return cql2.parse_text(text).to_json()
@@ -178,9 +122,9 @@ class _Reader:
 
     def node(self, source: Any, *, depth: int) -> FilterNode:
         self.nodes += 1
-        if depth > MAX_DEPTH or self.nodes > MAX_NODES:
+        if depth > MAX_DEPTH or self.nodes > MOST_PARTS:
             raise FilterError(
-                "The filter is too large.", hint=f"At most {MAX_DEPTH} deep and {MAX_NODES} parts."
+                "The filter is too large.", hint=f"At most {MAX_DEPTH} deep and {MOST_PARTS} parts."
             )
         if isinstance(source, bool):
             return Constant(source)
@@ -222,63 +166,25 @@ def _is_property(value: Any) -> bool:
     return isinstance(value, dict) and "property" in value
 
 
-def _property(value: Any) -> Property:
-    name = value.get("property") if isinstance(value, dict) else None
-    if not isinstance(name, str) or not name:
-        raise FilterError("The filter needs a property here.", hint="Name one of the queryables.")
-    plain_text(name, what="A property name", longest=200)
-    return Property(name.removeprefix("properties."))
-
-
-def _scalar(value: Any) -> Scalar:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if not math.isfinite(number):
-            raise FilterError("A number in the filter is not finite.", hint="Give a number.")
-        return number
-    if isinstance(value, str):
-        return plain_text(value, what="A text in the filter", longest=MAX_CQL2_TEXT)
-    if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), str):
-        if "timestamp" in value:
-            return _instant(value["timestamp"])
-        if "date" in value:
-            return _instant(value["date"])
-    raise FilterError(
-        "The filter needs a literal here.", hint="A text, number, true, false or time."
-    )
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return as_instant(text)
-    except TimeRangeError as err:
-        raise FilterError(f"'{text[:50]}' is not a time.", hint=err.hint) from err
-
-
 def _compare(operator: str, arguments: list[Any]) -> FilterNode:
     left, right = _only(arguments, 2, operator)
     if not _is_property(left) and _is_property(right):
         left, right, operator = right, left, FLIPPED[operator]
     return Compare(
-        _property(left), operator, _property(right) if _is_property(right) else _scalar(right)
+        property_of(left), operator, property_of(right) if _is_property(right) else scalar_of(right)
     )
 
 
 def _between(arguments: list[Any]) -> FilterNode:
     subject, low, high = _only(arguments, 3, "between")
-    return Between(_property(subject), _scalar(low), _scalar(high))
+    return Between(property_of(subject), scalar_of(low), scalar_of(high))
 
 
 def _in(arguments: list[Any]) -> FilterNode:
     subject, values = _only(arguments, 2, "in")
-    if not isinstance(values, list) or not 1 <= len(values) <= MAX_NODES:
-        raise FilterError(f"'in' needs a list of 1 to {MAX_NODES} values.", hint=HINT)
-    return In(_property(subject), tuple(_scalar(value) for value in values))
+    if not isinstance(values, list) or not 1 <= len(values) <= MOST_PARTS:
+        raise FilterError(f"'in' needs a list of 1 to {MOST_PARTS} values.", hint=HINT)
+    return In(property_of(subject), tuple(scalar_of(value) for value in values))
 
 
 def _like(arguments: list[Any]) -> FilterNode:
@@ -288,11 +194,11 @@ def _like(arguments: list[Any]) -> FilterNode:
     plain_text(pattern, what="A pattern", longest=256)
     if pattern.count("%") > MAX_WILDCARDS:
         raise FilterError(f"A pattern has more than {MAX_WILDCARDS} '%'.", hint="Use fewer.")
-    return Like(_property(subject), pattern)
+    return Like(property_of(subject), pattern)
 
 
 def _is_null(arguments: list[Any]) -> FilterNode:
-    return IsNull(_property(_only(arguments, 1, "isNull")[0]))
+    return IsNull(property_of(_only(arguments, 1, "isNull")[0]))
 
 
 _PREDICATES: dict[str, Callable[[list[Any]], FilterNode]] = {
@@ -303,13 +209,6 @@ _PREDICATES: dict[str, Callable[[list[Any]], FilterNode]] = {
 }
 
 
-def _affix(operator: str, text: str) -> str:
-    plain_text(text, what="A text in the query", longest=200)
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    before = "%" if operator in {"endsWith", "contains"} else ""
-    return before + escaped + ("%" if operator in {"startsWith", "contains"} else "")
-
-
 INVERSE = {"contains": "within", "within": "contains"}
 """What a relation becomes when its sides are swapped; the others are symmetric."""
 
@@ -318,7 +217,7 @@ def _spatial(relation: str, arguments: list[Any]) -> FilterNode:
     left, right = _only(arguments, 2, f"s_{relation}")
     if not _is_property(left):
         left, right, relation = right, left, INVERSE.get(relation, relation)
-    if _property(left).name not in {"geometry", "bbox"}:
+    if property_of(left).name not in {"geometry", "bbox"}:
         raise FilterError("Only 'geometry' has a place.", hint="Write s_intersects(geometry, ...).")
     return Spatial(relation, read_shape(right))
 
@@ -369,7 +268,7 @@ def _temporal(relation: str, arguments: list[Any]) -> FilterNode:
 def _interval_property(value: Any) -> Property:
     interval = value.get("interval") if isinstance(value, dict) else None
     if interval is None:
-        return _property(value)
+        return property_of(value)
     # INTERVAL(start_datetime, end_datetime) is how CQL2 writes the frame of an item
     if not isinstance(interval, list):
         raise FilterError(
@@ -390,7 +289,7 @@ def _frame(value: Any) -> TimeRange:
             ]
             if len(ends) == 2 and all(isinstance(end, str) for end in ends):
                 return as_time_range("/".join(ends))
-        instant = _scalar(value)
+        instant = scalar_of(value)
         if isinstance(instant, str):
             return as_time_range(instant)
         if not isinstance(instant, bool | float):

@@ -18,8 +18,8 @@ from sqlalchemy import ColumnElement, and_, case, func, or_
 from extremeearth.core.errors import FilterError, InputError
 from extremeearth.core.times import TimeRange, as_instant
 from extremeearth.data.catalogue.compiler import TIMES, Compiler
-from extremeearth.data.catalogue.cql2 import plain_text
 from extremeearth.data.catalogue.facets import moment_text
+from extremeearth.data.catalogue.filter_values import plain_text
 from extremeearth.data.catalogue.queries import ItemQuery, SortKey
 from extremeearth.data.catalogue.tables import ItemRow
 
