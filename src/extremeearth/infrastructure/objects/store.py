@@ -6,8 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,40 +16,19 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 from extremeearth.core.errors import DataMissingError, InputError, StorageError
 from extremeearth.infrastructure.objects._errors import translated
 from extremeearth.infrastructure.objects._folder import write_file
+from extremeearth.infrastructure.objects.info import ObjectInfo, info_of
 from extremeearth.infrastructure.objects.keys import check_key, check_prefix
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["ObjectInfo", "ObjectStore"]
+__all__ = ["ObjectStore"]
 
 PART_BYTES = 8 * 1024**2
 """Size of one part of a multipart upload; S3 allows 10 000 parts, so 80 GB for one object."""
 STREAM_BYTES = 1024**2
 MAX_PRESIGN_S = 3600
 DELETE_BATCH = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
-    """What a store knows of an object without reading it.
-
-    Attributes
-    ----------
-    key
-        Name in the store.
-    size
-        Length in bytes.
-    etag
-        Changes when the content does; not a checksum. `None` where a store gives none.
-    modified
-        Last change, UTC.
-    """
-
-    key: str
-    size: int
-    etag: str | None
-    modified: datetime
 
 
 class ObjectStore:
@@ -231,7 +209,7 @@ class ObjectStore:
         """
         check_key(key)
         with translated("look up", key):
-            return _info(obstore.head(self._backend, key))
+            return info_of(obstore.head(self._backend, key))
 
     def exists(self, key: str) -> bool:
         """Tell whether there is an object of this name.
@@ -265,7 +243,7 @@ class ObjectStore:
         folder = check_prefix(prefix)
         with translated("list", folder):
             found = [
-                _info(meta)
+                info_of(meta)
                 for page in obstore.list(self._backend, folder or None)
                 for meta in page
                 if not folder or meta["path"].startswith(f"{folder}/")
@@ -411,12 +389,3 @@ class ObjectStore:
                 for piece in pieces:
                     file.write(piece)
             yield path
-
-
-def _info(meta: Any) -> ObjectInfo:
-    return ObjectInfo(
-        key=meta["path"],
-        size=meta["size"],
-        etag=meta["e_tag"],
-        modified=meta["last_modified"].astimezone(UTC),
-    )
