@@ -57,6 +57,13 @@ def test_a_catalogue_is_searched(words, expected, place, run):
     assert report["features"][0] >= len(found)
 
 
+def test_what_was_found_so_far_is_told(place, run):
+    words = ["interlink", place, *ITEMS, "--relations", "within", "-o", "links.nt"]
+    told = CliRunner().invoke(gather(), words).stderr.splitlines()
+    assert told[0] == "items found: 0 ..."
+    assert f"items found: {COUNT} done" in told
+
+
 def test_items_have_their_address_as_iri_and_can_be_the_target(hub, run, tmp_path):
     _, report = run("region.csv", hub, "--target-id", "self", "--source-crs", "EPSG:4326",
                     "--target-collection", "maps", "--target-bbox", "10,48,10.05,48.05",

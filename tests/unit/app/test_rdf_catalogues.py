@@ -64,6 +64,12 @@ def test_what_a_mapping_was_made_of_is_what_it_maps(words, name, expected, place
     assert sum("wktLiteral" in kind for kind in typed) == 1
 
 
+def test_what_was_found_so_far_is_told(place, run):
+    told = run("mapping", place, "-o", "m.ttl").stderr.splitlines()
+    assert told[0] == "items found: 0 ..."
+    assert f"items found: {COUNT} done" in told
+
+
 def test_a_search_is_named_when_a_mapping_runs(place, run, tmp_path):
     run("mapping", place, "--collection", "maps", "-o", "m.ttl")
     for words, expected in (

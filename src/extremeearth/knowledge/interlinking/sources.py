@@ -162,6 +162,7 @@ def _items_at(
 ) -> ItemSource | None:
     """Give the items of a catalogue; `None` if something else is at the address."""
     from extremeearth.core.http import SafeClient
+    from extremeearth.knowledge.mapping.sources.items import stored
 
     with nullcontext(client) if client is not None else SafeClient() as own:
         page = None if search else first_page(url, own)

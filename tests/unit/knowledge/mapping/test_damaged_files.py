@@ -245,6 +245,76 @@ def test_a_broken_page_of_a_geopackage_is_read_around(frame, run, tmp_path):
     assert (report.rows, report.triples) == (ROWS - lost, 2 * (ROWS - lost))
 
 
+@pytest.mark.parametrize("size", [50, 100, 4096, 60_000])
+def test_a_geopackage_without_its_list_of_tables_is_told_in_a_sentence(frame, run, tmp_path, size):
+    path = tmp_path / "t.gpkg"
+    write(frame, path)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(DataBrokenError, match=rf"t\.gpkg .*breaks off: (only )?{size} .*bytes are"):
+        run("t.gpkg")
+    with pytest.raises(DataBrokenError, match=rf"not even in part: .* {size} .*is lost") as caught:
+        run("t.gpkg", on_error="skip")
+    assert caught.value.hint == "Get the whole file again."
+
+
+def test_a_geopackage_that_lost_the_end_of_its_list_of_tables_is_read(frame, run, tmp_path):
+    """GDAL puts what belongs to a layer besides, such as its index, last into the list and so at the file's end."""
+    path = tmp_path / "t.gpkg"
+    write(frame, path)
+    path.write_bytes(path.read_bytes()[:-4096])
+    report = run("t.gpkg", on_error="skip")
+    assert (report.rows, report.triples, report.geometries) == (ROWS, 2 * ROWS, {})
+
+
+def test_the_feature_before_a_broken_page_is_read(frame, run, tmp_path):
+    path = tmp_path / "t.gpkg"
+    write(frame, path)
+    data = bytearray(path.read_bytes())
+    at = data.index(f"field é {BROKEN}".encode()) // 4096 * 4096
+    page = bytes(data[at : at + 4096])
+    there = [n for n in range(ROWS) if f"field é {n}".encode() in page]
+    data[at : at + 100] = b"\xff" * 100
+    path.write_bytes(data)
+    run("t.gpkg", on_error="skip")
+    said = (tmp_path / "out.nt").read_text()
+    lost = [n for n in range(ROWS) if f"<urn:{n}> " not in said]
+    assert set(lost) <= set(there)
+
+
+def test_a_layer_that_is_lost_is_counted(frame, run, tmp_path):
+    path = tmp_path / "t.gpkg"
+    write(frame, path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type) VALUES ('u', 'features')"
+        )
+        connection.execute("UPDATE sqlite_master SET sql = 'no' WHERE name = 'gpkg_extensions'")
+    connection.close()
+    report = run("t.gpkg", on_error="skip")
+    assert report.geometries == {"is a layer of which nothing can be read": 1}
+    assert report.places == {"is a layer of which nothing can be read": "layer u of t.gpkg"}
+
+
+def test_a_full_disk_under_the_copy_of_a_damaged_geopackage_is_told(
+    frame, run, tmp_path, monkeypatch
+):
+    path = tmp_path / "t.gpkg"
+    write(frame, path)
+    path.write_bytes(path.read_bytes()[:-4096])
+    connect = sqlite3.connect
+
+    def small(name, **options):
+        made = connect(name, **options)
+        if "uri" not in options:
+            made.execute("PRAGMA max_page_count = 20")
+        return made
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(DataBrokenError, match=r"no copy of what can be read was made.*full"):
+        run("t.gpkg", on_error="skip")
+
+
 def test_what_a_damaged_geopackage_calls_a_table_is_not_run(frame, run, tmp_path):
     """A file from anywhere may have any statement in place of a table's: one that writes a file, for example."""
     path = tmp_path / "t.gpkg"

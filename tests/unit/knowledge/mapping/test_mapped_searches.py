@@ -14,6 +14,7 @@ import pytest
 
 from extremeearth.core.errors import (
     AddressRefusedError,
+    CancelledError,
     DataBrokenError,
     DataMissingError,
     InputError,
@@ -23,10 +24,11 @@ from extremeearth.core.errors import (
     StorageError,
 )
 from extremeearth.core.http import SafeClient
+from extremeearth.core.progress import CancelToken, EventProgress
 from extremeearth.infrastructure.engine import LocalEngine
 from extremeearth.knowledge.mapping import CatalogueSearch, Search, describe_source, draft_mapping
 from extremeearth.knowledge.mapping.sources import stored_items
-from extremeearth.knowledge.mapping.sources.items import ItemSource
+from extremeearth.knowledge.mapping.sources.items import ItemSource, stored
 from extremeearth.knowledge.mapping.sources.stored_items import StoredItems
 
 ROOT = "https://hub.example/stac"
@@ -257,3 +259,43 @@ def test_what_is_said_wins_over_the_address():
     assert both == Search(collections=("c",), condition="x = 1", box=said.box, time=said.time)
     assert not Search()
     assert Search(condition="x = 1")
+
+
+def test_how_many_items_were_found_is_told_while_they_come():
+    events: list[tuple[str, float, bool]] = []
+    hub = Hub(25)
+    asked_at = []
+
+    def listen(event):
+        events.append((event.label, event.done, event.finished))
+        asked_at.append(hub.asked)
+
+    described = describe_source(hub.search(), name="maps", progress=EventProgress(listen))
+    assert "number" in {column.name for column in described.columns}
+    assert events[0] == ("items found", 0, False)
+    assert events[-1] == ("items found", 25, True)
+    assert asked_at[0] == 0, "before the first page is asked for"
+    assert len(set(asked_at)) == 4, "between the pages"
+
+
+def test_a_search_can_be_cancelled_while_its_items_come():
+    token = CancelToken()
+    hub = Hub(1_000)
+
+    def listen(event):
+        if event.done == 15:
+            token.cancel()
+
+    before = left_over()
+    with pytest.raises(CancelledError):
+        describe_source(hub.search(), name="maps", progress=EventProgress(listen, token=token))
+    assert hub.asked == 2
+    assert left_over() == before
+
+
+def test_items_are_read_once_to_know_what_they_have(monkeypatch):
+    opened = stored("maps", Hub(25).search().find_items())
+    monkeypatch.setattr(StoredItems, "__iter__", None)
+    assert {"id", "geometry", "number"} <= set(opened.columns())
+    assert opened.types()["number"] == pa.int64()
+    assert opened.key() == ("id",)

@@ -261,6 +261,40 @@ def test_a_broken_row_group_of_a_later_piece_is_told_with_its_rows(tmp_path, eng
     assert "rows 100 to 149 of t.parquet" in report.places.values()
 
 
+@pytest.mark.parametrize("runs", [None, "pieces", "processes"])
+def test_a_file_without_one_row_that_can_be_read_is_an_error(tmp_path, engine, cut, runs):
+    path = tmp_path / "t.parquet"
+    whole = break_row_groups(path, range(4))
+    cut(1)
+    mapping = MAPPING.replace("%s", "parquet")
+    on = {"pieces": engine, "processes": LocalEngine(workers=2)}.get(runs)
+    options = {"folder": tmp_path, "target": tmp_path / "a.nt", "on_error": "skip", "engine": on}
+    with pytest.raises(DataBrokenError, match=r"t\.parquet is damaged: not one row of it can be"):
+        map_to_rdf(mapping, **options)
+    assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
+    for good in range(4):
+        path.write_bytes(whole)
+        break_row_groups(path, set(range(4)) - {good}, make=False)
+        assert map_to_rdf(mapping, **options).rows == 2 * 50
+
+
+def break_row_groups(path, groups, *, make=True):
+    """Write a file of four row groups, and break the pages of some; give the whole one."""
+    table = pa.table({"id": range(200), "note": ["n"] * 200, "kind": ["k"] * 200})
+    if make:
+        pq.write_table(table, path, row_group_size=50)
+    whole = path.read_bytes()
+    data = bytearray(whole)
+    with pq.ParquetFile(path) as file:
+        for group in groups:
+            for column in range(3):
+                said = file.metadata.row_group(group).column(column)
+                at = said.dictionary_page_offset
+                data[at : at + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    return whole
+
+
 @pytest.mark.parametrize("declared", [None, 90, 300])
 def test_a_geopackage_is_cut_by_its_features(tmp_path, engine, cut, declared):
     """The number of features that is declared may be out of date."""

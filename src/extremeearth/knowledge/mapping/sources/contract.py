@@ -12,6 +12,7 @@ import pyarrow as pa
 from odc.geo.crs import CRS
 
 from extremeearth.core.errors import DataBrokenError, DataMissingError, MappingError
+from extremeearth.core.progress import SILENT, Progress
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.rules.document import LogicalSource
 from extremeearth.knowledge.mapping.sources.geometry_options import GeometryOptions
@@ -68,7 +69,7 @@ class SourceRequest:
 
     `given` is what the caller put under the source's name, `None` if nothing; `path` is the file, where `given` is
     a path or the name leads to one below the mapping's folder; `crs` is the reference system of a source that names
-    none itself, and `geometry` how geometries are read.
+    none itself, and `geometry` how geometries are read. `progress` is where the loading of what a search finds is told.
     """
 
     source: LogicalSource
@@ -76,6 +77,7 @@ class SourceRequest:
     path: Path | None = None
     crs: CRS | None = None
     geometry: GeometryOptions = field(default_factory=GeometryOptions)
+    progress: Progress = SILENT
 
     @property
     def suffix(self) -> str:

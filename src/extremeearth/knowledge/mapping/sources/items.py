@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ import shapely
 
 from extremeearth.core.boxes import LONLAT
 from extremeearth.core.errors import DataBrokenError, LimitError
+from extremeearth.core.progress import SILENT, Progress, Task
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.sources.column_files import GEOMETRY
 from extremeearth.knowledge.mapping.sources.contract import Source, SourceRequest, check_columns
@@ -60,43 +61,58 @@ class ItemSearch(Protocol):
         """Ask for the items."""
 
 
+@dataclass(slots=True)
+class _Seen:
+    """Types of the values of each property, and the collections; of all items, as each may have its own."""
+
+    kinds: dict[str, set[type]] = field(default_factory=dict)
+    collections: set[Any] = field(default_factory=set)
+
+    def take(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Look at one item, and give it back."""
+        self.collections.add(item.get("collection"))
+        for name, value in _flat(item.get("properties")).items():
+            several = value if isinstance(value, list) else [value]
+            self.kinds.setdefault(name, set()).update(type(v) for v in several if v is not None)
+        return item
+
+
 @dataclass(frozen=True)
 class ItemSource:
     """STAC items as rows. A property that is an object gives its members as ``name.member``, a list several values.
 
-    Assets are told by ``asset_keys``, ``asset_hrefs`` and ``asset_types``, lists in one order.
+    Assets are told by ``asset_keys``, ``asset_hrefs`` and ``asset_types``, lists in one order. `seen_before` is what
+    was seen of all items while they came.
     """
 
     name: str
     items: list[dict[str, Any]] | StoredItems
+    seen_before: _Seen | None = field(default=None, compare=False, repr=False)
 
     @cached_property
-    def _seen(self) -> tuple[dict[str, set[type]], set[Any]]:
-        """Types of the values of each property, and the collections; of all items, as each may have its own."""
-        kinds: dict[str, set[type]] = {}
-        collections = set()
+    def _seen(self) -> _Seen:
+        if self.seen_before is not None:
+            return self.seen_before
+        seen = _Seen()
         for item in self.items:
-            collections.add(item.get("collection"))
-            for name, value in _flat(item.get("properties")).items():
-                several = value if isinstance(value, list) else [value]
-                kinds.setdefault(name, set()).update(type(v) for v in several if v is not None)
-        return kinds, collections
+            seen.take(item)
+        return seen
 
     def columns(self) -> list[str]:
         """List what the items have."""
-        return list(dict.fromkeys((*ITEM_COLUMNS, *_ASSETS, *self._seen[0])))
+        return list(dict.fromkeys((*ITEM_COLUMNS, *_ASSETS, *self._seen.kinds)))
 
     def types(self) -> dict[str, Any]:
         """Give the Arrow type that all values of a property have, a text's where they differ."""
         found = {}
-        for name, kinds in self._seen[0].items():
+        for name, kinds in self._seen.kinds.items():
             kind = float if kinds == {int, float} else next(iter(kinds)) if len(kinds) == 1 else str
             found[name] = _ARROW_TYPES.get(kind, TEXT)
         return found | {name: pa.timestamp("us", "UTC") for name in ITEM_TIMES}
 
     def key(self) -> tuple[str, ...]:
         """Give what tells items apart: ids are those of a collection, which may be one among others."""
-        several = len(self._seen[1]) > 1 and None not in self._seen[1]
+        several = len(self._seen.collections) > 1 and None not in self._seen.collections
         return ("collection", "id") if several else ("id",)
 
     def check(self, references: tuple[str, ...]) -> None:
@@ -124,9 +140,15 @@ class ItemSource:
             ) from err
 
 
-def stored(name: str, items: Iterable[pystac.Item]) -> ItemSource:
-    """Take items as they come, and keep them on disk, so that they can be read again and are the same each time."""
-    return ItemSource(name, StoredItems.of(_dict(item) for item in items))
+def stored(name: str, items: Iterable[pystac.Item], *, progress: Progress = SILENT) -> ItemSource:
+    """Take items as they come, and keep them on disk, so that they can be read again and are the same each time.
+
+    How many have come is told to `progress`, as it can take long.
+    """
+    seen = _Seen()
+    with Task(progress, "items found") as task:
+        kept = StoredItems.of(seen.take(_dict(item)) for item in task.track(items))
+    return ItemSource(name, kept, seen)
 
 
 def _dict(item: pystac.Item) -> dict[str, Any]:
@@ -151,7 +173,7 @@ def open_items(request: SourceRequest) -> Source | None:
     if isinstance(given, ItemSource):
         return given
     if isinstance(given, ItemSearch):
-        return stored(name, given.find_items())
+        return stored(name, given.find_items(), progress=request.progress)
     if given is None or hasattr(given, "columns") or isinstance(given, Mapping | str | bytes):
         return None
     items = _given_items(given)

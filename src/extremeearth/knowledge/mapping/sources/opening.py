@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import pyarrow as pa
 
 from extremeearth.core.errors import DataMissingError, MappingError
+from extremeearth.core.progress import SILENT, Progress
 from extremeearth.knowledge.mapping.rules.document import SQL_QUERY, SQL_TABLE, LogicalSource
 from extremeearth.knowledge.mapping.sources.column_files import open_parquet
 from extremeearth.knowledge.mapping.sources.contract import (
@@ -62,6 +63,7 @@ def open_source(
     folder: Path | None,
     geometry: GeometryOptions | None = None,
     database: Database | None = None,
+    progress: Progress = SILENT,
 ) -> Source:
     """Open what a mapping reads: a table of that name, or a file below `folder`.
 
@@ -79,6 +81,8 @@ def open_source(
         How geometries are read.
     database
         What tables and queries in SQL are asked of, where the mapping names no other of `sources`.
+    progress
+        Where it is told how many items a search has found so far, as all are loaded here.
 
     Raises
     ------
@@ -109,8 +113,8 @@ def open_source(
             )
     options = options_for(source, geometry)
     request = SourceRequest(
-        source=source, given=given, path=path, crs=options.system(), geometry=options
-    )
+        source=source, given=given, path=path, crs=options.system(), geometry=options, progress=progress,
+    )  # fmt: skip
     for opens in KINDS:
         opened = opens(request)
         if opened is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from extremeearth.knowledge.mapping.sources.damage.mending import ENDS, Loss
 __all__ = ["GeoPackageMender", "is_cut_off"]
 
 _BROKEN_FEATURE = "is a feature that cannot be read"
+_BROKEN_LAYER = "is a layer of which nothing can be read"
 _SYSTEM_TABLES = (
     "gpkg_spatial_ref_sys", "gpkg_contents", "gpkg_geometry_columns", "gpkg_ogr_contents",
 )  # fmt: skip
 _CREATES = b"CREATE TABLE "
+_MAGIC = b"SQLite format 3\0"
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _LOWEST = -(1 << 62)
 _FARTHEST = 1 << 40
 """So far behind a gap a row is looked for."""
@@ -39,8 +42,10 @@ def is_cut_off(path: Path) -> str | None:
     """
     with path.open("rb") as file:
         head = file.read(100)
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+    if not head or head[: len(_MAGIC)] != _MAGIC[: len(head)]:
         return None
+    if len(head) < 100:
+        return f"it breaks off: only {len(head)} bytes are there"
     page = int.from_bytes(head[16:18], "big")
     whole = (65536 if page == 1 else page) * int.from_bytes(head[28:32], "big")
     size = path.stat().st_size
@@ -73,10 +78,29 @@ class GeoPackageMender:
                 made.execute("PRAGMA synchronous=OFF")
                 return _Copy(path, source, made).layer(self.layer)
         except sqlite3.DatabaseError as err:
-            raise DataBrokenError(
-                f"{path.name} is damaged where it says what it holds ({err}): nothing can be read of it.",
-                hint="Restore the file, or try SQLite's .recover.",
-            ) from err
+            raise _nothing(path, err) from err
+
+
+def _nothing(path: Path, err: sqlite3.DatabaseError) -> DataBrokenError:
+    """Make the error that says that nothing can be read, and why."""
+    if cut := is_cut_off(path):
+        return DataBrokenError(
+            f"{path.name} cannot be read, not even in part: {cut}, and what says where its features are is lost.",
+            hint="Get the whole file again.",
+        )
+    return DataBrokenError(
+        f"{path.name} is damaged where it says what it holds ({err}): nothing can be read of it.",
+        hint="Restore the file, or try SQLite's .recover.",
+    )
+
+
+@dataclass(slots=True)
+class _Gaps:
+    """How many rows of a table were not read, the number of the first of them, and whether its end was found."""
+
+    rows: int = 0
+    first: int | None = None
+    ended: bool = True
 
 
 @dataclass(slots=True)
@@ -87,18 +111,10 @@ class _Copy:
     lost: int = 0
     first: int | None = None
     complete: bool = True
+    lost_layers: list[str] = field(default_factory=list)
 
     def layer(self, wanted: str | None) -> list[Loss]:
-        declared: dict[str, str] = {}
-        try:
-            rows = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL"
-            for name, sql in self.source.execute(rows):
-                if sql.startswith(
-                    _CREATES
-                ):  # any other statement is none that SQLite has put there
-                    declared[name.decode()] = sql.decode()
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            pass  # what comes after is lost
+        declared = self._declared()
         for pragma in ("application_id", "user_version"):
             (value,) = self.source.execute(f"PRAGMA {pragma}").fetchone()
             self.made.execute(f"PRAGMA {pragma}={int(value)}")
@@ -106,7 +122,9 @@ class _Copy:
             if name in declared:
                 self.made.execute(declared[name])
                 self._whole_table(name)
-        names = [n for n in self._layers() if n in declared and (wanted is None or n == wanted)]
+        said = [n for n in self._layers() if wanted is None or n == wanted]
+        names = [n for n in said if n in declared]
+        self.lost_layers = [n for n in said if n not in declared]
         if not names:
             raise sqlite3.DatabaseError("no table of features is found")
         kept = ",".join("?" * len(names))
@@ -115,6 +133,19 @@ class _Copy:
         if not good:
             raise sqlite3.DatabaseError("not one feature can be read")
         return self._losses()
+
+    def _declared(self) -> dict[str, str]:
+        """Give the statements that make the tables, by name, as far as they can be read."""
+        found: dict[str, str] = {}
+        try:
+            for kind, name, sql in self._each("sqlite_master", _Gaps(), columns="type, name, sql"):
+                # any other statement is none that SQLite has put there
+                if kind == b"table" and sql is not None and sql.startswith(_CREATES):
+                    with suppress(UnicodeDecodeError):
+                        found[name.decode()] = sql.decode()
+        except (AttributeError, TypeError):  # not even texts
+            pass
+        return found
 
     def _table(self, name: str, sql: str) -> int:
         self.made.execute(sql)
@@ -132,6 +163,9 @@ class _Copy:
         if self.lost:
             place = f"feature with number {self.first} of {self.path.name}"
             said.append(Loss(count=self.lost, reason=_BROKEN_FEATURE, place=place))
+        if self.lost_layers:
+            place = f"layer {self.lost_layers[0]} of {self.path.name}"
+            said.append(Loss(count=len(self.lost_layers), reason=_BROKEN_LAYER, place=place))
         if not self.complete:
             place = f"end of {self.path.name}"
             said.append(Loss(count=1, reason=ENDS, place=place))
@@ -150,45 +184,54 @@ class _Copy:
         return None if found is None or found[0] is None else int(found[0])
 
     def _whole_table(self, name: str) -> None:
-        try:
-            for row in self.source.execute(f"SELECT * FROM {_quoted(name)}"):  # noqa: S608 - a quoted name
-                self._insert(_quoted(name), row)
-        except sqlite3.DatabaseError:
-            return
+        for row in self._each(_quoted(name), _Gaps()):
+            self._insert(_quoted(name), row)
 
     def _rows(self, name: str, declared: int | None) -> int:
-        """Copy the rows of a layer in the order of their numbers, from one gap to the next."""
-        table = _quoted(name)
-        good, gaps, start = 0, 0, _LOWEST
-        while True:
-            last, count = self._run(table, start)
-            good += count
-            if last is None:
-                break
-            if self.first is None:
-                self.first = max(last + 1, 1)
-            start_again = self._behind_gap(table, last + 1)
-            if start_again is None:
-                self.complete = self.complete and declared is not None
-                break
-            gaps += start_again - max(last + 1, 1)
-            start = start_again
-        self.lost += max(declared - good, 0) if declared is not None else gaps
+        """Copy the rows of a layer in the order of their numbers; give how many they are."""
+        good, gaps = 0, _Gaps()
+        for row in self._each(_quoted(name), gaps):
+            self._insert(_quoted(name), row)
+            good += 1
+        if self.first is None:
+            self.first = gaps.first
+        self.complete = self.complete and (gaps.ended or declared is not None)
+        self.lost += max(declared - good, 0) if declared is not None else gaps.rows
         return good
 
-    def _run(self, table: str, start: int) -> tuple[int | None, int]:
-        """Copy rows until one cannot be read; give the number of the last, `None` after all, and how many."""
-        last, count = start - 1, 0
-        rows = f"SELECT rowid, * FROM {table} WHERE rowid >= ? ORDER BY rowid"  # noqa: S608 - a quoted name
+    def _each(self, table: str, gaps: _Gaps, *, columns: str = "*") -> Iterator[Sequence[Any]]:
+        """Give the rows of a table that can be read, from one gap to the next."""
+        start = _LOWEST
+        while (last := (yield from self._up_to_a_gap(table, start, columns))) is not None:
+            lowest = max(last + 1, 1)
+            gaps.first = lowest if gaps.first is None else gaps.first
+            following = self._behind_gap(table, last + 1)
+            if following is None:
+                gaps.ended = False
+                return
+            gaps.rows += following - lowest
+            start = following
+
+    def _up_to_a_gap(
+        self, table: str, start: int, columns: str
+    ) -> Generator[Sequence[Any], None, int | None]:
+        """Give rows until one cannot be read; return the number of the last, `None` after all."""
+        last = start - 1
+        rows = f"SELECT rowid, {columns} FROM {table} WHERE rowid >= ? ORDER BY rowid"  # noqa: S608 - a quoted name
         try:
             for number, *row in self.source.execute(rows, (start,)):
                 if number <= last:
-                    return last, count  # pages that are mixed up
-                self._insert(table, row)
-                last, count = number, count + 1
+                    return last  # pages that are mixed up
+                yield row
+                last = number
         except sqlite3.DatabaseError:
-            return last, count
-        return None, count
+            # Python is one row ahead, and where that one is broken it does not give the one before
+            before = self._at(table, last + 1, columns)
+            if before is None:
+                return last
+            yield before[1:]
+            return int(before[0])
+        return None
 
     def _behind_gap(self, table: str, start: int) -> int | None:
         """Find the number of the next row that can be read: by steps that double, then by halves."""
@@ -205,21 +248,26 @@ class _Copy:
                 low = middle
             else:
                 high, found = middle, at
-        return found
+        return int(found[0])
 
-    def _at(self, table: str, number: int) -> int | None:
-        """Give the first row from a number on, if it can be read."""
-        row = f"SELECT rowid, * FROM {table} WHERE rowid >= ? ORDER BY rowid LIMIT 1"  # noqa: S608 - a quoted name
+    def _at(self, table: str, number: int, columns: str = "*") -> Sequence[Any] | None:
+        """Give the first row from a number on, after that number, if it can be read."""
+        row = f"SELECT rowid, {columns} FROM {table} WHERE rowid >= ? ORDER BY rowid LIMIT 1"  # noqa: S608 - quoted
         try:
-            found = self.source.execute(row, (number,)).fetchone()
+            found: Sequence[Any] | None = self.source.execute(row, (number,)).fetchone()
         except sqlite3.DatabaseError:
             return None
-        return None if found is None else int(found[0])
+        return found
 
     def _insert(self, table: str, row: Sequence[Any]) -> None:
         marks = ",".join("CAST(? AS TEXT)" if isinstance(value, _Text) else "?" for value in row)
         insert = f"INSERT OR IGNORE INTO {table} VALUES ({marks})"  # noqa: S608 - a quoted name
-        self.made.execute(insert, row)
+        try:
+            self.made.execute(insert, row)
+        except sqlite3.OperationalError as err:
+            if err.sqlite_errorcode & 0xFF in _FULL:
+                raise OSError(str(err)) from err
+            raise
 
 
 class _Text(bytes):

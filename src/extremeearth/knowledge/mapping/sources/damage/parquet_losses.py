@@ -42,7 +42,7 @@ def batches_of(
     Raises
     ------
     DataBrokenError
-        A row group cannot be read, or none can.
+        A row group cannot be read, or not one of the whole file can.
     """
     if options.on_error == "raise":
         try:
@@ -52,13 +52,14 @@ def batches_of(
                 f"{path.name} cannot be read{_place(file, columns)}: {_said(err)}.", hint=_HINT
             ) from err
         return
-    first = lost = 0
+    first = lost = wanted = 0
     for group in range(file.num_row_groups):
         rows = file.metadata.row_group(group).num_rows
         if groups is not None and group not in groups:
             first += rows
             continue
         done = 0
+        wanted += rows
         try:
             for batch in file.iter_batches(
                 batch_size=batch_rows, row_groups=[group], columns=columns
@@ -70,10 +71,23 @@ def batches_of(
             place = f"rows {first + done} to {first + rows - 1} of {path.name}"
             options.broken(found, LOST_ROWS, place, rows - done)
         first += rows
-    if lost and lost == file.metadata.num_rows:
+    if lost and lost == wanted and not _is_readable_besides(file, columns, groups):
         raise DataBrokenError(
             f"{path.name} is damaged: not one row of it can be read.", hint="Check the file."
         )
+
+
+def _is_readable_besides(file: Any, columns: list[str], groups: range | None) -> bool:
+    """Tell whether any row can be read of the row groups that others read: no piece alone is the whole file."""
+    for group in range(file.num_row_groups):
+        if groups is None or group in groups:
+            continue
+        try:
+            if any(b.num_rows for b in file.iter_batches(row_groups=[group], columns=columns)):
+                return True
+        except (pa.ArrowException, OSError):
+            continue
+    return False
 
 
 def _place(file: Any, columns: list[str]) -> str:
