@@ -21,6 +21,7 @@ from extremeearth.knowledge.interlinking import (
     incremental,
     link_files,
 )
+from extremeearth.knowledge.interlinking.link_state import LinkState
 
 feature = st.tuples(
     st.integers(0, 14),
@@ -188,7 +189,7 @@ def test_a_run_that_ends_before_its_state_is_written_leaves_none(
     first = lines_of(tmp_path / "l.nt")
     with monkeypatch.context() as patched:
         if place == "state":
-            patched.setattr(incremental._State, "write", killed)
+            patched.setattr(LinkState, "write", killed)
         else:
             patched.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
