@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 QUICK_S = 2.0
 """A window that took less makes the next one larger."""
+GROWTH = 8
+"""How much larger at most."""
+HEAD_START_S = 0.1
+"""Of two jobs that start together, Spark may run the second one first."""
 BUNDLES = 4
 """Tasks per slot and window, so that a slow item holds up few others."""
 WINDOW_BYTES = 64 * 2**20
@@ -138,7 +142,6 @@ class SparkRun:
         self._taken = self._given = 0
         self._ended = False
         self._windows: deque[_Window] = deque()
-        # the first window goes alone: of two jobs that start together, Spark may run the second one first
         self._side_by_side = 1
 
     def results(self) -> Iterator[Any]:
@@ -199,6 +202,10 @@ class SparkRun:
 
     def _values(self, window: _Window, jobs: Jobs) -> Iterator[Any]:
         """Wait for the results of a window and give them one by one; raise what went wrong with an item."""
+        assert window.future is not None
+        if self._side_by_side == 1 and not wait([window.future], HEAD_START_S).done:
+            self._side_by_side = SIDE_BY_SIDE
+            self._fill(jobs)
         found = self._waited(window)
         if found is None:  # to learn which item is the cause
             for index in range(window.first, window.end):
@@ -253,8 +260,9 @@ class SparkRun:
     def _learn(self, window: _Window, found: _Found) -> None:
         """Let the next window be larger after a quick one, as far as its results may be expected to fit."""
         if window.seconds < QUICK_S:
+            growth = min(GROWTH, max(2, int(QUICK_S / max(window.seconds, 0.01))))
             self._size = min(
-                max(self._size, 2 * len(found.places)), max(1, self._ahead // SIDE_BY_SIDE)
+                max(self._size, growth * len(found.places)), max(1, self._ahead // SIDE_BY_SIDE)
             )
         each = max(1, found.size // max(1, len(found.places)))
         self._size = max(1, min(self._size, self._window_bytes // each))

@@ -1,4 +1,8 @@
-"""Spatial joins on Spark: cells by data density, cogrouped, each joined like a small table."""
+"""Spatial joins on Spark: cells by data density, each joined like a small table.
+
+What is small is cut into cells here and sent at once. What is large is cut by the workers, and cogrouped. In both
+cases rows travel in bundles, as Arrow IPC: Spark would write each row three times on its way to Python otherwise.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from extremeearth.core.boxes import LONLAT, as_crs
+from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import DataBrokenError
-from extremeearth.core.geodesy import transform
+from extremeearth.infrastructure.engine import _spark_tables
 from extremeearth.infrastructure.engine._spark_cells import Cells, cells_over
-from extremeearth.infrastructure.engine._spark_tables import CHUNK_ROWS, frame_of
+from extremeearth.infrastructure.engine._spark_parcels import pack, unpack
+from extremeearth.infrastructure.engine._spark_placing import (
+    Boxed,
+    boxed,
+    boxes_of,
+    in_degrees,
+    one_array,
+)
+from extremeearth.infrastructure.engine._spark_python import settle
+from extremeearth.infrastructure.engine._spark_tables import CHUNK_BYTES, frame_of, parts_of
 from extremeearth.infrastructure.engine._spatial import (
     MICROMETRE,
     PAIRS_AT_ONCE,
@@ -21,20 +34,20 @@ from extremeearth.infrastructure.engine._spatial import (
     Sides,
     in_order,
     join_topology,
-    windows_around,
 )
-from extremeearth.infrastructure.engine.geodesic import on_one_turn, pair_distances_m
+from extremeearth.infrastructure.engine.geodesic import pair_distances_m
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
-    from odc.geo.crs import CRS
 
 SAMPLE = 20_000
 SMALLEST_CELL = 1_000
+CHUNK_ROWS = 50_000
+"""Most rows of a bundle that a worker cuts into cells."""
 BROKEN = -1
-"""Number of the cell that carries what could not be read, with the reason in place of the geometry."""
-_PLACED = "cell int, row bigint, wkb binary, boxes binary"
+"""Number of the cell that carries what could not be read, with the reason in place of the rows."""
+_PLACED = "cell int, bundle binary"
 _FOUND = "left_index bigint, right_index bigint, problem string"
 
 
@@ -47,125 +60,161 @@ class Plan:
     distance_m: float | None
     cells: Cells
 
+    def boxed(self, wkb: pa.Array, *, left: bool) -> Boxed:
+        """Read the geometries of one side; those on the left get windows where there is a distance."""
+        return boxed(wkb, as_crs(self.crs), self.distance_m, windows=left)
 
-def plan_for(
-    sides: Sides, predicate: str, distance_m: float | None, *, cell_rows: int, slots: int
-) -> Plan:
-    """Cut the plane by a sample of both sides.
 
-    A cell gets at most `cell_rows` rows of both sides together, and fewer where that gives each slot two cells.
+@dataclass(frozen=True, slots=True)
+class JoinOnSpark:
+    """A join to be run: what, and on how many cells.
+
+    Parameters
+    ----------
+    cell_rows
+        Most rows of both sides together in a cell; fewer where that gives each slot two cells.
+    slots
+        Tasks that the cluster runs at once.
     """
-    total = len(sides.left.wkb) + len(sides.right.wkb)
-    spread = max(total / (2 * slots), SMALLEST_CELL)
-    boxes, weights = [], []
-    for side in (sides.left, sides.right):
-        shapes = _sampled(side)
-        if distance_m is not None:
-            shapes = _in_degrees(shapes, sides.crs)
-        boxes.append(shapely.bounds(shapes).reshape(-1, 4))
-        weights.append(np.full(len(shapes), len(side.wkb) / max(1, len(shapes))))
-    cells = cells_over(np.concatenate(boxes), np.concatenate(weights), most=min(cell_rows, spread))
-    return Plan(predicate, sides.crs.to_wkt(), distance_m, cells)
+
+    sides: Sides
+    predicate: str
+    distance_m: float | None
+    cell_rows: int
+    slots: int
+
+    def run(self, session: Any) -> pa.Table:
+        """Join on the cluster; gives the sorted pairs."""
+        found = self._small(session)
+        if found is None:
+            found = self._large(session)
+        problems = found["problem"].drop_null()
+        if len(problems):
+            raise DataBrokenError(
+                min(problems.to_pylist()), hint="Check that every one is valid WKB."
+            )
+        return in_order(found)
+
+    def plan(self, boxes: list[NDArray[Any]]) -> Plan:
+        """Cut the plane by boxes of both sides, or by a sample of them."""
+        sizes = [len(self.sides.left.wkb), len(self.sides.right.wkb)]
+        spread = max(sum(sizes) / (2 * self.slots), SMALLEST_CELL)
+        chosen = [some[_evenly(len(some))] for some in boxes]
+        weights = [
+            np.full(len(some), size / max(1, len(some)))
+            for some, size in zip(chosen, sizes, strict=True)
+        ]
+        cells = cells_over(
+            np.concatenate(chosen), np.concatenate(weights), most=min(self.cell_rows, spread)
+        )
+        return Plan(self.predicate, self.sides.crs.to_wkt(), self.distance_m, cells)
+
+    def _small(self, session: Any) -> pa.Table | None:
+        """Join what the driver may hold anyway: a cell is a task, and nothing is shuffled; none where it is large."""
+        import pyarrow as pa
+
+        most = _spark_tables.PIECE_BYTES
+        wkb = self.sides.left.wkb, self.sides.right.wkb
+        if max(side.nbytes for side in wkb) > most:
+            return None
+        crs = self.sides.crs
+        both = [boxed(side, crs, self.distance_m, windows=not k) for k, side in enumerate(wkb)]
+        plan = self.plan([side.boxes for side in both])
+        left, right = (dict(side.placed(plan.cells, first=0)) for side in both)
+        shared = sorted(left.keys() & right.keys(), key=lambda c: -left[c].nbytes - right[c].nbytes)
+        sizes = [left[cell].nbytes + right[cell].nbytes for cell in shared]
+        if max(sizes, default=0) > 4 * CHUNK_BYTES or sum(sizes) > 3 * most:
+            return None  # shapes that lie in many cells
+        if not shared:
+            return _answer()
+        rows = [pa.record_batch({"cell": pa.array([cell], pa.int32()), "left": [pack(left[cell])],
+                                 "right": [pack(right[cell])]}) for cell in shared]  # fmt: skip
+        frame = session.createDataFrame(pa.Table.from_batches(rows))
+        return frame.mapInArrow(_Cells(plan), _FOUND).toArrow()
+
+    def _large(self, session: Any) -> pa.Table:
+        plan = self.plan([_sampled(self.sides.left, self), _sampled(self.sides.right, self)])
+        # more partitions than cells: numbers of cells are hashed, and some partitions get none
+        parts = min(4 * self.slots, 2 * plan.cells.count + 1)
+        session.conf.set("spark.sql.shuffle.partitions", str(parts))
+        left, right = (
+            self._sent(session, side).mapInArrow(_Placing(plan, left=k == 0), _PLACED)
+            for k, side in enumerate((self.sides.left, self.sides.right))
+        )
+        both = left.groupBy("cell").cogroup(right.groupBy("cell"))
+        # a plain function: Spark counts `self` of a method as an argument
+        return both.applyInArrow(lambda a, b: _CellJoin(plan).of_groups(a, b), _FOUND).toArrow()
+
+    def _sent(self, session: Any, side: Side) -> Any:
+        """Give the numbered rows to the cluster: two bundles for each slot, if there are rows for them."""
+        import pyarrow as pa
+
+        count = len(side.wkb)
+        rows = max(SMALLEST_CELL, min(CHUNK_ROWS, -(-count // (2 * self.slots))))
+        table = pa.table({"row": np.arange(count), "wkb": side.wkb})
+        return frame_of(session, parts_of(table, rows))
 
 
-def _sampled(side: Side) -> NDArray[Any]:
-    """Read some shapes, evenly over the rows; those that cannot be read are told of by the workers."""
-    rows = np.linspace(0, len(side.wkb) - 1, min(SAMPLE, len(side.wkb))).astype(np.int64)
+def _evenly(count: int) -> NDArray[np.int64]:
+    return np.linspace(0, count - 1, min(SAMPLE, count)).astype(np.int64)
+
+
+def _sampled(side: Side, join: JoinOnSpark) -> NDArray[Any]:
+    """Give boxes of some shapes, evenly over the rows; those that cannot be read are told of by the workers."""
     # one by one: views have no `take`, and the whole column would be copied otherwise
-    wkb = np.array([side.wkb[int(row)].as_py() for row in rows], dtype=object)
-    return np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
-
-
-def _in_degrees(shapes: NDArray[Any], crs: CRS) -> NDArray[Any]:
-    """Bring shapes to longitude and latitude, those beyond longitude 180 to the other side."""
-    degrees = transform(shapes, source=crs, target=LONLAT)
-    return on_one_turn(np.asarray(degrees, dtype=object))
-
-
-def run_join(session: Any, sides: Sides, plan: Plan, *, slots: int) -> pa.Table:
-    """Join on the cluster; gives the sorted pairs."""
-    left, right = (
-        _sent(session, side, slots).mapInArrow(_Placing(plan, windows), _PLACED)
-        for side, windows in ((sides.left, plan.distance_m is not None), (sides.right, False))
-    )
-    both = left.groupBy("cell").cogroup(right.groupBy("cell"))
-    # a plain function: Spark counts `self` of a method as an argument
-    found = both.applyInArrow(lambda a, b: _CellJoin(plan).join(a, b), _FOUND).toArrow()
-    problems = found["problem"].drop_null()
-    if len(problems):
-        raise DataBrokenError(min(problems.to_pylist()), hint="Check that every one is valid WKB.")
-    return in_order(found)
-
-
-def _sent(session: Any, side: Side, slots: int) -> Any:
-    """Give the numbered rows to the cluster: two partitions for each slot, if there are rows for them."""
-    import pyarrow as pa
-
-    count = len(side.wkb)
-    table = pa.table({"row": np.arange(count), "wkb": side.wkb})
-    rows = max(SMALLEST_CELL, min(CHUNK_ROWS, -(-count // (2 * slots))))
-    return frame_of(session, table, rows=rows)
+    wkb = np.array([side.wkb[int(row)].as_py() for row in _evenly(len(side.wkb))], dtype=object)
+    shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+    if join.distance_m is not None:
+        shapes = in_degrees(shapes, join.sides.crs)
+    return shapely.bounds(shapes).reshape(-1, 4)
 
 
 class _Placing:
-    """Runs on the workers: puts each row into the cells that its boxes meet.
+    """Runs on the workers: puts the rows of a bundle into the cells that their boxes meet."""
 
-    The boxes travel along: all cells must see the very same numbers when they decide which of them has a pair.
-    """
-
-    def __init__(self, plan: Plan, windows: bool) -> None:
-        self._plan, self._windows = plan, windows
+    def __init__(self, plan: Plan, *, left: bool) -> None:
+        self._plan, self._left = plan, left
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Place the rows of one partition."""
+        """Place the rows of one partition: a row for each cell that got some."""
         import pyarrow as pa
 
+        settle()
         for batch in batches:
-            try:
-                wkb, boxes, owners = self._boxed(batch.column("wkb"))
-            except DataBrokenError as err:
-                reason = pa.array([err.message.encode()], pa.binary())
-                columns = [np.array([BROKEN]), np.array([0]), reason, pa.array([b""], pa.binary())]
-            else:
-                found, cells = self._plan.cells.of_boxes(boxes)
-                once = np.unique(np.column_stack([owners[found], cells]), axis=0)
-                taken = pa.array(once[:, 0])
-                columns = [once[:, 1], batch.column("row").take(taken), wkb.take(taken),
-                           _boxes_written(boxes, owners, len(wkb)).take(taken)]  # fmt: skip
-            columns[0] = columns[0].astype(np.int32)
-            yield pa.RecordBatch.from_arrays(columns, names=["cell", "row", "wkb", "boxes"])
+            for bundle in batch.column("part"):
+                for cell, content in self._placed(unpack(bundle.as_buffer())):
+                    columns = [pa.array([cell], pa.int32()), pa.array([content], pa.binary())]
+                    yield pa.RecordBatch.from_arrays(columns, names=["cell", "bundle"])
 
-    def _boxed(self, wkb: pa.Array) -> tuple[pa.Array, NDArray[Any], NDArray[Any]]:
-        """Give the geometries to compare, boxes, and the row of each box."""
+    def _placed(self, rows: pa.Table) -> Iterator[tuple[int, bytes]]:
+        try:
+            found = self._plan.boxed(one_array(rows["wkb"]), left=self._left)
+        except DataBrokenError as err:
+            yield BROKEN, err.message.encode()
+            return
+        for cell, part in found.placed(self._plan.cells, first=rows["row"][0].as_py()):
+            yield cell, pack(part)
+
+
+class _Cells:
+    """Runs on the workers: joins whole cells, a row each."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Join the cells of one partition."""
         import pyarrow as pa
 
-        plan, shapes = self._plan, Side(wkb, None).shapes()
-        if plan.distance_m is not None:
-            shapes = _in_degrees(shapes, as_crs(plan.crs))
-            wkb = pa.array(shapely.to_wkb(shapes), pa.binary())
-        if plan.distance_m is None or not self._windows:
-            return wkb, shapely.bounds(shapes).reshape(-1, 4), np.arange(len(shapes))
-        windows, owners = windows_around(shapes, plan.distance_m)
-        order = np.argsort(owners, kind="stable")
-        return wkb, shapely.bounds(windows[order]).reshape(-1, 4), owners[order]
-
-
-def _boxes_written(boxes: NDArray[Any], owners: NDArray[Any], rows: int) -> pa.Array:
-    """Write the boxes of each row, one after the other, as bytes; `owners` is sorted."""
-    import pyarrow as pa
-
-    ends = np.searchsorted(owners, np.arange(rows + 1)).astype(np.int32) * 32
-    data = np.ascontiguousarray(boxes, dtype=np.float64)
-    return pa.Array.from_buffers(
-        pa.binary(), rows, [None, pa.py_buffer(ends), pa.py_buffer(data.tobytes())]
-    )
-
-
-def _boxes_read(table: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Read all boxes and the row of each."""
-    texts = table["boxes"].to_pylist()
-    boxes = np.frombuffer(b"".join(texts), dtype=np.float64).reshape(-1, 4)
-    return boxes, np.repeat(np.arange(len(texts)), [len(text) // 32 for text in texts])
+        settle()
+        join = _CellJoin(self._plan)
+        for batch in batches:
+            for row in range(batch.num_rows):
+                left, right = (
+                    pa.Table.from_batches([unpack(batch.column(name)[row].as_buffer())])
+                    for name in ("left", "right")
+                )
+                yield from join.join(batch.column("cell")[row].as_py(), left, right).to_batches()
 
 
 class _CellJoin:
@@ -174,32 +223,41 @@ class _CellJoin:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def join(self, left: pa.Table, right: pa.Table) -> pa.Table:
-        """Give the pairs that this cell answers for, or the problem."""
+    def of_groups(self, left: pa.Table, right: pa.Table) -> pa.Table:
+        """Join the bundles of one cell, or tell of what could not be read."""
+        settle()
         for side in (left, right):
             if side.num_rows and side["cell"][0].as_py() == BROKEN:
-                return _answer(problem=side["wkb"][0].as_py().decode())
+                return _answer(problem=side["bundle"][0].as_py().decode())
         if not left.num_rows or not right.num_rows:
             return _answer()
+        return self.join(left["cell"][0].as_py(), _opened(left), _opened(right))
+
+    def join(self, cell: int, left: pa.Table, right: pa.Table) -> pa.Table:
+        """Give the pairs that this cell answers for, or the problem."""
         try:
             join = self._topology if self._plan.distance_m is None else self._near
-            i, j = join(left, right)
+            i, j = join(cell, left, right)
         except DataBrokenError as err:
             return _answer(problem=err.message)
         return _answer(left["row"].to_numpy()[i], right["row"].to_numpy()[j])
 
-    def _topology(self, left: pa.Table, right: pa.Table) -> tuple[NDArray[Any], NDArray[Any]]:
-        a, b = (Side(_one(side["wkb"]), None) for side in (left, right))
+    def _topology(
+        self, cell: int, left: pa.Table, right: pa.Table
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        a, b = (Side(one_array(side["wkb"]), None) for side in (left, right))
         pairs = join_topology(a, b, self._plan.predicate)
         i, j = (pairs[name].to_numpy() for name in ("left_index", "right_index"))
-        own = self._answers_for(left, _boxes_read(left)[0][i], _boxes_read(right)[0][j])
+        own = self._answers_for(cell, boxes_of(left)[0][i], boxes_of(right)[0][j])
         return i[own], j[own]
 
-    def _near(self, left: pa.Table, right: pa.Table) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _near(
+        self, cell: int, left: pa.Table, right: pa.Table
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         assert self._plan.distance_m is not None
-        a, b = (Side(_one(side["wkb"]), None).shapes() for side in (left, right))
-        windows, owners = _boxes_read(left)
-        boxes, _ = _boxes_read(right)
+        a, b = (Side(one_array(side["wkb"]), None).shapes() for side in (left, right))
+        windows, owners = boxes_of(left)
+        boxes, _ = boxes_of(right)
         tree, drawn = shapely.STRtree(b), shapely.box(*windows.T)
         window, j = tree.query(drawn)
         keys = owners[window] * len(b) + j
@@ -208,7 +266,7 @@ class _CellJoin:
         keys, first = np.unique(keys[order], return_index=True)
         window, j = window[order][first], j[order][first]
         near_window, near = tree.query(drawn, predicate="intersects")
-        own = self._answers_for(left, windows[window], boxes[j])
+        own = self._answers_for(cell, windows[window], boxes[j])
         own &= np.isin(keys, owners[near_window] * len(b) + near)
         i, j = owners[window[own]], j[own]
         close = np.zeros(len(i), dtype=bool)
@@ -218,18 +276,18 @@ class _CellJoin:
             close[part] = pair_distances_m(a, b, i[part], j[part], at_most=limit) <= limit
         return i[close], j[close]
 
-    def _answers_for(
-        self, table: pa.Table, left: NDArray[Any], right: NDArray[Any]
-    ) -> NDArray[np.bool_]:
-        """Tell for pairs of boxes whether their reference point lies in the cell of this table."""
+    def _answers_for(self, cell: int, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell for pairs of boxes whether their reference point lies in this cell."""
         corners = np.maximum(left[:, :2], right[:, :2])
-        return np.asarray(self._plan.cells.of_points(corners) == table["cell"][0].as_py())
+        return np.asarray(self._plan.cells.of_points(corners) == cell)
 
 
-def _one(column: pa.ChunkedArray) -> pa.Array:
+def _opened(bundles: pa.Table) -> pa.Table:
     import pyarrow as pa
 
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+    return pa.Table.from_batches(
+        [unpack(bundle.as_buffer()) for bundle in one_array(bundles["bundle"])]
+    )
 
 
 def _answer(left: Any = (), right: Any = (), *, problem: str | None = None) -> pa.Table:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from extremeearth.infrastructure.engine._items import is_retried
+from extremeearth.infrastructure.engine._spark_python import settle
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,6 +84,7 @@ class ItemWorker:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Work on the items of one partition; it ends at the first failure."""
+        settle()
         return _gathered(self._results(unpack(self._function), batches))
 
     def _results(

@@ -34,6 +34,8 @@ DEFAULTS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
 }
+SOCKET_FILES = "spark.python.unix.domain.socket.enabled"
+"""Java and Python through a file, not through TCP: there each task waits 40 ms for an acknowledgement."""
 IMAGES = ("spark.kubernetes.container.image", "spark.kubernetes.executor.container.image")
 SEDONA = "org.apache.sedona.sql.SedonaSqlExtensions"
 DEFAULT_PORTS = {"spark": 7077, "sc": 15002, "https": 443, "http": 80}
@@ -56,6 +58,8 @@ _SIGNS = {
     "stopped SparkContext": GAVE_UP,
     "stopped while waiting for backend": GAVE_UP,
     "Answer from Java side is empty": GAVE_UP,
+    "connect to the Java server": GAVE_UP,
+    "while sending or receiving": GAVE_UP,
     "JAVA_GATEWAY_EXITED": "Check that Java is version 17 or later, and that spark.driver.memory is there.",
     "Unauthorized": "Kubernetes does not know who asks: give spark.kubernetes.authenticate.oauthTokenFile.",
     "Forbidden": "The account may not do that in this namespace: give it the role in deploy/spark/kubernetes.yaml.",
@@ -113,6 +117,11 @@ def close_session(session: Any) -> None:
         _USERS[application] -= 1
         if _USERS[application] > 0:
             return
+        from py4j.protocol import Py4JError
+
+        with contextlib.suppress(Py4JError):  # where Java has ended, there is nothing left to leave
+            session.stop()
+        return
     session.stop()
 
 
@@ -190,7 +199,10 @@ def configuration(url: str, options: Mapping[str, str]) -> dict[str, str]:
     >>> local["spark.app.name"], local["spark.driver.host"]
     ('fields', '127.0.0.1')
     """
-    found = DEFAULTS | (_loopback() if _is_here(url) else {}) | dict(options)
+    found = DEFAULTS | (_loopback() if _is_here(url) else {})
+    if _sockets_are_files(url, options):
+        found[SOCKET_FILES] = "true"
+    found |= options
     if url.startswith("k8s://") and not any(name in found for name in IMAGES):
         raise InputError(
             "Spark on Kubernetes needs the name of an image for its pods.",
@@ -201,6 +213,16 @@ def configuration(url: str, options: Mapping[str, str]) -> dict[str, str]:
     if "sedona" in jars.lower() and "sedona" not in extensions.lower():
         found["spark.sql.extensions"] = ",".join(filter(None, [extensions, SEDONA]))
     return found
+
+
+def _sockets_are_files(url: str, options: Mapping[str, str]) -> bool:
+    """Tell whether Java and Python may speak through a file in Java's folder for temporary files.
+
+    The name of such a file is short by law: no more than about a hundred letters. YARN's folders are longer, and so
+    may be one that the operator names.
+    """
+    moved = any("java.io.tmpdir" in value for value in options.values())
+    return hasattr(socket, "AF_UNIX") and url != "yarn" and not moved
 
 
 def _is_here(url: str) -> bool:

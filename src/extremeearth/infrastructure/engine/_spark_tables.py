@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from extremeearth.infrastructure.engine._spark_parcels import pack
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -75,6 +77,15 @@ def _chunks(table: pa.Table, rows: int, most_bytes: int) -> Iterator[pa.Table]:
                 open_ += [part.slice(half), part.slice(0, half)]
             else:
                 yield part
+
+
+def parts_of(table: pa.Table, rows: int) -> pa.Table:
+    """Cut a table into parts, each packed into a value of the one column ``part`` and in a chunk of its own."""
+    import pyarrow as pa
+
+    most = min(CHUNK_BYTES, PIECE_BYTES)
+    parts = [pa.array([pack(part)], pa.binary()) for part in _chunks(table, rows, most)]
+    return pa.table({"part": pa.chunked_array(parts, pa.binary())})
 
 
 def sent_again(job: Callable[[], Answer]) -> Answer:

@@ -11,8 +11,9 @@ from extremeearth.core.progress import SILENT, CancelToken, Progress, Task
 from extremeearth.infrastructure.engine._batches import map_pieces
 from extremeearth.infrastructure.engine._spark_items import SparkRun
 from extremeearth.infrastructure.engine._spark_jobs import hint_for, run_job, said
-from extremeearth.infrastructure.engine._spark_joins import plan_for, run_join
+from extremeearth.infrastructure.engine._spark_joins import JoinOnSpark
 from extremeearth.infrastructure.engine._spark_session import (
+    GAVE_UP,
     close_session,
     is_connect,
     open_session,
@@ -127,7 +128,10 @@ class SparkEngine:
     def slots(self) -> int:
         """Tasks that the cluster runs at once; asked again each time, for a cluster may grow."""
         if not is_connect(self._session):
-            return max(1, int(self._session.sparkContext.defaultParallelism))
+            try:
+                return max(1, int(self._session.sparkContext.defaultParallelism))
+            except Exception as err:  # whatever a context that is no more says
+                raise UnavailableError(f"Spark at {self.url} gave up.", hint=GAVE_UP) from err
         if self._known_slots is None:  # a server does not tell: count how it splits a range
             parts = self._session.range(100_000).mapInArrow(_one_each, "n int").toArrow()
             self._known_slots = max(1, parts.num_rows)
@@ -183,8 +187,8 @@ class SparkEngine:
     ) -> pa.Table:
         """Find all pairs of rows whose geometries stand in a relation; see `Engine.join_spatial`.
 
-        The plane is cut into cells by the density of both sides. Each cell is one task: rows go to all cells that
-        their boxes meet, and the cell that holds the lower left corner of what two boxes share reports the pair.
+        The plane is cut into cells by the density of both sides. Rows go to all cells that their boxes meet; a cell is
+        joined by one task, and the cell that holds the lower left corner of what two boxes share reports the pair.
         `UnavailableError` where the cluster could not finish it.
         """
         import pyarrow as pa
@@ -196,15 +200,13 @@ class SparkEngine:
             return pa.schema(
                 [("left_index", pa.int64()), ("right_index", pa.int64())]
             ).empty_table()
-        slots = self.slots
-        plan = plan_for(sides, predicate, distance_m, cell_rows=self._cell_rows, slots=slots)
-        self._session.conf.set(
-            "spark.sql.shuffle.partitions", str(min(4 * slots, plan.cells.count + 1))
+        join = JoinOnSpark(
+            sides, predicate, distance_m, cell_rows=self._cell_rows, slots=self.slots
         )
         try:
             return run_job(
                 self._session,
-                lambda: sent_again(lambda: run_join(self._session, sides, plan, slots=slots)),
+                lambda: sent_again(lambda: join.run(self._session)),
                 CancelToken(),
                 self._patience,
             )
