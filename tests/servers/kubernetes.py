@@ -23,7 +23,7 @@ import yaml
 from tests.servers.kubelet import Api, Kubelet
 from tests.servers.kubernetes_api import StandInServer
 from tests.servers.processes import READY_S, Servers, free_port, servers
-from tests.servers.spark import ROOT, skip_without_spark
+from tests.servers.spark import JAVA, ROOT, skip_without_spark
 
 PROGRAMS = "EXTREMEEARTH_TEST_KUBERNETES"
 IMAGE = "registry.example.org/extremeearth-spark:1"
@@ -103,7 +103,10 @@ def _options(account: Api, folder: Path) -> dict[str, str]:
         # a killed pod is replaced soon
         "spark.kubernetes.allocation.batch.delay": "200ms",
         "spark.kubernetes.executor.eventProcessingInterval": "200ms",
+        # Spark that gives up waits so long for the thread that gave up
+        "spark.kubernetes.executorSnapshotsSubscribersShutdownGracePeriod": "1s",
         "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": JAVA, "spark.executor.extraJavaOptions": JAVA,
         "spark.executor.instances": "2", "spark.executor.cores": "1",
         "spark.executor.memory": "512m", "spark.driver.memory": "512m",
     }  # fmt: skip

@@ -6,9 +6,14 @@ watches. What it does not know it answers with an error and notes in `refused`, 
 
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
 import json
 import re
+import select
+import socket
+import struct
 import threading
 import time
 import uuid
@@ -25,6 +30,8 @@ PATH = re.compile(
     r"/api/v1/namespaces/(?P<namespace>[a-z0-9-]+)/(?P<plural>[a-z]+)(?:/(?P<name>[a-z0-9.-]+))?(?P<status>/status)?"
 )
 WATCH_S = 60.0
+WEB_SOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 Object = dict[str, Any]
 
 
@@ -246,22 +253,60 @@ class _Handler(BaseHTTPRequestHandler):
         cluster = self.server.cluster
         since = int(query.get("resourceVersion") or cluster.version)
         until = time.monotonic() + float(query.get("timeoutSeconds") or WATCH_S)
+        self.close_connection = True
+        # a client that asks for a WebSocket waits for the end of any other answer
+        upgraded = self.headers.get("Upgrade", "").lower() == "websocket"
+        send = self._begin_frames() if upgraded else self._begin_chunks()
+        try:
+            for change in cluster.changes(plural, namespace, since, until):
+                if self.server.ending or (upgraded and self._left()):
+                    break
+                if change is not None and wanted(change[1]):
+                    send(json.dumps({"type": change[0], "object": change[1]}).encode() + b"\n")
+            if upgraded:
+                self._frame(CLOSE, struct.pack("!H", 1000))
+            else:
+                self._chunk(b"")
+        except OSError:
+            return  # nobody listens any more
+
+    def _begin_chunks(self) -> Callable[[bytes], None]:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self.close_connection = True
-        try:
-            for change in cluster.changes(plural, namespace, since, until):
-                if self.server.ending:
-                    break
-                if change is not None and wanted(change[1]):
-                    self._chunk(
-                        json.dumps({"type": change[0], "object": change[1]}).encode() + b"\n"
-                    )
-            self._chunk(b"")
-        except OSError:
-            return  # nobody listens any more
+        return self._chunk
+
+    def _begin_frames(self) -> Callable[[bytes], None]:
+        key = self.headers["Sec-WebSocket-Key"] + WEB_SOCKET
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        accept = base64.b64encode(hashlib.sha1(key.encode(), usedforsecurity=False).digest())
+        self.send_header("Sec-WebSocket-Accept", accept.decode())
+        self.end_headers()
+        return lambda data: self._frame(TEXT, data)
+
+    def _frame(self, kind: int, data: bytes) -> None:
+        size = len(data)
+        short = size if size < 126 else 126 if size < 2**16 else 127
+        length = b"" if short < 126 else struct.pack("!H" if short == 126 else "!Q", size)
+        self.wfile.write(bytes([0x80 | kind, short]) + length + data)
+        self.wfile.flush()
+
+    def _left(self) -> bool:
+        """Read what the client says between events: pings, which are answered, and that it leaves."""
+        while select.select([self.connection], [], [], 0)[0]:
+            # not through the buffer of `rfile`: what is in there no select would tell
+            head = self.connection.recv(2, socket.MSG_WAITALL)
+            if len(head) < 2 or head[0] & 0x0F == CLOSE:
+                return True
+            # a client masks, and says nothing that is longer than 125 bytes
+            said = self.connection.recv(4 + (head[1] & 0x7F), socket.MSG_WAITALL)
+            mask, data = said[:4], said[4:]
+            if head[0] & 0x0F == PING:
+                self._frame(PONG, bytes(byte ^ mask[n % 4] for n, byte in enumerate(data)))
+        return False
 
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))

@@ -19,7 +19,11 @@ from tests.servers.processes import READY_S, STOP_S, Servers, find_program, free
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
 MEMORY = "512m"
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""These processes live shortly: compiling their hot spots twice costs more than it gains."""
 OPTIONS = {
+    "spark.driver.extraJavaOptions": JAVA,
+    "spark.executor.extraJavaOptions": JAVA,
     "spark.executor.memory": MEMORY,
     "spark.driver.memory": MEMORY,
     "spark.cores.max": str(WORKERS),
@@ -91,6 +95,7 @@ class SparkCluster:
             "--conf", f"spark.connect.grpc.binding.port={port}",
             "--conf", "spark.connect.grpc.binding.address=127.0.0.1", "--conf", "spark.ui.enabled=false",
             "--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1",
+            "--driver-java-options", JAVA,
             memory="700m",
         )  # fmt: skip
         try:
@@ -113,6 +118,7 @@ class SparkCluster:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_HOSTNAME": "localhost",
             "SPARK_DAEMON_MEMORY": memory,
+            "SPARK_DAEMON_JAVA_OPTS": JAVA,
             "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",  # a fixed port
             "SPARK_CONF_DIR": str(self._group.folder / "conf"),
             "PYSPARK_PYTHON": sys.executable,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from collections.abc import Callable, Sequence
@@ -69,10 +70,11 @@ class Jobs:
             (owner.removeTag if self._connect else owner.removeJobTag)(self._tag)
 
     def _interrupt(self) -> None:
-        if self._connect:
-            self._session.interruptTag(self._tag)
-        else:
-            self._session.sparkContext.cancelJobsWithTag(self._tag)
+        with contextlib.suppress(Exception):  # where Spark has given up, its jobs end of themselves
+            if self._connect:
+                self._session.interruptTag(self._tag)
+            else:
+                self._session.sparkContext.cancelJobsWithTag(self._tag)
 
 
 def watched(future: Future[Answer], token: CancelToken, patience: Patience) -> Answer:

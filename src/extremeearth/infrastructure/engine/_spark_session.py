@@ -117,9 +117,7 @@ def close_session(session: Any) -> None:
         _USERS[application] -= 1
         if _USERS[application] > 0:
             return
-        from py4j.protocol import Py4JError
-
-        with contextlib.suppress(Py4JError):  # where Java has ended, there is nothing left to leave
+        with contextlib.suppress(Exception):  # where Java has ended, there is nothing left to leave
             session.stop()
         return
     session.stop()

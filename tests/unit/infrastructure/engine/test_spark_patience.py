@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from extremeearth.core.errors import InputError, UnavailableError
 from extremeearth.infrastructure.engine import SparkEngine, _spark_workers
-from extremeearth.infrastructure.engine._spark_jobs import said
+from extremeearth.infrastructure.engine._spark_jobs import Jobs, said
+from extremeearth.infrastructure.engine._spark_session import close_session
 from extremeearth.infrastructure.engine._spark_workers import Patience
 
 
@@ -79,6 +81,47 @@ def test_a_context_that_is_no_more_is_told(cluster: _Cluster) -> None:
     )
     with pytest.raises(UnavailableError, match="gave up") as failed:
         cluster.wait(Patience(cluster, "k8s://https://host", 20.0), 2.0)
+    assert "kubectl logs" in str(failed.value.hint)
+
+
+def test_why_work_was_given_up_is_told_where_jobs_cannot_be_stopped_any_more() -> None:
+    asked, started = threading.Event(), threading.Event()
+
+    def refuse(_tag: str) -> None:
+        asked.set()
+        raise RuntimeError("Cannot call methods on a stopped SparkContext")
+
+    def job() -> None:
+        started.set()
+        asked.wait(60)
+
+    nothing = SimpleNamespace(
+        addJobTag=lambda _tag: None, removeJobTag=lambda _tag: None, cancelJobsWithTag=refuse
+    )
+
+    def give_up() -> None:
+        with Jobs(SimpleNamespace(sparkContext=nothing)) as jobs:
+            jobs.start(job)
+            assert started.wait(60)
+            raise UnavailableError("It gave up.", hint="Look.")
+
+    with pytest.raises(UnavailableError, match="gave up"):
+        give_up()
+    assert asked.is_set()
+
+
+def test_a_cluster_whose_java_has_ended_is_left() -> None:
+    def stop() -> None:
+        raise RuntimeError("Error while sending or receiving")
+
+    close_session(SimpleNamespace(sparkContext=SimpleNamespace(applicationId="ended"), stop=stop))
+
+
+def test_slots_of_a_context_that_is_no_more_are_none(cluster: _Cluster) -> None:
+    engine = object.__new__(SparkEngine)
+    engine.url, engine._session = "k8s://https://host", cluster
+    with pytest.raises(UnavailableError, match="gave up") as failed:
+        list(engine.map(abs, [1], label="numbers"))
     assert "kubectl logs" in str(failed.value.hint)
 
 
