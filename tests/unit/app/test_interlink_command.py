@@ -267,3 +267,21 @@ def test_options_of_a_target_need_one(run, files):
     assert result.exit_code == 2
     assert "no TARGET" in result.output
     assert not (files / "l.nt").exists()
+
+
+def test_links_can_be_looked_at(run, files):
+    result = run(*arguments(files, "--table", files / "l.csv", "--picture", files / "l.html"))
+    assert result.exit_code == 0, result.output
+    assert (files / "l.csv").read_text().count("urn:f:1") == 2
+    assert "<svg" in (files / "l.html").read_text()
+    assert f"the picture is {files / 'l.html'}" in result.stderr.replace("\n", "")
+
+
+@pytest.mark.parametrize(("option", "name"), [("--table", "l.xlsx"), ("--picture", "l.gif")])
+def test_names_of_no_format_are_told_before_anything_is_read(run, files, option, name):
+    result = run(files / "nowhere.csv", "-o", files / "links.nt", option, files / name)
+    assert result.exit_code == 2
+    assert option in result.stderr
+    result = run(files / "nowhere.csv", "-o", files / "links.csv")
+    assert result.exit_code == 2
+    assert "--table" in result.stderr

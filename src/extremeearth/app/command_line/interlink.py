@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _ENDINGS = (".nt", ".nt.gz", ".nt.zst")
+_TABLES, _PICTURES = (".csv", ".parquet", ".geojson"), (".svg", ".png", ".html")
 _LINKING, _SIDES, _RUNNING = "What is linked", "The two sources", "How it runs"
+_LOOKING = "To look at the links"
 
 
 def _of_side(side: str, name: str, text: str) -> Any:
@@ -139,6 +141,16 @@ State = Annotated[
     typer.Option("--state", help="Parquet file of what was linked before: only the new is linked, a budget goes on.",
                  rich_help_panel=_RUNNING),
 ]  # fmt: skip
+Table = Annotated[
+    Path | None,
+    typer.Option("--table", help="Also a table of links with both shapes: .csv, .parquet (GeoParquet), .geojson.",
+                 rich_help_panel=_LOOKING),
+]  # fmt: skip
+Picture = Annotated[
+    Path | None,
+    typer.Option("--picture", help="Also a map of both sources and what is linked: .svg, .png, or .html for a page.",
+                 rich_help_panel=_LOOKING),
+]  # fmt: skip
 ReportFile = Annotated[
     Path | None, typer.Option("--json", help="Write a report as JSON; '-' for standard output.")
 ]
@@ -195,6 +207,7 @@ def register(application: typer.Typer) -> None:
     """Add the command."""
     told = examples(
         "interlink fields.gpkg regions.csv -o links.nt.gz --target-crs EPSG:4326",
+        "interlink fields.nt regions.nt -o links.nt --relations intersects,within --picture links.html",
         "interlink https://hub.example/stac regions.gpkg -o links.nt --source-id self "
         "--source-collection crop-type-maps --source-bbox 11,48,12,49 --source-datetime 2018-01-01/2018-12-31",
     )
@@ -238,13 +251,14 @@ def interlink(
     engine: EngineUrl = None,
     workers: Workers = None,
     state: State = None,
+    table: Table = None,
+    picture: Picture = None,
     report: ReportFile = None,
 ) -> None:
     """Find every topological relation between the features of two sources."""
     from extremeearth.knowledge.interlinking import Budget, LinkOptions, link_files
 
-    if not str(out).endswith(_ENDINGS):
-        raise typer.BadParameter(f"Name it {', '.join(_ENDINGS)}.", param_hint="--out")
+    _check_names(out, table, picture)
     names: Any = {"all": "all", "none": ()}.get(relations.strip(), _columns(relations))
     options = LinkOptions(
         relations=names, vocabulary=vocabulary, filter=filter_name, within_m=within_m, nearest=nearest,
@@ -268,7 +282,33 @@ def interlink(
         done = link_files(
             ours, theirs, out, options=options, state=state, on_invalid=on_invalid, progress=progress, engine=runs,
         )  # fmt: skip
+    _show(out, ours, theirs, table, picture)
     _tell(done, options, out, report)
+
+
+def _check_names(out: Path, table: Path | None, picture: Path | None) -> None:
+    """Refuse names of no format before anything is read."""
+    if not str(out).endswith(_ENDINGS):
+        as_table = out.suffix.lower() in _TABLES
+        more = " A table of the links is written beside them: --table." if as_table else ""
+        raise typer.BadParameter(f"Name it {', '.join(_ENDINGS)}.{more}", param_hint="--out")
+    for path, ends, option in ((table, _TABLES, "--table"), (picture, _PICTURES, "--picture")):
+        if path is not None and path.suffix.lower() not in ends:
+            raise typer.BadParameter(f"Name it {', '.join(ends)}.", param_hint=option)
+
+
+def _show(
+    out: Path, ours: FeatureSet, theirs: FeatureSet | None, table: Path | None, picture: Path | None
+) -> None:
+    """Write what people look at, out of the links that are there now."""
+    from extremeearth.knowledge.interlinking import draw_links, write_link_table
+
+    if table is not None:
+        write_link_table(out, ours, theirs, table)
+        typer.echo(f"the links with their shapes are in {table}", err=True)
+    if picture is not None:
+        draw_links(out, ours, theirs, picture)
+        typer.echo(f"the picture is {picture}", err=True)
 
 
 def _columns(text: str | None) -> tuple[str, ...] | None:

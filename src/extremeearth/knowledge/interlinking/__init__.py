@@ -12,6 +12,9 @@ from extremeearth.knowledge.interlinking.linking import (
 from extremeearth.knowledge.interlinking.options import Budget, LinkOptions
 from extremeearth.knowledge.interlinking.progressive import ProgressiveReport
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
+from extremeearth.knowledge.interlinking.results.pictures import draw_links
+from extremeearth.knowledge.interlinking.results.shapes import links_with_shapes
+from extremeearth.knowledge.interlinking.results.tables import write_link_table
 from extremeearth.knowledge.interlinking.running import LinkReport, LinkRun
 from extremeearth.knowledge.interlinking.sources import read_features
 from extremeearth.knowledge.mapping.sources.searches import Search
@@ -30,11 +33,14 @@ __all__ = [
     "Vocabulary",
     "choose_relations",
     "count_by_relation",
+    "draw_links",
     "feature_set",
     "link",
     "link_batches",
     "link_files",
     "link_with_report",
+    "links_with_shapes",
     "read_features",
+    "write_link_table",
     "write_links",
 ]
