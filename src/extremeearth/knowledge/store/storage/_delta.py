@@ -25,6 +25,7 @@ from extremeearth.core.errors import (
     SchemaVersionError,
     StorageError,
 )
+from extremeearth.knowledge.store.storage._actions import add_action, described, remove_action
 from extremeearth.knowledge.store.storage._entries import (
     FACTS,
     HINT,
@@ -177,29 +178,8 @@ class DeltaLog:
         files = {path: known[path] for path in paths if path in known}
         if new:
             rows = actions if len(new) == len(paths) else actions.take(pa.array(new))
-            files |= {file.path: file for file in self._described(rows.to_pydict())}
+            files |= {file.path: file for file in described(rows.to_pydict(), self.kind)}
         return files
-
-    def _described(self, actions: Mapping[str, list[Any]]) -> Iterator[DataFile]:
-        none = [None] * len(actions["path"])
-        parts = actions.get(f"partition.{self.kind.partition}", none)
-        ends = {
-            name: (actions.get(f"min.{name}", none), actions.get(f"max.{name}", none))
-            for name in self.kind.ranges
-        }
-        for row, path in enumerate(actions["path"]):
-            ranges = {
-                name: (int(low[row]), int(high[row]))
-                for name, (low, high) in ends.items()
-                if low[row] is not None and high[row] is not None
-            }
-            yield DataFile(
-                path=path,
-                rows=int(actions["num_records"][row] or 0),
-                size=int(actions["size_bytes"][row]),
-                part=int(parts[row] or 0),
-                ranges=ranges,
-            )
 
     def read(self, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a data file whole."""
@@ -268,10 +248,10 @@ class DeltaLog:
         now = int(time.time() * 1000)
         before = self.version
         changes = not removed  # whoever takes files away only folds them into others
-        adding = [self._add(file, now, changes) for file in added]
+        adding = [add_action(file, self.kind, now, changes) for file in added]
         try:
             self._delta.create_write_transaction(
-                [*adding, *(self._remove(file, now) for file in removed)],
+                [*adding, *(remove_action(file, self.kind, now) for file in removed)],
                 "append",
                 self._schema(),
                 self._partition,
@@ -316,25 +296,6 @@ class DeltaLog:
                     os.fsync(handle)
                 finally:
                     os.close(handle)
-
-    def _values(self, file: DataFile) -> dict[str, str | None]:
-        return {name: str(file.part) for name in self._partition}
-
-    def _add(self, file: DataFile, now: int, changes: bool) -> Any:
-        from deltalake.transaction import AddAction
-
-        stats = {
-            "numRecords": file.rows,
-            "minValues": {name: low for name, (low, _) in file.ranges.items()},
-            "maxValues": {name: high for name, (_, high) in file.ranges.items()},
-            "nullCount": dict.fromkeys(file.ranges, 0),
-        }
-        return AddAction(file.path, file.size, self._values(file), now, changes, json.dumps(stats))
-
-    def _remove(self, file: DataFile, now: int) -> Any:
-        from deltalake.transaction import RemoveAction
-
-        return RemoveAction(file.path, False, now, file.size, self._values(file))
 
     def facts(self) -> Mapping[str, Any]:
         """Give what the writer of the newest version said; nothing for a version that is not ours."""

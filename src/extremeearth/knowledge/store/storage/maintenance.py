@@ -21,7 +21,8 @@ from extremeearth.knowledge.store.storage.geometries import (
 from extremeearth.knowledge.store.storage.quads import PredicateQuads
 from extremeearth.knowledge.store.storage.snapshot import StoredSnapshot
 from extremeearth.knowledge.store.storage.state import MIXED, QuadState
-from extremeearth.knowledge.store.storage.store import CREATED, TRIES, GraphStorage, wait
+from extremeearth.knowledge.store.storage.store import TRIES, GraphStorage, wait
+from extremeearth.knowledge.store.storage.tables import CREATED
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,12 +12,8 @@ from extremeearth.infrastructure.objects import open_store
 from extremeearth.knowledge.store.storage._delta import DeltaLog
 from extremeearth.knowledge.store.storage._memory import MemoryLog
 from extremeearth.knowledge.store.storage.state import QUADS
-from extremeearth.knowledge.store.storage.store import (
-    GEOMETRIES,
-    TERMS,
-    GraphStorage,
-    StorageTables,
-)
+from extremeearth.knowledge.store.storage.store import GraphStorage
+from extremeearth.knowledge.store.storage.tables import GEOMETRIES, TERMS, StorageTables
 
 __all__ = ["open_storage"]
 

@@ -8,7 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,7 +25,6 @@ from extremeearth.knowledge.store.storage._log import (
     Commit,
     DataFile,
     LostRaceError,
-    TableKind,
     TableLog,
 )
 from extremeearth.knowledge.store.storage.dictionary import (
@@ -41,49 +39,23 @@ from extremeearth.knowledge.store.storage.geometries import (
 )
 from extremeearth.knowledge.store.storage.snapshot import StoredSnapshot
 from extremeearth.knowledge.store.storage.state import MIXED, QuadState
+from extremeearth.knowledge.store.storage.tables import (
+    CREATED,
+    StorageTables,
+    created_graphs,
+)
 from extremeearth.knowledge.store.storage.transaction import Transaction
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CREATED", "GEOMETRIES", "TERMS", "GraphStorage", "StorageTables", "wait"]
+__all__ = ["TRIES", "GraphStorage", "wait"]
 
-TERMS = TableKind(
-    name="terms",
-    columns={
-        "id": "long",
-        "type": "string",
-        "value": "string",
-        "number": "double",
-        "instant": "timestamp",
-    },
-    ranges=("id",),
-)
-GEOMETRIES = TableKind(
-    name="geometries",
-    columns={
-        "id": "long", "wkb": "binary", "crs": "string",
-        "xmin": "double", "ymin": "double", "xmax": "double", "ymax": "double",
-    },
-    ranges=("id",),
-)  # fmt: skip
 TRIES = 40
 FIRST_WAIT_S = 0.005
 LONGEST_WAIT_S = 1.0
 OLD_SNAPSHOTS = 4
-CREATED = "created"
-"""Where a commit of quads tells which graphs were created, with triples or without."""
-
 Done = TypeVar("Done")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageTables:
-    """The logs of the three tables."""
-
-    terms: TableLog
-    geometries: TableLog
-    quads: TableLog
 
 
 class GraphStorage:
@@ -168,7 +140,7 @@ class GraphStorage:
         before = QuadState() if current is None else current.quads
         quads = before.advanced(self.tables.quads, self.tables.quads.files())
         self._current = StoredSnapshot(
-            version, self._terms, self._geometries, quads, created=_created(facts)
+            version, self._terms, self._geometries, quads, created=created_graphs(facts)
         )
         return self._current
 
@@ -391,10 +363,6 @@ class GraphStorage:
                 "deleted": pa.array([int(c.facts.get("deleted", 0)) for c in commits], pa.int64()),
             }
         )
-
-
-def _created(facts: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(graph for graph in facts.get(CREATED, ()) if isinstance(graph, str))
 
 
 def _rest(column: Any, first: int) -> Any:
