@@ -6,8 +6,6 @@ be read is reported with its row and its reason and gives no geometry; it never 
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,13 @@ import shapely
 from numpy.typing import NDArray
 
 from extremeearth.core.errors import CrsError, DataBrokenError, ExtremeEarthError
+from extremeearth.knowledge.rdf._literal_texts import (
+    from_wkt,
+    geojson_error,
+    geojson_reason,
+    is_null_geometry,
+    wkt_reason,
+)
 from extremeearth.knowledge.rdf.geometry import CRS84, is_y_first
 from extremeearth.knowledge.rdf.geometry_column import (
     CRS84_CODE,
@@ -42,12 +47,6 @@ EMPTY = "GEOMETRYCOLLECTION EMPTY"
 """What an empty literal means (requirements on empty literals of all four forms)."""
 _BYTES_A_VERTEX = 100
 _SUSPECT = 32
-_CURVED = re.compile(
-    r"\b(CIRCULARSTRING|COMPOUNDCURVE|CURVEPOLYGON|MULTICURVE|MULTISURFACE|TIN|TRIANGLE|POLYHEDRALSURFACE|CURVE"
-    r"|SURFACE|CIRCLE|GEODESICSTRING|ELLIPTICALCURVE|NURBSCURVE|CLOTHOID|SPIRALCURVE)\b",
-    re.IGNORECASE,
-)
-_CURVED_JSON = re.compile(r'"Feature|"crs"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +250,7 @@ class _Reading:
         texts = self.texts(rows)
         keep = np.ones(len(rows), bool)
         for place, text in enumerate(texts):
-            if _CURVED_JSON.search(text) and (reason := _json_reason(text)):
+            if reason := geojson_reason(text):
                 self.refuse(rows[place], reason)
                 keep[place] = False
         rows, texts = rows[keep], texts[keep]
@@ -259,10 +258,10 @@ class _Reading:
             shapes = np.asarray(shapely.from_geojson(texts, on_invalid="ignore"), dtype=object)
         for place in np.flatnonzero(shapely.is_missing(shapes)).tolist():
             text = texts[place]
-            if not text.strip() or _is_null_geometry(text):
+            if not text.strip() or is_null_geometry(text):
                 shapes[place] = shapely.GeometryCollection()
             else:
-                self.refuse(rows[place], f"Not a GeoJSON geometry: {_geojson_error(text)}")
+                self.refuse(rows[place], f"Not a GeoJSON geometry: {geojson_error(text)}")
         self._kept(rows, shapes, np.full(len(rows), CRS84_CODE, np.int32))
 
     # ------------------------------------------------------------------------------------ texts
@@ -286,16 +285,16 @@ class _Reading:
         if not len(rows):
             return
         texts = np.where(texts == "", EMPTY, texts)
-        shapes = _from_wkt(texts)
+        shapes = from_wkt(texts)
         for place in np.flatnonzero(shapely.is_missing(shapes)):
-            self.refuse(rows[place], _wkt_reason(texts[place]))
+            self.refuse(rows[place], wkt_reason(texts[place]))
         y_first = np.array([is_y_first(crs_of_code(int(c))) for c in np.unique(codes)], bool)
         turned = y_first[np.searchsorted(np.unique(codes), codes)]
         if turned.any():
             measured = turned & shapely.has_m(shapes)
             shapes[turned & ~measured] = swapped(shapes[turned & ~measured])
             if measured.any():
-                shapes[measured] = _from_wkt(
+                shapes[measured] = from_wkt(
                     np.array([swapped_text(t) for t in texts[measured]], dtype=object)
                 )
         self._kept(rows, shapes, codes)
@@ -325,75 +324,11 @@ class _Reading:
         return ParsedGeometries(column, dict(sorted(self.problems.items())))
 
 
-# ---------------------------------------------------------------------------------------- reasons
-
-
 def _code_or_none(iri: str) -> int:
     try:
         return crs_code(iri)
     except CrsError:
         return NO_CRS
-
-
-def _from_wkt(texts: Any) -> NDArray[Any]:
-    """One call for all; where there are curves, which raise whatever is asked for, one for the others."""
-    with np.errstate(all="ignore"):  # a number too large for a float64 is told as not finite
-        try:
-            return np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), dtype=object)
-        except NotImplementedError:
-            straight = np.array([not _CURVED.search(t) for t in texts], bool)
-            shapes: NDArray[Any] = np.full(len(texts), None, object)
-            shapes[straight] = shapely.from_wkt(texts[straight], on_invalid="ignore")
-            return shapes
-
-
-def _wkt_reason(text: str) -> str:
-    if found := _CURVED.search(text[:1000]) or _CURVED.search(text):
-        return f"{found[0].upper()} is not supported: points, straight lines and polygons are."
-    try:
-        with np.errstate(all="ignore"):
-            shapely.from_wkt(text)
-    except (shapely.errors.ShapelyError, NotImplementedError) as err:
-        return f"Not well-known text: {err}"
-    except UnicodeDecodeError:
-        pass  # GEOS cut its message in the middle of a letter
-    return "Not well-known text."
-
-
-def _geojson_error(text: str) -> str:
-    try:
-        with np.errstate(all="ignore"):
-            shapely.from_geojson(text)
-    except shapely.errors.ShapelyError as err:
-        return str(err)
-    except UnicodeDecodeError:
-        pass  # GEOS cut its message in the middle of a letter
-    return "it cannot be read"
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _json_reason(text: str) -> str | None:
-    found = _json_object(text)
-    if str(found.get("type", "")).startswith("Feature"):
-        return f"A {found['type']} is not a GeoJSON geometry."
-    crs = found.get("crs")
-    if crs is not None:
-        name = str(crs.get("properties", {}).get("name") if isinstance(crs, dict) else crs)
-        if _code_or_none(name) != CRS84_CODE:
-            return f"GeoJSON is always in CRS84, this literal names '{name}'."
-    return None
-
-
-def _is_null_geometry(text: str) -> bool:
-    found = _json_object(text)
-    return "geometry" in found and found["geometry"] is None
 
 
 def _depth(text: str) -> int:
