@@ -132,20 +132,25 @@ def percent_encode(values: Any, *, ascii_only: bool = False) -> Any:
     >>> percent_encode(pa.array(["Zoë K/1"]), ascii_only=True).to_pylist()
     ['Zo%C3%AB%20K%2F1']
     """
-    text = as_text(values)
-    present = set(bytes_of(text).translate(None, bytes(_UNRESERVED)))
-    # '%' goes first: the codes that follow bring new ones.
-    ascii_unsafe = sorted((b for b in present if b < 0x80), key=lambda b: b != 0x25)
-    for byte in ascii_unsafe:
-        text = pc.replace_substring(text, pattern=chr(byte), replacement=f"%{byte:02X}")
+    return _coded(
+        as_text(values), kept=bytes(_UNRESERVED), beyond="" if ascii_only else _UCSCHAR, sign="%"
+    )
+
+
+def _coded(text: Any, *, kept: bytes, beyond: str, sign: str) -> Any:
+    """Write each byte of other characters than `kept`, and those `beyond` ASCII that are kept, as sign and number."""
+    present = set(bytes_of(text).translate(None, kept))
+    # the sign goes first: the codes that follow bring new ones
+    unsafe = sorted((b for b in present if b < 0x80), key=lambda b: b != ord(sign))
+    for byte in unsafe:
+        text = pc.replace_substring(text, pattern=chr(byte), replacement=f"{sign}{byte:02X}")
     if any(b >= 0x80 for b in present):
-        kept = "" if ascii_only else _UCSCHAR
-        text = _encode_others(text, pattern=rf"[^\x00-\x7F{kept}]")
+        text = _coded_others(text, pattern=rf"[^\x00-\x7F{beyond}]", sign=sign)
     return text
 
 
-def _encode_others(text: Any, *, pattern: str) -> Any:
-    """Percent-encode the characters that match `pattern`, over the distinct characters found."""
+def _coded_others(text: Any, *, pattern: str, sign: str) -> Any:
+    """Code the characters that match `pattern`, over the distinct characters found."""
     hits = pc.match_substring_regex(text, pattern=pattern)
     if not pc.any(hits).as_py():
         return text
@@ -153,7 +158,7 @@ def _encode_others(text: Any, *, pattern: str) -> Any:
     found = set("".join(pc.replace_substring_regex(
         pc.filter(text, hits), pattern=allowed, replacement="").to_pylist()))  # fmt: skip
     for character in sorted(found):
-        code = "".join(f"%{byte:02X}" for byte in character.encode())
+        code = "".join(f"{sign}{byte:02X}" for byte in character.encode())
         text = pc.replace_substring(text, pattern=character, replacement=code)
     return text
 
@@ -269,16 +274,7 @@ def blank_terms(values: Any) -> Any:
     >>> blank_terms(pa.array(["a b", "ab"])).to_pylist()
     ['_:ba-20b', '_:bab']
     """
-    text = as_text(values)
-    present = set(bytes_of(text).translate(None, bytes(_LETTERS_DIGITS)))
-    # '-' is the escape sign of these labels, so it is the first to be escaped.
-    unsafe = sorted((b for b in present if b < 0x80), key=lambda b: b != 0x2D)
-    for byte in unsafe:
-        text = pc.replace_substring(text, pattern=chr(byte), replacement=f"-{byte:02X}")
-    if any(b >= 0x80 for b in present):
-        text = pc.replace_substring(
-            _encode_others(text, pattern=r"[^\x00-\x7F]"), pattern="%", replacement="-"
-        )
+    text = _coded(as_text(values), kept=bytes(_LETTERS_DIGITS), beyond="", sign="-")
     return join_text("_:b", text)
 
 
