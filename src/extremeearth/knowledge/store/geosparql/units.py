@@ -8,10 +8,6 @@ from dataclasses import dataclass
 
 __all__ = ["Unit", "unit_of"]
 
-_OGC = "http://www.opengis.net/def/uom/OGC/1.0/"
-_QUDT = "http://qudt.org/vocab/unit/"
-_EPSG = "http://www.opengis.net/def/uom/EPSG/0/"
-
 
 @dataclass(frozen=True, slots=True)
 class Unit:
