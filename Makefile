@@ -8,6 +8,9 @@ ARGS ?=
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 
+# Tests start many processes: without byte code each would compile all that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test serve lint format bench docs ui clean
 

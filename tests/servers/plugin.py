@@ -29,6 +29,10 @@ For each group its fixtures, and what a suite over several back ends calls those
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say what runs on the same worker: tests of a group, and of the others those of one file.
+
+    So what a file's tests share is made once, and not by every worker that gets one of them.
+    """
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
@@ -38,6 +42,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if fixtures & used or parameters & {value for value in given if isinstance(value, str)}:
                 item.add_marker(pytest.mark.xdist_group(group))
                 break
+        else:
+            if item.get_closest_marker("xdist_group") is None:
+                item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")
