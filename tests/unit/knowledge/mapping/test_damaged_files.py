@@ -608,3 +608,22 @@ def test_control_characters_of_a_file_do_not_reach_a_terminal(run, tmp_path):
     with pytest.raises(DataBrokenError) as caught:
         run("t.csv", **RUNS["t.csv"])
     assert "\x1b" not in caught.value.message
+
+
+def test_a_row_of_many_lines_is_read_also_where_broken_ones_are_skipped(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(text_bytes, "CHUNK", 1_000)
+    name = "line\n" * 2_000
+    (tmp_path / "t.csv").write_text(f'id,name,wkt\n1,"{name}",POINT (1 2)\n2,b,POINT (1 2)\n')
+    report = run("t.csv", on_error="skip", geometry=GeometryOptions(crs=4326))
+    assert (report.rows, report.triples, report.geometries) == (2, 4, {})
+
+
+def test_a_row_that_is_too_long_is_told_in_our_words(run, tmp_path, monkeypatch):
+    from extremeearth.knowledge.mapping.sources import delimited
+
+    monkeypatch.setattr(delimited, "MAX_BLOCK_BYTES", 4 << 20)
+    rows = "".join(f"{n},b,POINT (1 2)\n" for n in range(1_000_000))
+    (tmp_path / "t.csv").write_text(f'id,name,wkt\n1,"open,POINT (1 2)\n{rows}')
+    with pytest.raises(DataBrokenError, match=r"a row is longer than 4 MiB") as caught:
+        run("t.csv", geometry=GeometryOptions(crs=4326))
+    assert "quote" in caught.value.hint

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from collections import Counter
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +21,7 @@ from extremeearth.knowledge.mapping import GeometryOptions, Parts, map_to_rdf
 from extremeearth.knowledge.mapping.running import parallel
 from extremeearth.knowledge.mapping.running.outputs import open_target
 from extremeearth.knowledge.mapping.running.workers import SourcePiece
+from extremeearth.knowledge.mapping.sources.damage import text_bytes
 from extremeearth.knowledge.mapping.sources.delimited import CsvSource
 from extremeearth.knowledge.mapping.sources.row_spans import row_spans
 from extremeearth.knowledge.rdf import packed_into
@@ -67,6 +69,55 @@ def cut(monkeypatch):
         monkeypatch.setattr("extremeearth.knowledge.mapping.running.outputs.PIECE_BYTES", size)
 
     return bytes_of_pieces
+
+
+def read_rows(source):
+    """Give the rows of a source of texts, or `None` where it cannot be read; and what was left out."""
+    rows = []
+    try:
+        for frame in source.frames(("a", "b"), batch_rows=1_000):
+            rows += zip(*(frame.columns[name].to_pylist() for name in ("a", "b")), strict=True)
+    except DataBrokenError:
+        return None, None
+    return rows, Counter(source.options.totals())
+
+
+garbage = st.text(alphabet='a",\x00', max_size=6).map(lambda text: text.encode() + b"\xff\x01")
+rows_of_cells = st.lists(st.tuples(cells, cells), min_size=3, max_size=12)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    rows_of_cells, st.lists(st.tuples(st.integers(1, 30), garbage | garbage.map(lambda g: g + b'"')), max_size=3),
+    st.booleans(), st.tuples(st.integers(1, 40), st.integers(1, 200)),
+)  # fmt: skip
+@example([("a", "b")] * 4, [(2, b'",\xff\x01')], False, (1, 200))
+@example([("x\ny", "b")] * 4, [(2, b'"\xff\x01')], False, (1, 7))
+def test_garbage_with_quotes_reads_the_same_in_pieces(tmp_path_factory, rows, lines, raw, sizes):
+    size, chunk = sizes
+    path = tmp_path_factory.mktemp("garbage") / "t.csv"
+    with path.open("w", newline="") as file:
+        if raw:  # quotes where they come, as careless programs write them
+            file.write("".join(f"{','.join(row)}\n" for row in [("a", "b"), *rows]))
+        else:
+            csv.writer(file, lineterminator="\n").writerows([("a", "b"), *rows])
+    said = path.read_bytes().split(b"\n")
+    for number, line in lines:
+        said.insert(min(number, len(said)), line)
+    path.write_bytes(b"\n".join(said))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_bytes, "CHUNK", chunk)
+        whole = read_rows(CsvSource("t.csv", path, (), GeometryOptions(on_error="skip")))
+        source = CsvSource("t.csv", path, (), GeometryOptions(on_error="skip"))
+        found = [
+            read_rows(replace(piece, options=GeometryOptions(on_error="skip")))
+            for piece in source.pieces(("a", "b"), piece_bytes=size)
+        ]
+    if whole[0] is None:
+        assert any(rows is None for rows, _ in found)
+    else:
+        assert [row for rows, _ in found for row in rows] == whole[0]
+        assert sum((counts for _, counts in found), Counter()) == whole[1]
 
 
 def write_csv(path, rows, *, quoting=csv.QUOTE_MINIMAL):

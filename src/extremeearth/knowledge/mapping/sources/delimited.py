@@ -83,7 +83,10 @@ class CsvSource:
 
     def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
         """Cut the file between rows."""
-        spans = row_spans(self.path, delimiter=self._delimiter(), piece_bytes=piece_bytes)
+        spans = row_spans(
+            self.path, delimiter=self._delimiter(), piece_bytes=piece_bytes,
+            without_garbage=self.options.on_error == "skip",
+        )  # fmt: skip
         return (replace(self, span=span) for span in spans)
 
     def frames(self, references: tuple[str, ...], *, batch_rows: int) -> Iterator[Frame]:
@@ -111,12 +114,14 @@ class CsvSource:
                 return
 
     def _broken(self, err: pa.ArrowInvalid) -> DataBrokenError:
-        said, hint = str(err), "Check the row, or skip such rows"
-        if LONG_ROW in said:
+        hint = "Check the row, or skip such rows"
+        if LONG_ROW not in str(err):
+            said = self._placed(str(err))
+        else:
             said = f"a row is longer than {MAX_BLOCK_BYTES >> 20} MiB"
             hint = "Look for a quote that is not closed, or skip such rows"
         return DataBrokenError(
-            f"{self.name} is not a CSV file: {shown(self._placed(said))}.",
+            f"{self.name} is not a CSV file: {shown(said)}.",
             hint=f"{hint}: on_error='skip' in Python, --skip-bad on the command line.",
         )
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from extremeearth.core.errors import DataMissingError, MappingError
 from extremeearth.core.progress import SILENT, Progress
 from extremeearth.knowledge.mapping.rules.document import SQL_QUERY, SQL_TABLE, LogicalSource
+from extremeearth.knowledge.mapping.rules.places import like
 from extremeearth.knowledge.mapping.sources.column_files import open_parquet
 from extremeearth.knowledge.mapping.sources.contract import (
     Opener,
@@ -29,6 +30,7 @@ from extremeearth.knowledge.mapping.sources.sql.databases import Database
 from extremeearth.knowledge.mapping.sources.sql.source import SqlSource, open_sql
 from extremeearth.knowledge.mapping.sources.tables import open_table
 from extremeearth.knowledge.mapping.sources.vector_files import open_vector
+from extremeearth.knowledge.mapping.sources.web_pages import refuse_page
 from extremeearth.knowledge.mapping.sources.xml_records import open_xml
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ SourceLike: TypeAlias = Union[
 ]
 """What can stand behind a source's name; a search, such as `CatalogueSearch`, is asked for its items."""
 
+_FORMULATIONS = ("CSV", "JSONPath", "XPath", SQL_TABLE, SQL_QUERY)
 KINDS: tuple[Opener, ...] = (
     open_items,
     open_raster,
@@ -111,6 +114,8 @@ def open_source(
                 hint=f"Given are: {', '.join(sources) or 'none'}. Name it: sources in Python, on the command line "
                 f"--source {source.name}=FILE or the search of a catalogue.",
             )
+    if path is not None:
+        refuse_page(path)
     options = options_for(source, geometry)
     request = SourceRequest(
         source=source, given=given, path=path, crs=options.system(), geometry=options, progress=progress,
@@ -122,9 +127,10 @@ def open_source(
                 source = replace(source, name=opened.relation.said)
             whole = with_geometries(opened, source, options)
             return whole if path is None else UnchangedSource.watch(whole, path)
+    meant = like(source.formulation or "", _FORMULATIONS)
     raise MappingError(
         f"rml:{source.formulation} is not supported.",
-        hint="Use rml:CSV, rml:JSONPath, rml:XPath, rml:SQL2008Table, rml:SQL2008Query, or leave it out.",
+        hint=f"{meant}Use rml:CSV, rml:JSONPath, rml:XPath, rml:SQL2008Table, rml:SQL2008Query, or leave it out.",
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from extremeearth.knowledge.mapping.sources.damage.text_bytes import CleanLines
+
 __all__ = ["row_spans"]
 
 BLOCK_BYTES = 1 << 20
@@ -17,7 +19,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def row_spans(
-    path: Path, *, delimiter: str, piece_bytes: int, block_bytes: int = BLOCK_BYTES
+    path: Path,
+    *,
+    delimiter: str,
+    piece_bytes: int,
+    block_bytes: int = BLOCK_BYTES,
+    without_garbage: bool = False,
 ) -> Iterator[tuple[int, int]]:
     r"""Give the first byte of each piece and the one after its last; the header is in the first piece.
 
@@ -33,6 +40,8 @@ def row_spans(
         What stands between two values, one byte.
     piece_bytes
         Least size of a piece, but for the last.
+    without_garbage
+        Whether the file is read without the lines that are garbage (see `CleanLines`): their quotes do not count then.
 
     Examples
     --------
@@ -48,7 +57,8 @@ def row_spans(
         if file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK:
             position = len(_BYTE_ORDER_MARK)
         file.seek(position)
-        while block := file.read(block_bytes):
+        text = CleanLines(file, lambda _: None, blank=True) if without_garbage else file
+        while block := text.read(block_bytes):
             quotes = reading.take(block)
             if quotes is None:
                 break

@@ -17,6 +17,7 @@ MARK = "\ufdd0"
 """Stands for bytes that are no UTF-8: a code point that is no character, so that no text has it."""
 CHUNK = 1 << 20
 _BYTES = re.compile("[\udc80-\udcff]+")
+_SIGNS = re.compile(rb"[^\r\n]")
 _GARBAGE = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -29,6 +30,8 @@ class CleanLines(io.RawIOBase):
         What is read.
     left_out
         Called with each line that is left out.
+    blank
+        Whether such a line becomes one of spaces instead, and all else stays, so that each byte keeps its place.
 
     Examples
     --------
@@ -38,10 +41,12 @@ class CleanLines(io.RawIOBase):
     'a,b\n\ufdd0,1\n'
     """
 
-    def __init__(self, file: Any, left_out: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, file: Any, left_out: Callable[[bytes], object], *, blank: bool = False
+    ) -> None:
         super().__init__()
-        self._file, self._left_out = file, left_out
-        self._ready, self._rest = b"", b""
+        self._file, self._left_out, self._blank = file, left_out, blank
+        self._ready, self._rest = memoryview(b""), b""
         self.marked = False
 
     def readable(self) -> bool:
@@ -49,17 +54,25 @@ class CleanLines(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read some bytes."""
+        """Read as many bytes as are wanted, so that a row that goes over many lines is in one block."""
+        filled = 0
+        while filled < len(buffer) and (self._ready or self._refill()):
+            size = min(len(buffer) - filled, len(self._ready))
+            buffer[filled : filled + size] = self._ready[:size]
+            self._ready = self._ready[size:]
+            filled += size
+        return filled
+
+    def _refill(self) -> bool:
+        """Get some lines that are left; tell whether there are any."""
         while not self._ready:
             more = self._file.read(CHUNK)
             if not more and not self._rest:
-                return 0
+                return False
             text = self._rest + more
             end = text.rfind(b"\n") + 1 or text.rfind(b"\r") + 1 if more else len(text)
-            self._ready, self._rest = self._clean(text[:end]), text[end:]
-        size = min(len(buffer), len(self._ready))
-        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
-        return size
+            self._ready, self._rest = memoryview(self._clean(text[:end])), text[end:]
+        return True
 
     def _clean(self, text: bytes) -> bytes:
         if text.isascii():
@@ -76,7 +89,9 @@ class CleanLines(io.RawIOBase):
         except UnicodeDecodeError:
             if _GARBAGE.search(line):
                 self._left_out(line)
-                return b""
+                return _SIGNS.sub(b" ", line) if self._blank else b""
+            if self._blank:
+                return line
             self.marked = True
             return _BYTES.sub(MARK, line.decode(errors="surrogateescape")).encode()
         return line
