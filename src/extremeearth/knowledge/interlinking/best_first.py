@@ -123,7 +123,7 @@ class BestFirst:
         task = pair_task(
             plane.left, plane.right, ours, theirs, relations=plane.relations,
             vocabulary=plane.options.vocabulary, both_ways=plane.self_join, keep_meets=False,
-            form="wkb" if plane.crew.far else "shapes", threads=1 if plane.crew.far else plane.crew.threads,
+            form="packed" if plane.crew.far else "shapes", threads=1 if plane.crew.far else plane.crew.threads,
         )  # fmt: skip
         return replace(task, first=first, second=second)
 

@@ -1,4 +1,4 @@
-"""The work on one cell or on one list of pairs: here, or in another process where only WKB goes."""
+"""The work on one cell or on one list of pairs: here, or in another process where shapes go as arrays."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import shapely
 
 from extremeearth.knowledge.interlinking.features import Side
 from extremeearth.knowledge.interlinking.filtering import PAIRS_AT_ONCE, choose_filter, filter_pairs
+from extremeearth.knowledge.interlinking.packing import PackedShapes
 from extremeearth.knowledge.interlinking.partitioning import Cell, in_cell
 from extremeearth.knowledge.interlinking.relations import Relation, Vocabulary, choose_relations
 from extremeearth.knowledge.interlinking.verification import verify
 
 __all__ = [
-    "CellTask", "Found", "PairTask", "candidates", "cell_task", "count_meeting", "found_in_cell", "packed", "pair_task",
+    "CellTask", "Found", "PairTask", "candidates", "cell_task", "count_meeting", "found_in_cell", "pair_task",
     "unpacked", "verified", "work",
 ]  # fmt: skip
 
-Form = Literal["shapes", "wkb", "none"]
+Form = Literal["shapes", "packed", "none"]
 """How a task holds its shapes."""
 
 
@@ -44,7 +45,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairTask:
-    """Pairs to verify: shapes of both sides (or their WKB), and which go together.
+    """Pairs to verify: shapes of both sides (packed or not), and which go together.
 
     `left_rows` and `right_rows` are the positions of the shapes in their sides; `names` are of `vocabulary`. `threads`
     share the pairs; `beside` tells that other threads work on other pairs at the same time.
@@ -95,7 +96,7 @@ def pair_task(
     both_ways, keep_meets, threads, beside
         As in `PairTask`.
     form
-        ``"wkb"`` for another process, ``"none"`` where no shape is needed.
+        ``"packed"`` for another process, ``"none"`` where no shape is needed.
     copied
         Which shapes of each side must be copies.
     """
@@ -114,8 +115,8 @@ def _in_form(shapes: Any, rows: Any, form: Form, copied: Any) -> Any:
     if form == "none":
         return None
     some = shapes[rows]
-    if form == "wkb":
-        return packed(some)
+    if form == "packed":
+        return PackedShapes.of(some)
     if copied is not None and copied.any():
         twice = some[copied]
         some[copied] = shapely.set_srid(twice, shapely.get_srid(twice))  # gives copies
@@ -231,15 +232,6 @@ def count_meeting(task: CellTask) -> int:
     return total
 
 
-def packed(shapes: Any) -> Any:
-    """Give shapes as Arrow array of WKB, which travels well."""
-    import pyarrow as pa
-
-    return pa.array(shapely.to_wkb(shapes), pa.large_binary())
-
-
 def unpacked(side: Any) -> Any:
     """Give shapes of what a task holds."""
-    if isinstance(side, np.ndarray):
-        return side
-    return shapely.from_wkb(side.to_numpy(zero_copy_only=False))
+    return side.shapes() if isinstance(side, PackedShapes) else side

@@ -23,9 +23,10 @@ from extremeearth.infrastructure.engine import (
     pair_distances_m,
     windows_around,
 )
-from extremeearth.knowledge.interlinking.cells import packed, unpacked
+from extremeearth.knowledge.interlinking.cells import unpacked
 from extremeearth.knowledge.interlinking.crew import Crew
 from extremeearth.knowledge.interlinking.features import Side
+from extremeearth.knowledge.interlinking.packing import PackedShapes
 
 __all__ = [
     "FARTHEST_M",
@@ -113,7 +114,7 @@ class Near:
         ours, first = np.unique(candidates.first, return_inverse=True)
         theirs, second = np.unique(candidates.second, return_inverse=True)
         shapes = self.left_shapes[ours], self.right_shapes[theirs]
-        sides = tuple(packed(side) if far else side for side in shapes)
+        sides = tuple(PackedShapes.of(side) if far else side for side in shapes)
         limit = candidates.limit_m + MILLIMETRE
         return Measuring(sides, (first, second), limit, nearest)
 
@@ -134,7 +135,7 @@ Measured = tuple[Candidates, Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """Shapes of both sides (or their WKB), which go together, and which distances matter."""
+    """Shapes of both sides (packed or not), which go together, and which distances matter."""
 
     sides: tuple[Any, ...]
     pairs: tuple[Any, Any]

@@ -87,7 +87,7 @@ class Plane:
         pairs = pair_task(
             self.left, self.right, cell.left, cell.right, relations=self.relations,
             vocabulary=self.options.vocabulary, both_ways=self.self_join, keep_meets=self.keep_meets,
-            form="none" if not shapes else "wkb" if self.crew.far else "shapes",
+            form="none" if not shapes else "packed" if self.crew.far else "shapes",
             beside=self.crew.threads > 1 and not self.crew.far, copied=copied,
         )  # fmt: skip
         return cell_task(
