@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, Self, cast
 
 from extremeearth.core.errors import InputError
 from extremeearth.core.http import SafeClient
@@ -23,27 +23,20 @@ from extremeearth.knowledge.store.fetching import fetch_document
 from extremeearth.knowledge.store.formats import rdf_format
 from extremeearth.knowledge.store.geosparql import Entailment
 from extremeearth.knowledge.store.loading import (
-    dump,
     insert_statements,
     load_documents,
     read_statements,
 )
 from extremeearth.knowledge.store.storage import (
-    CheckReport,
-    CompactReport,
     Snapshot,
     Writing,
-    check,
-    compact,
-    compact_scattered,
-    count_scattered,
     open_storage,
-    vacuum,
 )
 from extremeearth.knowledge.store.storage.contract import DEFAULT_GRAPH, UNKNOWN
 from extremeearth.knowledge.store.templates import Numbered
+from extremeearth.knowledge.store.tending import TendedGraph
 from extremeearth.knowledge.store.updating import UpdateRun, with_graphs
-from extremeearth.knowledge.store.view import GraphView, check_size
+from extremeearth.knowledge.store.view import check_size
 
 __all__ = ["Graph", "open_graph"]
 
@@ -64,7 +57,7 @@ def open_graph(
     return Graph.open(path, read_only=read_only, row_limit=row_limit)
 
 
-class Graph(GraphView):
+class Graph(TendedGraph):
     """A GeoSPARQL store; made by `Graph.open`. May be used from several threads, and beside other processes.
 
     A query sees one version of the store, whatever writers do meanwhile.
@@ -299,85 +292,12 @@ class Graph(GraphView):
         target = "DEFAULT" if graph is None else f"GRAPH <{check_iri(graph)}>"
         self.update(f"DROP SILENT {target}")
 
-    # -------------------------------------------------------------------------------- tending
-
-    def dump(
-        self,
-        target: Path | BinaryIO,
-        format: str | None = None,
-        *,
-        graph: str | None = None,
-        version: int | None = None,
-        progress: Progress = SILENT,
-    ) -> int:
-        """Write the store, or one graph of it, as a document; give the number of statements.
-
-        Parameters
-        ----------
-        target
-            A file, packed where its name ends in ``.gz`` or ``.zst``, or an open binary file.
-        format
-            Short name or media type; by default from the ending of the file's name, else ``nq``.
-        graph
-            IRI of the graph to write alone.
-        version
-            Number of an older state.
-        progress
-            Told of the statements that were written.
-
-        Raises
-        ------
-        InputError
-            The format has no place for named graphs, and there are some.
-        NotFoundError
-            There is no such graph or version.
-        """
-        return dump(
-            self.storage.snapshot(version=version), target,
-            format=format if isinstance(target, Path) else format or "nq",
-            graphs=None if graph is None else [graph], progress=progress,
-        )  # fmt: skip
-
-    def compact(self) -> CompactReport:
-        """Fold what many small commits wrote into few files; readers notice nothing."""
-        return compact(self.storage)
-
-    def scattered_files(self) -> int:
-        """Count the files of small changes: with many of them asking is slow, and `compact` folds them.
-
-        Examples
-        --------
-        >>> with Graph.open() as graph:
-        ...     graph.update("INSERT DATA { <urn:a> <urn:p> 1 }").inserted
-        ...     graph.scattered_files()
-        1
-        1
-        """
-        self.storage.snapshot()  # of the newest
-        return count_scattered(self.storage)
-
-    def vacuum(self, *, keep_days: float = 7.0) -> int:
-        """Delete files that no version of the last days needs; give how many. Older versions cannot be asked then."""
-        return vacuum(self.storage, keep_days=keep_days)
-
-    def check(self) -> CheckReport:
-        """Read everything that is stored, and tell what is missing or broken."""
-        return check(self.storage)
-
     def _changed(
         self, change: Callable[[Writing], tuple[int, int]], note: dict[str, Any]
     ) -> tuple[int, int]:
         done = self.storage.transact(change, note=note)
         self._tidy()
         return done
-
-    def _tidy(self) -> None:
-        """Fold what many small commits wrote, so that asking stays fast without anybody thinking of it."""
-        if self._tidying.acquire(blocking=False):
-            try:
-                compact_scattered(self.storage, most_files=self._settings.graph_compact_files)
-            finally:
-                self._tidying.release()
 
     def _fetcher(self, update: s.Update, token: DeadlineToken) -> Any:
         """Fetch what is to be loaded before the transaction begins: the network must not hold up other writers."""
