@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
 from extremeearth import __version__
-from extremeearth.core.errors import ExtremeEarthError, InputError, LimitError, NotFoundError
+from extremeearth.core.bodies import read_body
+from extremeearth.core.errors import ExtremeEarthError, InputError, NotFoundError
 from extremeearth.core.problems import status_of
 from extremeearth.core.security import ANONYMOUS, Caller, Principal, Scope, requires
 from extremeearth.processing.models import EmbeddedModel, ModelRegistry, ModelVersion, TensorSpec
@@ -263,16 +264,7 @@ def _header_length(request: Request) -> int | None:
 async def _read(request: Request, limit: int) -> bytes:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InputError("Compressed requests are not read.", hint="Send the body as it is.")
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise LimitError(
-                f"The request is larger than {limit} bytes.", hint="Send smaller batches."
-            )
-        parts.append(part)
-    return b"".join(parts)
+    return await read_body(request, limit=limit, hint="Send smaller batches.")
 
 
 def _infer(

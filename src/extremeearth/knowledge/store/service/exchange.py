@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, quote
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from extremeearth.core.errors import InputError, LimitError
+from extremeearth.core.bodies import read_body
+from extremeearth.core.errors import InputError
 from extremeearth.core.times import as_instant
 from extremeearth.knowledge.store.service.answers import answer_response
 
@@ -21,7 +22,6 @@ __all__ = [
     "ProtocolRequest",
     "answer_response",
     "base_of",
-    "read_body",
     "read_options",
     "read_protocol_request",
 ]
@@ -108,26 +108,6 @@ def _decode(body: bytes) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError as err:
         raise InputError("The body is not UTF-8.", hint="Encode it in UTF-8.") from err
-
-
-async def read_body(request: Request, *, limit: int) -> bytes:
-    """Read the body piece by piece, at most `limit` bytes.
-
-    Raises
-    ------
-    LimitError
-        It is longer.
-    """
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > limit:
-            raise LimitError(
-                f"The request is larger than {limit} bytes.", hint="Send less at once."
-            )
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 async def read_protocol_request(request: Request, *, limit: int) -> ProtocolRequest:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from extremeearth.core.bodies import read_body
 from extremeearth.core.errors import InputError, NotFoundError
 from extremeearth.core.security import Caller, Principal, Scope
 from extremeearth.core.settings import Settings
@@ -20,7 +21,7 @@ from extremeearth.knowledge.store.formats import rdf_format
 from extremeearth.knowledge.store.loading import read_statements
 from extremeearth.knowledge.store.service.answers import answer_response
 from extremeearth.knowledge.store.service.caching import fresh, version_headers
-from extremeearth.knowledge.store.service.exchange import IN_PATHS, base_of, read_body, read_options
+from extremeearth.knowledge.store.service.exchange import IN_PATHS, base_of, read_options
 
 __all__ = ["add_graph_routes"]
 
