@@ -32,7 +32,7 @@ _METADATA = frozenset(
 def _refuse(what: str, why: str) -> AddressRefusedError:
     return AddressRefusedError(
         f"{what} must not be contacted: {why}.",
-        hint="An administrator can allow a host in EXTREMEEARTH_ALLOW_HOSTS.",
+        hint="An administrator can allow a host: EXTREMEEARTH_ALLOW_HOSTS='[\"the.host\"]'.",
     )
 
 

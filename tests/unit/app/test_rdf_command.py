@@ -216,3 +216,13 @@ def test_a_mapping_is_checked_and_drawn(run, fields, tmp_path):
     assert "Did you mean 'crop'?" in result.stdout
     assert json.loads(run("check", mapping, "--json", code=1).stdout)["ok"] is False
     run("check", mapping, "--diagram", tmp_path / "m.png", code=2)
+
+
+def test_who_makes_a_mapping_is_told_what_names_the_rows(run, tmp_path):
+    (tmp_path / "t.csv").write_text("nr,crop,wkt\n1,a,POINT (1 2)\n1,b,POINT (1 3)\n")
+    told = run("mapping", tmp_path / "t.csv", "--crs", "EPSG:4326", "-o", tmp_path / "m.ttl").stderr
+    assert "t.csv: 2 columns, shapes in EPSG:4326, rows named by crop" in told
+    assert "does not tell all rows apart" not in told
+    result = run("mapping", tmp_path / "t.csv", "--crs", "EPSG:4326", "--id", "nr")
+    assert "nr does not tell all rows apart" in result.stderr
+    assert result.stdout.startswith("@prefix")

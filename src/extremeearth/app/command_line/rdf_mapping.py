@@ -23,6 +23,7 @@ __all__ = ["mapping", "tell_loss"]
 
 _SEARCH = "What is searched for"
 _ITEMS = "items"
+_LONG = 40
 
 
 def tell_loss(count: int, reason: str, places: Mapping[str, str]) -> None:
@@ -121,6 +122,7 @@ def mapping(
         described = _described_items(source, name, asked, key=tuple(key or ()), options=options)
     else:
         described = _described(source, database, layer=layer, key=tuple(key or ()), options=options)
+        _tell_described(described)
     for reason, count in options.totals().items():
         if reason in options.places:
             tell_loss(count, reason, options.places)
@@ -134,6 +136,22 @@ def mapping(
         typer.echo(json.dumps({**dataclasses.asdict(draft), "path": path}))
     elif out is None:
         typer.echo(draft.mapping, nl=False)
+
+
+def _tell_described(described: list[SourceDescription]) -> None:
+    """Say by what rows are named."""
+    for one in described:
+        name = f"layer {one.layer} of {one.name}" if one.layer else one.name
+        shapes = f"shapes in {one.crs}" if one.geometry and one.crs is not None else "no shapes"
+        if len(shapes) > _LONG:  # a system without a code
+            shapes = "shapes"
+        key = " and ".join(one.key)
+        typer.echo(f"{name}: {len(one.columns)} columns, {shapes}, rows named by {key}", err=True)
+        if not one.key_is_unique:
+            typer.echo(
+                f"  {key} does not tell all rows apart: rows that share it become one thing",
+                err=True,
+            )
 
 
 def _name_of_items(source: str, database: str | None, asked: Search) -> str | None:
@@ -160,6 +178,7 @@ def _described_items(
         search = search_at(source, asked, client)
         assert search is not None
         described = describe_source(search, name=name, key=key, geometry=options, progress=progress)
+    _tell_described([described])
     typer.echo(f"run the mapping with --source {shlex.quote(f'{name}={search.address}')}", err=True)
     return [described]
 

@@ -7,6 +7,7 @@ tables 2 to 4) and of OGC Simple Features (06-103r4, 6.1.15.3), where crosses an
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -169,8 +170,10 @@ def choose_relations(
     wanted = [names] if isinstance(names, str) else list(names)
     for name in wanted:
         if name not in family:
+            close = difflib.get_close_matches(name.lower(), {n.lower(): n for n in family}, n=1)
+            meant = next((f"Did you mean {n}? " for n in family if n.lower() in close), "")
             raise InputError(
                 f"'{name}' is no relation that can be linked by.",
-                hint=f"Use some of {', '.join(family)}.",
+                hint=f"{meant}Use some of {', '.join(family)}.",
             )
     return tuple(family[name] for name in dict.fromkeys(wanted))

@@ -94,6 +94,16 @@ class LinkReport:
     progressive: ProgressiveReport | None = None
     reused: int = 0
 
+    def _repr_html_(self) -> str:
+        """Show the links of each relation in a notebook."""
+        from extremeearth.core.html_tables import html_table
+
+        caption = (
+            f"{sum(self.links.values()):,} links of {self.verified:,} verified pairs, {self.features[0]:,} and "
+            f"{self.features[1]:,} features, {self.seconds:.1f} s"
+        )
+        return html_table(caption, ("relation", "links"), self.links.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Fresh:

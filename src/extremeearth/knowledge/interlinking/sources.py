@@ -39,6 +39,7 @@ from extremeearth.knowledge.interlinking.record_sources import (
     open_records,
 )
 from extremeearth.knowledge.mapping.sources.searches import Search, first_page, search_items
+from extremeearth.knowledge.mapping.sources.web_pages import refuse_page
 
 if TYPE_CHECKING:
     from extremeearth.core.http import SafeClient
@@ -181,6 +182,7 @@ def _of_path(
     _check_asked(
         path.name, ending, layer=layer, query=query, store=path.is_dir() and ending != ".gdb"
     )
+    refuse_page(path)
     with _unchanged(path):
         if path.is_dir() and ending != ".gdb":
             from extremeearth.knowledge.store import open_graph

@@ -26,6 +26,7 @@ from extremeearth.knowledge.mapping.sources.opening import open_source
 from extremeearth.knowledge.mapping.sources.sql.databases import Database
 from extremeearth.knowledge.mapping.sources.text_geometries import TextGeometry, TextGeometrySource
 from extremeearth.knowledge.mapping.sources.vector_files import GeoFile
+from extremeearth.knowledge.mapping.sources.web_pages import refuse_page
 from extremeearth.knowledge.rdf import XSD
 
 __all__ = ["SourceColumn", "SourceDescription", "columns_of", "describe_source", "list_layers"]
@@ -54,7 +55,7 @@ class SourceDescription:
     in a table of texts, `shape` in which column they are, and `crs` their reference system. `left_out` are columns
     that have no form in RDF. `layer` is where the rows are: a layer, a table of a database, a JSONPath or an XPath with
     its `namespaces`, as `formulation` says. `given_crs` is the reference system that the caller gave for what of a
-    database names none.
+    database names none. `key_is_unique` says whether each row has its own key, and each a whole one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class SourceDescription:
     namespaces: tuple[tuple[str, str], ...] = ()
     shape: str = GEOMETRY
     given_crs: CRS | None = None
+    key_is_unique: bool = True
 
 
 def list_layers(path: Path, *, geometry: GeometryOptions | None = None) -> tuple[str | None, ...]:
@@ -88,6 +90,7 @@ def list_layers(path: Path, *, geometry: GeometryOptions | None = None) -> tuple
     """
     if not path.exists():
         raise DataMissingError(f"There is no file {path}.", hint="Check the name.")
+    refuse_page(path)
     if path.suffix.lower() not in {".gpkg", ".kml", ".gml", ".gdb", ".sqlite"}:
         return (None,)
     return tuple(GeoFile(path, options=geometry or GeometryOptions()).layers())
@@ -136,6 +139,8 @@ def describe_source(
     """
     options = geometry or GeometryOptions()
     name = name or (given.name if isinstance(given, Path) else "table")
+    if isinstance(given, Path):
+        refuse_page(given)
     records = find_records(given, name, layer, options=options)
     source = LogicalSource(name=name, iterator=layer) if records is None else records.source
     database = given if isinstance(given, Database) else None
@@ -146,9 +151,10 @@ def describe_source(
     if key:
         check_columns(name, looked.keys(), tuple(key))
     shape = next(iter(looked.systems), None)
+    found = tuple(key) or _found_key(opened, name, looked.columns, looked.row_id)
     return SourceDescription(
         name=name, layer=source.iterator, columns=looked.columns, left_out=looked.left_out, text=looked.text,
-        key=tuple(key) or _found_key(opened, name, looked.columns, looked.row_id),
+        key=found, key_is_unique=not key or _tells_apart(opened, found),
         formulation=source.formulation, namespaces=source.namespaces, geometry=shape is not None,
         shape=shape or GEOMETRY, crs=None if shape is None else looked.systems[shape],
         given_crs=None if database is None or shape is None else options.system(),
@@ -353,6 +359,17 @@ def _pair(opened: Source, names: list[str]) -> tuple[str, str] | None:
         if table.group_by(list(pair)).aggregate([]).num_rows == table.num_rows:
             return pair
     return None
+
+
+def _tells_apart(opened: Source, key: tuple[str, ...]) -> bool:
+    """Tell whether no two rows have the same values in some columns, and none lacks one."""
+    if len(key) == 1:
+        return _is_key(opened, key[0])
+    frames = opened.frames(key, batch_rows=_KEY_ROWS)
+    tables = [pa.table({n: frame.values(n).text for n in key}) for frame in frames]
+    table = pa.concat_tables(tables)
+    whole = not any(column.null_count for column in table.columns)
+    return whole and table.group_by(list(key)).aggregate([]).num_rows == table.num_rows
 
 
 def _is_key(opened: Source, column: str) -> bool:

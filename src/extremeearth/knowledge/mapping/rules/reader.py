@@ -24,6 +24,7 @@ from extremeearth.knowledge.mapping.rules.document import (
     TermType,
     TriplesMap,
 )
+from extremeearth.knowledge.mapping.rules.places import like, not_turtle, with_line
 from extremeearth.knowledge.mapping.rules.term_maps import TermMapReader, constant_of
 from extremeearth.knowledge.mapping.rules.vocabulary import RML
 from extremeearth.knowledge.rdf import FUNCTIONS, RDF, is_absolute_iri
@@ -45,9 +46,7 @@ class Document:
                 value = words.current(term) if isinstance(term, ox.NamedNode) else term
                 self._said[quad.subject][words.current(quad.predicate).value].append(value)
         except SyntaxError as err:
-            raise MappingError(
-                f"The mapping is not Turtle: {err.msg}.", hint="Check it with a Turtle validator."
-            ) from err
+            raise not_turtle(err.msg, text) from err
 
     def nodes_with(self, *properties: str) -> list[Any]:
         """List the nodes that have one of these properties."""
@@ -99,7 +98,8 @@ class Document:
             if name.startswith(RML) and name not in known:
                 raise MappingError(
                     f"rml:{name.removeprefix(RML)} of {node} is not known here.",
-                    hint="Check its spelling, or leave it out if it is of a part of RML that is not supported.",
+                    hint=like(name.removeprefix(RML), (k.removeprefix(RML) for k in known))
+                    + "Check its spelling, or leave it out if it is of a part of RML that is not supported.",
                 )
 
 
@@ -141,6 +141,13 @@ def read_mapping(mapping: str | Path) -> Mapping:
                 f"The mapping {mapping} cannot be read: {err}.", hint="Check its path."
             ) from err
     document = Document(mapping)
+    try:
+        return _read(document)
+    except MappingError as err:
+        raise with_line(err, mapping) from err
+
+
+def _read(document: Document) -> Mapping:
     nodes = document.nodes_with(RML.logicalSource, RML.subjectMap, RML.subject)
     if not nodes:
         raise MappingError(
