@@ -1,108 +1,90 @@
-"""A few processes of this machine that run one function over items.
-
-The standard library's executors can neither stop a call that runs nor tell on which item a process died;
-both matter here, so each worker has its own pipe.
-"""
+"""A few processes of this machine that run one function over items; they stay for the next function."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import multiprocessing
 import os
-import signal
-import traceback
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from extremeearth.core.errors import InputError, UnavailableError
+from extremeearth.core.errors import InputError
 from extremeearth.core.progress import Task
 from extremeearth.infrastructure.engine._items import is_retried, named
+from extremeearth.infrastructure.engine._worker_process import (
+    Outcome,
+    Worker,
+    import_before_forking,
+)
 
-START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-"""Never plain fork: the engine's threads (SedonaDB, obstore, BLAS) would leave locked locks in the child."""
-_SAFE_PATH = "PYTHONSAFEPATH"
+__all__ = ["IdleWorkers", "OrderedRun", "WorkerPool"]
+
 POLL_S = 0.1
-STOP_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one item: a value, or an error."""
+class IdleWorkers:
+    """Workers between two runs: at most `most` are kept, so that the next run need not start its own.
 
-    index: int
-    value: Any = None
-    error: BaseException | None = None
+    Several threads may take and give at the same time. A forked copy of this process leaves them alone: one pipe does
+    not serve two.
+    """
 
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._workers: list[Worker] = []
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        self._closed = False
 
-class _Worker:
-    """One process, its pipe, and the item it is at."""
+    def take(self) -> Worker:
+        """Give a worker that waits, or a new one."""
+        while (worker := self._waiting()) is not None:
+            if worker.process.is_alive():
+                return worker
+            worker.stop()
+        return Worker()
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        context: Any = multiprocessing.get_context(START_METHOD)
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=_serve, args=(theirs, function), daemon=True, name="extremeearth-worker"
-        )
-        self.process.start()
-        theirs.close()
-        self.index: int | None = None
+    def _waiting(self) -> Worker | None:
+        if os.getpid() != self._owner:
+            return None
+        with self._lock:
+            return self._workers.pop() if self._workers else None
 
-    def give(self, index: int, item: Any) -> None:
-        """Hand an item over."""
-        try:
-            payload = ForkingPickler.dumps(item)
-        except Exception as err:  # whatever the item's own code raises
-            raise InputError(
-                f"Item {index} cannot be sent to another process: {err}.",
-                hint="Send names and paths, not open files or connections.",
-            ) from err
-        self.index = index
-        with contextlib.suppress(OSError):  # it just died: `outcome` finds out
-            self.pipe.send_bytes(payload)
+    def keep(self, worker: Worker) -> None:
+        """Take a worker back; one that is at work, or too many, ends."""
+        with self._lock:
+            wanted = len(self._workers) < self._most and not self._closed
+            if worker.index is None and wanted and os.getpid() == self._owner:
+                self._workers.append(worker)
+                return
+        worker.stop()
 
-    def outcome(self) -> Outcome:
-        """Read what came of the item; a worker that died gives an error."""
-        index = self.index
-        assert index is not None
-        self.index = None
-        try:
-            value, error = self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join(STOP_S)
-            return Outcome(index, error=_death(self.process.exitcode))
-        except Exception as err:  # the value cannot be rebuilt on this side
-            return Outcome(index, error=err)
-        return Outcome(index, value, error)
-
-    def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        self.process.terminate()
-        self.process.join(STOP_S)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.pipe.close()
-        self.process.close()
+    def close(self) -> None:
+        """End those that wait, and from now on each that comes back."""
+        if os.getpid() != self._owner:
+            return
+        with self._lock:
+            self._closed = True
+            workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.stop()
 
 
 class WorkerPool:
-    """Up to `size` workers for one function; started when there is work, ended by :meth:`stop`."""
+    """Up to `size` workers for one function: idle ones where there are any, given back by :meth:`stop`."""
 
-    def __init__(self, function: Callable[[Any], Any], *, size: int) -> None:
+    def __init__(self, function: Callable[[Any], Any], idle: IdleWorkers, *, size: int) -> None:
         try:
-            ForkingPickler.dumps(function)
+            self._function = bytes(ForkingPickler.dumps(function))
         except Exception as err:  # pickling raises many kinds
             raise InputError(
                 f"{getattr(function, '__qualname__', function)!r} cannot be sent to another process.",
                 hint="Use a function at the top of a module, or functools.partial of one.",
             ) from err
-        self._function, self._size = function, size
-        self._workers: list[_Worker] = []
-        _import_before_forking(function)
+        self._idle, self._size = idle, size
+        self._workers: list[Worker] = []
+        import_before_forking(function)
 
     @property
     def busy(self) -> int:
@@ -121,7 +103,8 @@ class WorkerPool:
                 worker.give(index, item)
                 return
             self._drop(worker)
-        worker = _Worker(self._function)
+        worker = self._idle.take()
+        worker.begin(self._function)
         self._workers.append(worker)
         worker.give(index, item)
 
@@ -135,46 +118,14 @@ class WorkerPool:
             if not worker.process.is_alive():
                 self._drop(worker)
 
-    def _drop(self, worker: _Worker) -> None:
+    def _drop(self, worker: Worker) -> None:
         self._workers.remove(worker)
         worker.stop()
 
     def stop(self) -> None:
-        """End all workers."""
+        """Give the workers back; those that are at work end."""
         while self._workers:
-            self._workers.pop().stop()
-
-
-def _import_before_forking(function: Callable[[Any], Any]) -> None:
-    """Let the server that workers are forked from import the function's module, once for all of them.
-
-    It has no say any more when the server runs. Only modules of this package: the threads that importing them starts
-    (of jemalloc, BLAS and Polars) only wait in the server; what others start nobody knows.
-    """
-    if START_METHOD != "forkserver":
-        return
-    from multiprocessing import forkserver  # is not on every system
-
-    inner = function.func if isinstance(function, functools.partial) else function
-    module = getattr(inner, "__module__", None) or type(inner).__module__
-    if module.partition(".")[0] == __name__.partition(".")[0]:
-        multiprocessing.get_context(START_METHOD).set_forkserver_preload(["__main__", module])
-        with _current_folder_left_out():
-            forkserver.ensure_running()
-
-
-@contextlib.contextmanager
-def _current_folder_left_out() -> Iterator[None]:
-    """Let a Python that is started here not look for modules in the current folder, where any ``numpy.py`` may lie."""
-    before = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_SAFE_PATH]
-        else:
-            os.environ[_SAFE_PATH] = before
+            self._idle.keep(self._workers.pop())
 
 
 class OrderedRun:
@@ -234,40 +185,3 @@ class OrderedRun:
                 error, label=self._task.label, index=index, item=self._open[index]
             ) from error
         self._again.append(index)
-
-
-def _death(exit_code: int | None) -> UnavailableError:
-    how = f"was killed by signal {-exit_code}" if exit_code and exit_code < 0 else "ended"
-    return UnavailableError(
-        f"The worker process {how} in the middle of its work.",
-        hint="It may have run out of memory: use fewer workers or smaller pieces.",
-    )
-
-
-def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
-    """Run in the worker: take items until the other side is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    while True:
-        try:
-            payload = pipe.recv_bytes()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = ForkingPickler.dumps((function(ForkingPickler.loads(payload)), None))
-        except Exception as err:  # goes to the parent, which raises it
-            answer = ForkingPickler.dumps((None, _portable(err)))
-        try:
-            pipe.send_bytes(answer)
-        except OSError:
-            return
-
-
-def _portable(error: Exception) -> BaseException:
-    """Give an error that survives the way to the parent, with the place where it happened."""
-    where = traceback.format_exc()
-    try:
-        copied: BaseException = ForkingPickler.loads(ForkingPickler.dumps(error))
-    except Exception:  # an error class that cannot be rebuilt: its text must do
-        copied = RuntimeError(f"{type(error).__name__}: {error}")
-    copied.add_note(f"In the worker process:\n{where}")
-    return copied

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sized
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from extremeearth.core.errors import InputError
 from extremeearth.core.progress import SILENT, CancelToken, Progress, Task
@@ -12,7 +13,11 @@ from extremeearth.infrastructure.engine._batches import map_pieces
 from extremeearth.infrastructure.engine._items import run_here
 from extremeearth.infrastructure.engine._spatial import join_rows
 from extremeearth.infrastructure.engine._sql import answer
-from extremeearth.infrastructure.engine._workers import OrderedRun, WorkerPool
+from extremeearth.infrastructure.engine._workers import (
+    IdleWorkers,
+    OrderedRun,
+    WorkerPool,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,19 +39,37 @@ class LocalEngine:
     Parameters
     ----------
     workers
-        Processes for :meth:`map` and :meth:`map_batches`; with one, the work stays in this process.
+        Processes for :meth:`map` and :meth:`map_batches`; with one, the work stays in this process. They start with
+        the first work and wait for more until :meth:`close`, or until the engine is gone.
 
     Examples
     --------
     >>> engine = LocalEngine()
     >>> list(engine.map(abs, [-1, 2, -3], label="numbers"))
     [1, 2, 3]
+    >>> with LocalEngine(workers=2) as engine:  # both maps have the same two processes
+    ...     list(engine.map(abs, [-1, 2], label="numbers"))
+    ...     list(engine.map(hex, [10, 11], label="numbers"))
+    [1, 2]
+    ['0xa', '0xb']
     """
 
     def __init__(self, workers: int = 1) -> None:
         if workers < 1:
             raise InputError(f"{workers} workers can do nothing.", hint="Give 1 or more.")
         self.workers = workers
+        self._idle = IdleWorkers(workers)
+        self._end = weakref.finalize(self, self._idle.close)
+
+    def close(self) -> None:
+        """End the processes that wait; work that comes later has new ones, which end with it."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"LocalEngine(workers={self.workers})"
@@ -82,7 +105,7 @@ class LocalEngine:
         task = Task(progress, label, total=total)
         if self.workers == 1:
             return run_here(function, items, task, retries=retries)
-        pool = WorkerPool(function, size=self.workers)
+        pool = WorkerPool(function, self._idle, size=self.workers)
         return OrderedRun(pool, items, task, retries=retries, ahead=AHEAD * self.workers).results()
 
     def map_batches(

@@ -186,6 +186,83 @@ def test_an_engine_needs_a_worker() -> None:
         LocalEngine(workers=0)
 
 
+def own_pid(_item: int) -> int:
+    time.sleep(0.05)  # so that both workers have something to do
+    return os.getpid()
+
+
+def own_square(item: int) -> tuple[int, int]:
+    return os.getpid(), item * item
+
+
+def test_workers_stay_for_the_next_work() -> None:
+    with LocalEngine(workers=2) as engine:
+        first = set(engine.map(own_pid, range(8), label="x"))
+        again = list(engine.map(own_square, range(8), label="x"))
+    assert len(first) == 2
+    assert {pid for pid, _ in again} <= first
+    assert [square for _, square in again] == [item * item for item in range(8)]
+
+
+def test_workers_end_with_their_engine() -> None:
+    engine = LocalEngine(workers=2)
+    closed = set(engine.map(own_pid, range(4), label="x"))
+    assert all(map(alive, closed))
+    engine.close()
+    assert not any(map(alive, closed))
+    later = set(engine.map(own_pid, range(4), label="x"))
+    assert not any(map(alive, later))
+
+    engine = LocalEngine(workers=2)
+    forgotten = set(engine.map(own_pid, range(4), label="x"))
+    del engine
+    assert not any(map(alive, forgotten))
+
+
+def test_a_worker_that_died_between_two_works_is_replaced() -> None:
+    with LocalEngine(workers=2) as engine:
+        for pid in set(engine.map(own_pid, range(4), label="x")):
+            os.kill(pid, signal.SIGKILL)
+        assert list(engine.map(abs, [-1, -2, -3], label="x")) == [1, 2, 3]
+
+
+def test_several_works_at_once_share_no_worker() -> None:
+    with LocalEngine(workers=2) as engine:
+        list(engine.map(abs, [1, 2], label="x"))
+        outer = engine.map(own_square, range(4), label="x")
+        inner = engine.map(own_square, range(10, 14), label="x")
+        pairs = list(zip(outer, inner, strict=True))
+    assert [(one[1], other[1]) for one, other in pairs] == [
+        (i * i, (10 + i) ** 2) for i in range(4)
+    ]
+    assert {one[0] for one, _ in pairs}.isdisjoint(other[0] for _, other in pairs)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_copy_of_the_process_leaves_the_workers_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.stdout, done.returncode) == ("[1, 2]\n[3, 4]\n", 0), done.stderr
+
+
+FORKED = """
+import os
+import sys
+from extremeearth.infrastructure.engine import LocalEngine
+
+engine = LocalEngine(workers=2)
+print(list(engine.map(abs, [-1, -2], label="x")), flush=True)
+pids = {worker.process.pid for worker in engine._idle._workers}
+if not (copy := os.fork()):
+    engine.close()
+    del engine
+    os._exit(0)
+assert os.waitpid(copy, 0)[1] == 0
+print(list(engine.map(abs, [-3, -4], label="x")), flush=True)
+assert {worker.process.pid for worker in engine._idle._workers} == pids
+"""
+
 SCRIPT = """
 from extremeearth.core.boxes import as_crs
 from extremeearth.infrastructure.engine import LocalEngine

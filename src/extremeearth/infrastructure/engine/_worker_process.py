@@ -1,0 +1,169 @@
+"""One process of this machine that runs functions over items, and its pipe.
+
+The standard library's executors can neither stop a call that runs nor tell on which item a process died;
+both matter here, so each worker has its own pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+from extremeearth.core.errors import InputError, UnavailableError
+
+__all__ = ["Outcome", "Worker", "import_before_forking"]
+
+START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+"""Never plain fork: the engine's threads (SedonaDB, obstore, BLAS) would leave locked locks in the child."""
+_SAFE_PATH = "PYTHONSAFEPATH"
+_FUNCTION, _ITEM = b"f", b"i"
+"""First byte of a message: a function that the items from here on are for, or an item."""
+STOP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one item: a value, or an error."""
+
+    index: int
+    value: Any = None
+    error: BaseException | None = None
+
+
+class Worker:
+    """One process, its pipe, and the item it is at; it lives on between functions."""
+
+    def __init__(self) -> None:
+        context: Any = multiprocessing.get_context(START_METHOD)
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_serve, args=(theirs,), daemon=True, name="extremeearth-worker"
+        )
+        self.process.start()
+        theirs.close()
+        self.index: int | None = None
+
+    def begin(self, function: bytes) -> None:
+        """Hand over the pickled function that the items from here on are for."""
+        self._send(_FUNCTION, function)
+
+    def give(self, index: int, item: Any) -> None:
+        """Hand an item over."""
+        try:
+            payload = ForkingPickler.dumps(item)
+        except Exception as err:  # whatever the item's own code raises
+            raise InputError(
+                f"Item {index} cannot be sent to another process: {err}.",
+                hint="Send names and paths, not open files or connections.",
+            ) from err
+        self.index = index
+        self._send(_ITEM, payload)
+
+    def _send(self, kind: bytes, payload: Any) -> None:
+        with contextlib.suppress(OSError):  # it just died: `outcome` finds out
+            self.pipe.send_bytes(kind)
+            self.pipe.send_bytes(payload)
+
+    def outcome(self) -> Outcome:
+        """Read what came of the item; a worker that died gives an error."""
+        index = self.index
+        assert index is not None
+        self.index = None
+        try:
+            value, error = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join(STOP_S)
+            return Outcome(index, error=_death(self.process.exitcode))
+        except Exception as err:  # the value cannot be rebuilt on this side
+            return Outcome(index, error=err)
+        return Outcome(index, value, error)
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        self.process.terminate()
+        self.process.join(STOP_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.pipe.close()
+        self.process.close()
+
+
+def _death(exit_code: int | None) -> UnavailableError:
+    how = f"was killed by signal {-exit_code}" if exit_code and exit_code < 0 else "ended"
+    return UnavailableError(
+        f"The worker process {how} in the middle of its work.",
+        hint="It may have run out of memory: use fewer workers or smaller pieces.",
+    )
+
+
+def _serve(pipe: Connection) -> None:
+    """Run in the worker: take functions and items until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    function = b""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            kind, payload = pipe.recv_bytes(), pipe.recv_bytes()
+            if kind == _FUNCTION:
+                function = payload
+                loaded = None
+                continue
+            try:
+                loaded = loaded or ForkingPickler.loads(function)
+                answer = ForkingPickler.dumps((loaded(ForkingPickler.loads(payload)), None))
+            except Exception as err:  # goes to the parent, which raises it
+                answer = ForkingPickler.dumps((None, _portable(err)))
+            pipe.send_bytes(answer)
+            del answer, payload  # an idle worker holds nothing
+
+
+def _portable(error: Exception) -> BaseException:
+    """Give an error that survives the way to the parent, with the place where it happened."""
+    where = traceback.format_exc()
+    try:
+        copied: BaseException = ForkingPickler.loads(ForkingPickler.dumps(error))
+    except Exception:  # an error class that cannot be rebuilt: its text must do
+        copied = RuntimeError(f"{type(error).__name__}: {error}")
+    copied.add_note(f"In the worker process:\n{where}")
+    return copied
+
+
+def import_before_forking(function: Callable[[Any], Any]) -> None:
+    """Let the server that workers are forked from import the function's module, once for all of them.
+
+    It has no say any more when the server runs. Only modules of this package: the threads that importing them starts
+    (of jemalloc, BLAS and Polars) only wait in the server; what others start nobody knows.
+    """
+    if START_METHOD != "forkserver":
+        return
+    from multiprocessing import forkserver  # is not on every system
+
+    inner = function.func if isinstance(function, functools.partial) else function
+    module = getattr(inner, "__module__", None) or type(inner).__module__
+    if module.partition(".")[0] == __name__.partition(".")[0]:
+        multiprocessing.get_context(START_METHOD).set_forkserver_preload(["__main__", module])
+        with _current_folder_left_out():
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _current_folder_left_out() -> Iterator[None]:
+    """Let a Python that is started here not look for modules in the current folder, where any ``numpy.py`` may lie."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
