@@ -48,8 +48,8 @@ def like(name: str, known: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> like("refrence", ["reference", "template"])
-    'Did you mean reference? '
+    >>> like("objectMp", ["objectMap", "template"])
+    'Did you mean objectMap? '
     """
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"Did you mean {close[0]}? " if close else ""
