@@ -255,10 +255,9 @@ def _inferred(source: Any, names: list[str]) -> dict[str, Any]:
         return {}
     from pyarrow import csv as arrow_csv
 
-    delimiter = "\t" if table.path.suffix.lower() in {".tsv", ".tab"} else ","
     skip = table.options.on_error == "skip"
     parsing = arrow_csv.ParseOptions(
-        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=_left_out if skip else None,
+        delimiter=table.delimiter, newlines_in_values=True, invalid_row_handler=_left_out if skip else None,
     )  # fmt: skip
     for size in (1 << 20, MAX_BLOCK_BYTES):
         try:

@@ -32,6 +32,7 @@ GEOMETRY = "geometry"
 """Name under which a vector file's shapes are always found, whatever the format calls them."""
 
 READ_BYTES = 1 << 20
+_AXES = 2
 _HOW_TO_SAY_THE_ENCODING = (
     "Save it as UTF-8, or name a shapefile's encoding in a .cpg file beside it, such as ISO-8859-1"
 )
@@ -115,6 +116,8 @@ class ParquetTable:
 def declared_crs(described: Any, name: str, given: CRS | None) -> CRS:
     """Give the reference system that a file declares, or else the one that the caller gave.
 
+    Of a system with heights it is the one of the two other axes; the heights stay in the coordinates.
+
     Raises
     ------
     CrsError
@@ -127,7 +130,10 @@ def declared_crs(described: Any, name: str, given: CRS | None) -> CRS:
             f"The geometries of {name} have no reference system.",
             hint=HOW_TO_GIVE_A_CRS,
         )
-    return CRS(ProjCrs.from_user_input(described))
+    declared = ProjCrs.from_user_input(described)
+    if len(declared.axis_info) > _AXES and not declared.is_geocentric:
+        declared = declared.to_2d()
+    return CRS(declared)
 
 
 class ColumnFile(Protocol):

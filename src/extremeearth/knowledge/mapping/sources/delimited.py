@@ -33,6 +33,8 @@ GARBAGE = "is a line of bytes that are no text"
 LONG_ROW = "straddles two block boundaries"
 MAX_BLOCK_BYTES = 512 << 20
 """A row that does not fit in a block is read in a larger one, up to this."""
+_DELIMITERS = (";", "\t", "|")
+"""What is between values where there are no commas, as programs write it whose language has these in numbers."""
 _SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
 
 
@@ -57,16 +59,36 @@ class CsvSource:
         check_columns(self.name, self.columns(), references)
 
     def columns(self) -> list[str]:
-        """List the columns."""
-        return self._header()
+        """List the columns, but for those without a name.
 
-    def _delimiter(self) -> str:
-        return "\t" if self.path.suffix.lower() in {".tsv", ".tab"} else ","
+        Raises
+        ------
+        DataBrokenError
+            Several have the same name.
+        """
+        names = [name for name in self._header() if name.strip()]
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise DataBrokenError(
+                    f"{self.name} has {count} columns called '{name}', so that nobody can tell which one is meant.",
+                    hint="Give each a name of its own in the header.",
+                )
+        return names
 
-    def _header(self) -> list[str]:
+    @property
+    def delimiter(self) -> str:
+        """What stands between two values: a tab by the file's name; else what the header has, a comma first of all."""
+        if self.path.suffix.lower() in {".tsv", ".tab"}:
+            return "\t"
+        if len(self._header(",")) > 1:
+            return ","
+        return next((sign for sign in _DELIMITERS if len(self._header(sign)) > 1), ",")
+
+    def _header(self, delimiter: str | None = None) -> list[str]:
+        delimiter = delimiter or self.delimiter
         try:
             with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-                header = next(csv.reader(file, delimiter=self._delimiter()), [])
+                header = next(csv.reader(file, delimiter=delimiter), [])
             "".join(header).encode()
         except (OSError, UnicodeError, csv.Error) as err:
             raise DataBrokenError(
@@ -84,7 +106,7 @@ class CsvSource:
     def pieces(self, references: tuple[str, ...], *, piece_bytes: int) -> Iterator[Source] | None:
         """Cut the file between rows."""
         spans = row_spans(
-            self.path, delimiter=self._delimiter(), piece_bytes=piece_bytes,
+            self.path, delimiter=self.delimiter, piece_bytes=piece_bytes,
             without_garbage=self.options.on_error == "skip",
         )  # fmt: skip
         return (replace(self, span=span) for span in spans)
@@ -139,7 +161,7 @@ class CsvSource:
             strings_can_be_null=True, quoted_strings_can_be_null=bool(self.nulls), null_values=["", *self.nulls],
         )  # fmt: skip
         parsing = arrow_csv.ParseOptions(
-            delimiter=self._delimiter(), newlines_in_values=True,
+            delimiter=self.delimiter, newlines_in_values=True,
             invalid_row_handler=None if skip_none else partial(self._odd_row, found),
         )  # fmt: skip
         start, end = self.span or (0, self.path.stat().st_size)

@@ -28,7 +28,10 @@ from extremeearth.knowledge.mapping.sources.column_files import (
 )
 from extremeearth.knowledge.mapping.sources.contract import Source, SourceRequest
 from extremeearth.knowledge.mapping.sources.damage.mending import Loss, Mend, Mended, mended_copy
-from extremeearth.knowledge.mapping.sources.damage.mending_flatgeobuf import FlatGeobuf
+from extremeearth.knowledge.mapping.sources.damage.mending_flatgeobuf import (
+    FlatGeobuf,
+    let_shapes_be_missing,
+)
 from extremeearth.knowledge.mapping.sources.damage.mending_json import mend_geojson
 from extremeearth.knowledge.mapping.sources.damage.mending_tables import (
     GeoPackageMender,
@@ -311,6 +314,7 @@ class _Reading:
             self.file.actual, layer=self.file.layer, columns=self.columns, read_geometry=self.geometry,
             batch_size=rows, skip_features=self.at, use_pyarrow=True, return_fids=self.row_id is not None,
         )  # fmt: skip
+        let_shapes_be_missing(self.file.actual)
         with ExitStack() as stack:
             with _quiet():
                 meta, reader = stack.enter_context(opening)

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FlatGeobuf"]
+__all__ = ["FlatGeobuf", "let_shapes_be_missing"]
 
 _MAGIC = b"fgb\x03fgb"
 _NODE = 40
@@ -82,6 +82,22 @@ class FlatGeobuf:
             file.seek(at)
             size = int.from_bytes(file.read(4), "little")
         return (at, size) if at + 4 + size <= end else None
+
+
+def let_shapes_be_missing(path: Path) -> None:
+    """Have GDAL make Arrow of single features where a FlatGeobuf may have some without a shape.
+
+    The short way that it has for this format gives columns there that end the process (GDAL 3.12). In a file with an
+    index each feature has a shape. The option stays, as another thread may read such a file; it only costs time.
+    """
+    if path.suffix.lower() != ".fgb" or not path.is_file():
+        return
+    made = FlatGeobuf.of(path)
+    if made is None or made.leaves:
+        return
+    import pyogrio
+
+    pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": True})
 
 
 def _field(header: bytes, field: int, form: str, default: int) -> int:
