@@ -107,11 +107,13 @@ class SparkRun:
     slots
         Tasks that run at once.
     ahead
-        Most items taken from the source whose results were not yet asked for.
+        Most items per slot taken from the source whose results were not yet asked for.
     patience
         With a cluster that has no workers.
     window_bytes
         Most bytes of items and of results per window.
+    grown
+        Tells the slots anew before each window, where a cluster grows with its work.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class SparkRun:
         ahead: int,
         patience: Patience,
         window_bytes: int | None = None,
+        grown: Callable[[], int] | None = None,
     ) -> None:
         try:
             self._function = pack(function)
@@ -136,7 +139,7 @@ class SparkRun:
             ) from err
         self._session, self._source, self._task = session, iter(items), task
         self._slots, self._ahead, self._retries = slots, ahead, retries
-        self._patience = patience
+        self._patience, self._grown = patience, grown
         self._window_bytes = WINDOW_BYTES if window_bytes is None else window_bytes
         self._size = slots
         self._taken = self._given = 0
@@ -157,7 +160,8 @@ class SparkRun:
     def _fill(self, jobs: Jobs) -> bool:
         """Start jobs while there is room; tell whether anything is left."""
         while not self._ended and len(self._windows) < self._side_by_side:
-            room = self._ahead - (self._taken - self._given)
+            self._slots = self._grown() if self._grown else self._slots
+            room = self._most_ahead - (self._taken - self._given)
             window = self._take(min(self._size, room))
             if window.items:
                 self._start(window, jobs)
@@ -165,6 +169,10 @@ class SparkRun:
             elif not self._ended:
                 break
         return bool(self._windows)
+
+    @property
+    def _most_ahead(self) -> int:
+        return self._ahead * self._slots
 
     def _start(self, window: _Window, jobs: Jobs) -> None:
         window.future = jobs.start(partial(self._run, window))
@@ -262,7 +270,8 @@ class SparkRun:
         if window.seconds < QUICK_S:
             growth = min(GROWTH, max(2, int(QUICK_S / max(window.seconds, 0.01))))
             self._size = min(
-                max(self._size, growth * len(found.places)), max(1, self._ahead // SIDE_BY_SIDE)
+                max(self._size, growth * len(found.places)),
+                max(1, self._most_ahead // SIDE_BY_SIDE),
             )
         each = max(1, found.size // max(1, len(found.places)))
         self._size = max(1, min(self._size, self._window_bytes // each))

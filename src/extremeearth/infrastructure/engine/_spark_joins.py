@@ -6,7 +6,7 @@ cases rows travel in bundles, as Arrow IPC: Spark would write each row three tim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,13 @@ from extremeearth.infrastructure.engine.geodesic import pair_distances_m
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+    from odc.geo.crs import CRS
 
 SAMPLE = 20_000
 SMALLEST_CELL = 1_000
 CHUNK_ROWS = 50_000
 """Most rows of a bundle that a worker cuts into cells."""
+ROW_BYTES = 2**10
 BROKEN = -1
 """Number of the cell that carries what could not be read, with the reason in place of the rows."""
 _PLACED = "cell int, bundle binary"
@@ -95,18 +97,18 @@ class JoinOnSpark:
             )
         return in_order(found)
 
-    def plan(self, boxes: list[NDArray[Any]]) -> Plan:
-        """Cut the plane by boxes of both sides, or by a sample of them."""
-        sizes = [len(self.sides.left.wkb), len(self.sides.right.wkb)]
-        spread = max(sum(sizes) / (2 * self.slots), SMALLEST_CELL)
-        chosen = [some[_evenly(len(some))] for some in boxes]
-        weights = [
-            np.full(len(some), size / max(1, len(some)))
-            for some, size in zip(chosen, sizes, strict=True)
-        ]
-        cells = cells_over(
-            np.concatenate(chosen), np.concatenate(weights), most=min(self.cell_rows, spread)
+    def plan(self, samples: Sequence[_Sample]) -> Plan:
+        """Cut the plane by a sample of both sides; a row of several KiB counts as that many."""
+        sizes = len(self.sides.left.wkb), len(self.sides.right.wkb)
+        weights = np.concatenate(
+            [
+                np.maximum(1, some.sizes / ROW_BYTES) * (size / max(1, len(some.sizes)))
+                for some, size in zip(samples, sizes, strict=True)
+            ]
         )
+        spread = max(weights.sum() / (2 * self.slots), SMALLEST_CELL)
+        boxes = np.concatenate([some.boxes for some in samples])
+        cells = cells_over(boxes, weights, most=min(self.cell_rows, spread))
         return Plan(self.predicate, self.sides.crs.to_wkt(), self.distance_m, cells)
 
     def _small(self, session: Any) -> pa.Table | None:
@@ -119,7 +121,7 @@ class JoinOnSpark:
             return None
         crs = self.sides.crs
         both = [boxed(side, crs, self.distance_m, windows=not k) for k, side in enumerate(wkb)]
-        plan = self.plan([side.boxes for side in both])
+        plan = self.plan([_Sample.of(side) for side in both])
         left, right = (dict(side.placed(plan.cells, first=0)) for side in both)
         shared = sorted(left.keys() & right.keys(), key=lambda c: -left[c].nbytes - right[c].nbytes)
         sizes = [left[cell].nbytes + right[cell].nbytes for cell in shared]
@@ -133,7 +135,8 @@ class JoinOnSpark:
         return frame.mapInArrow(_Cells(plan), _FOUND).toArrow()
 
     def _large(self, session: Any) -> pa.Table:
-        plan = self.plan([_sampled(self.sides.left, self), _sampled(self.sides.right, self)])
+        crs = None if self.distance_m is None else self.sides.crs
+        plan = self.plan([_Sample.read(side, crs) for side in (self.sides.left, self.sides.right)])
         # more partitions than cells: numbers of cells are hashed, and some partitions get none
         parts = min(4 * self.slots, 2 * plan.cells.count + 1)
         session.conf.set("spark.sql.shuffle.partitions", str(parts))
@@ -155,18 +158,41 @@ class JoinOnSpark:
         return frame_of(session, parts_of(table, rows))
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Boxes, and the bytes of their geometries."""
+
+    boxes: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, side: Boxed) -> _Sample:
+        """Take some boxes of what was read."""
+        import pyarrow.compute as pc
+
+        some = _evenly(len(side.boxes))
+        sizes = np.asarray(pc.binary_length(side.wkb).fill_null(0), dtype=np.int64)
+        return cls(side.boxes[some], sizes[side.owners[some]])
+
+    @classmethod
+    def read(cls, side: Side, crs: CRS | None) -> _Sample:
+        """Read some geometries, and bring them to degrees if a reference system is given.
+
+        Those that cannot be read are told of by the workers.
+        """
+        # one by one: views have no `take`, and the whole column would be copied otherwise
+        wkb = [side.wkb[int(row)].as_py() or b"" for row in _evenly(len(side.wkb))]
+        sizes = np.array([len(text) for text in wkb], dtype=np.int64)
+        shapes = np.asarray(
+            shapely.from_wkb(np.array(wkb, dtype=object), on_invalid="ignore"), dtype=object
+        )
+        if crs is not None:
+            shapes = in_degrees(shapes, crs)
+        return cls(shapely.bounds(shapes).reshape(-1, 4), sizes)
+
+
 def _evenly(count: int) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(SAMPLE, count)).astype(np.int64)
-
-
-def _sampled(side: Side, join: JoinOnSpark) -> NDArray[Any]:
-    """Give boxes of some shapes, evenly over the rows; those that cannot be read are told of by the workers."""
-    # one by one: views have no `take`, and the whole column would be copied otherwise
-    wkb = np.array([side.wkb[int(row)].as_py() for row in _evenly(len(side.wkb))], dtype=object)
-    shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
-    if join.distance_m is not None:
-        shapes = in_degrees(shapes, join.sides.crs)
-    return shapely.bounds(shapes).reshape(-1, 4)
 
 
 class _Placing:

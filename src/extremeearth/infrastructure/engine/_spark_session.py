@@ -42,10 +42,16 @@ DEFAULT_PORTS = {"spark": 7077, "sc": 15002, "https": 443, "http": 80}
 KNOCK_S = 10.0
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
+    # wrong casts and overflows are errors, as in the local engine
+    "spark.sql.ansi.enabled": "true",
     # cells of a join are few and heavy: do not put them into one task because they are small in bytes
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
     # each chunk of an Arrow table becomes a partition, and the driver keeps it as bytes, not as rows
     "spark.sql.execution.arrow.localRelationThreshold": "0",
+}
+QUICKER = {
+    "spark.sql.adaptive.coalescePartitions.enabled",
+    "spark.sql.execution.arrow.localRelationThreshold",
 }
 _USERS: Counter[str] = Counter()
 """How many engines of this process work with a cluster: the last one to be closed leaves it."""
@@ -99,8 +105,7 @@ def open_session(url: str, options: Mapping[str, str], *, ship_code: bool) -> An
             hint="Use local[n], spark://host:port, k8s://https://host:port or sc://host:port.",
         )
     try:
-        for name, value in (SESSION | {k: v for k, v in options.items() if k in SESSION}).items():
-            session.conf.set(name, value)
+        _configure(session, SESSION | {k: v for k, v in options.items() if k in SESSION})
         if ship_code and not url.startswith("local["):
             session.addArtifacts(str(_archive()), pyfile=True)
         if not is_connect(session):
@@ -108,6 +113,37 @@ def open_session(url: str, options: Mapping[str, str], *, ship_code: bool) -> An
     except Exception as err:  # Spark may have given up already
         raise _unreachable(url, err) from err
     return session
+
+
+def _configure(session: Any, settings: Mapping[str, str]) -> None:
+    """Set what a session needs; a Connect server may refuse what only makes it quicker."""
+    for name, value in settings.items():
+        try:
+            session.conf.set(name, value)
+        except Exception:  # gRPC's errors are of many kinds
+            if not is_connect(session) or name not in QUICKER:
+                raise
+
+
+def asked_for(settings: Mapping[str, str]) -> int:
+    """Tell how many tasks at once the executors can run that were asked for, and may not have come yet.
+
+    Examples
+    --------
+    >>> asked_for({"spark.executor.instances": "4", "spark.executor.cores": "2"})
+    8
+    """
+    if settings.get("spark.dynamicAllocation.enabled", "false") == "true":
+        return 0  # a cluster that grows with its work
+    executors, cores, each = (
+        int(settings.get(name, otherwise))
+        for name, otherwise in (
+            ("spark.executor.instances", "0"),
+            ("spark.executor.cores", "1"),
+            ("spark.task.cpus", "1"),
+        )
+    )
+    return executors * max(1, cores // max(1, each))
 
 
 def close_session(session: Any) -> None:

@@ -14,6 +14,7 @@ from extremeearth.infrastructure.engine._spark_jobs import hint_for, run_job, sa
 from extremeearth.infrastructure.engine._spark_joins import JoinOnSpark
 from extremeearth.infrastructure.engine._spark_session import (
     GAVE_UP,
+    asked_for,
     close_session,
     is_connect,
     open_session,
@@ -97,6 +98,9 @@ class SparkEngine:
         self._patience = Patience(self._session, url, wait_s)
         self._shares_files = url.startswith("local") if shares_files is None else shares_files
         self._known_slots: int | None = None
+        self._asked = 0
+        if not is_connect(self._session):
+            self._asked = asked_for(dict(self._session.sparkContext.getConf().getAll()))
         self._open = True
 
     def __repr__(self) -> str:
@@ -129,7 +133,8 @@ class SparkEngine:
         """Tasks that the cluster runs at once; asked again each time, for a cluster may grow."""
         if not is_connect(self._session):
             try:
-                return max(1, int(self._session.sparkContext.defaultParallelism))
+                # the first counts executors that have come
+                return max(1, int(self._session.sparkContext.defaultParallelism), self._asked)
             except Exception as err:  # whatever a context that is no more says
                 raise UnavailableError(f"Spark at {self.url} gave up.", hint=GAVE_UP) from err
         if self._known_slots is None:  # a server does not tell: count how it splits a range
@@ -158,8 +163,8 @@ class SparkEngine:
         slots = self.slots
         run = SparkRun(
             self._session, function, items, Task(progress, label, total=total),
-            retries=retries, slots=slots, ahead=slots * (AHEAD if total is None else AHEAD_OF_KNOWN),
-            patience=self._patience,
+            retries=retries, slots=slots, ahead=AHEAD if total is None else AHEAD_OF_KNOWN,
+            patience=self._patience, grown=lambda: self.slots,
         )  # fmt: skip
         return run.results()
 

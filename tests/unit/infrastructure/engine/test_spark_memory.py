@@ -75,7 +75,7 @@ class _Session:
 def _run(session: _Session, function: Any, items: Any, progress: Any = None) -> Iterator[Any]:
     task = Task(progress or EventProgress(lambda _event: None), "items", total=None)
     return SparkRun(
-        session, function, items, task, retries=0, slots=2, ahead=2048, window_bytes=WINDOW,
+        session, function, items, task, retries=0, slots=2, ahead=1024, window_bytes=WINDOW,
         patience=Patience(session, "local[2]", 1.0),
     ).results()  # fmt: skip
 

@@ -15,7 +15,7 @@ from extremeearth.core.settings import Settings
 from extremeearth.infrastructure.engine import LocalEngine, _spark_session, open_engine
 from extremeearth.infrastructure.engine._spark_jobs import hint_for
 from extremeearth.infrastructure.engine._spark_parcels import pack, unpack
-from extremeearth.infrastructure.engine._spark_session import configuration
+from extremeearth.infrastructure.engine._spark_session import asked_for, configuration
 from extremeearth.infrastructure.engine._spark_space import (
     asks_for_space,
     has_sedona,
@@ -253,3 +253,44 @@ def test_parcels_hold_what_they_show() -> None:
     assert unpack(pack(pa.table({"n": [1]}))).equals(pa.table({"n": [1]}))
     empty = long.slice(0, 0)
     assert unpack(pack(empty)).equals(empty)
+
+
+def test_java_and_python_speak_through_files_where_their_names_are_short() -> None:
+    name = "spark.python.unix.domain.socket.enabled"
+    assert configuration("spark://10.0.0.1:7077", {})[name] == "true"
+    assert configuration("local[2]", {name: "false"})[name] == "false"
+    assert name not in configuration("yarn", {})
+    moved = {"spark.executor.extraJavaOptions": "-Djava.io.tmpdir=/long"}
+    assert name not in configuration("local[2]", moved)
+
+
+def test_executors_that_were_asked_for_count_before_they_come() -> None:
+    given = {"spark.executor.instances": "4", "spark.executor.cores": "4", "spark.task.cpus": "2"}
+    assert asked_for(given) == 8
+    assert asked_for({**given, "spark.dynamicAllocation.enabled": "true"}) == 0
+    assert asked_for({}) == 0
+
+
+@pytest.mark.parametrize("connect", [True, False])
+def test_a_connect_server_may_refuse_what_makes_it_quicker(
+    connect: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_spark_session, "is_connect", lambda _session: connect)
+    done: dict[str, str] = {}
+
+    def set_one(name: str, value: str) -> None:
+        if name in refused:
+            raise RuntimeError("[CONFIG_NOT_AVAILABLE]")
+        done[name] = value
+
+    session = SimpleNamespace(conf=SimpleNamespace(set=set_one))
+    refused = _spark_session.QUICKER
+    if connect:
+        _spark_session._configure(session, _spark_session.SESSION)
+        assert done.keys() == _spark_session.SESSION.keys() - refused
+    else:
+        with pytest.raises(RuntimeError):
+            _spark_session._configure(session, _spark_session.SESSION)
+    refused = {"spark.sql.session.timeZone"}
+    with pytest.raises(RuntimeError):
+        _spark_session._configure(session, _spark_session.SESSION)
