@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.servers.kubernetes import KubernetesCluster, running_kubernetes
@@ -29,10 +29,6 @@ For each group its fixtures, and what a suite over several back ends calls those
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say what runs on the same worker: tests of a group, and of the others those of one file.
-
-    So what a file's tests share is made once, and not by every worker that gets one of them.
-    """
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
@@ -42,9 +38,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if fixtures & used or parameters & {value for value in given if isinstance(value, str)}:
                 item.add_marker(pytest.mark.xdist_group(group))
                 break
-        else:
-            if item.get_closest_marker("xdist_group") is None:
-                item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let tests of no group run with those of their file: what these share is then made by one worker only."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByGroupOrFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid).partition("::")[0]
+
+    return ByGroupOrFile(config, log)
 
 
 @pytest.fixture(scope="session")
