@@ -13,11 +13,14 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from platform import node
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from extremeearth.core.errors import StorageError
 
-__all__ = ["atomic_path", "bring_to_disk", "unfinished_folder", "write_atomic", "written_behind"]
+__all__ = [
+    "WrittenBehind", "atomic_path", "bring_to_disk", "this_machine", "unfinished_folder", "write_atomic",
+    "written_behind",
+]  # fmt: skip
 
 BEHIND_BYTES = 64 << 20
 PLACES = 8
@@ -108,7 +111,7 @@ def _new_folder(target: Path) -> tuple[Path, int | None]:
     prefix = f".{name}-unfinished-"
     found: tuple[Path, int] | None = None
     for number in range(PLACES):
-        place = target.parent / f"{prefix}{_machine()}-{number}"
+        place = target.parent / f"{prefix}{this_machine()}-{number}"
         with suppress(OSError):
             if (lock := _locked(place)) is not None:
                 _remove(place, lock)
@@ -179,8 +182,14 @@ def _remove(place: Path, lock: int) -> None:
 
 
 @cache
-def _machine() -> str:
-    """Name the running system: its locks say nothing of what others do in a folder that they share with it."""
+def this_machine() -> str:
+    """Name the running system: its locks, and its pages of files, say nothing of what others do in a shared folder.
+
+    Examples
+    --------
+    >>> this_machine() == this_machine()
+    True
+    """
     try:
         running = _BOOT.read_text()
     except OSError:  # not on Linux
@@ -201,8 +210,8 @@ def bring_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-class _Behind:
-    """A file that is brought to the disk by another thread while more is written."""
+class WrittenBehind:
+    """A file that is brought to the disk by another thread while more is written; made by `written_behind`."""
 
     def __init__(self, file: BinaryIO, pool: ThreadPoolExecutor) -> None:
         self._file, self._pool = file, pool
@@ -210,16 +219,35 @@ class _Behind:
         self._under_way: Future[None] | None = None
 
     def write(self, data: bytes | memoryview) -> int:
+        """Write at the end."""
         written = self._file.write(data)
+        self._note(written)
+        return written
+
+    def grown(self, size: int) -> None:
+        """Take note of bytes that others wrote at the end; what is written from here on stands behind them."""
+        self._file.seek(size, os.SEEK_CUR)
+        self._note(size)
+
+    def tell(self) -> int:
+        """Give the end of what was written here, all of which others can read now."""
+        self._file.flush()
+        return self._file.tell()
+
+    def seek(self, end: int) -> None:
+        """Go on from there."""
+        self._file.seek(end)
+
+    def _note(self, written: int) -> None:
         self._new += written
         if self._new >= BEHIND_BYTES and (self._under_way is None or self._under_way.done()):
             self.check()
             self._file.flush()
             self._under_way = self._pool.submit(os.fsync, self._file.fileno())
             self._new = 0
-        return written
 
     def flush(self) -> None:
+        """Let others read what was written."""
         self._file.flush()
 
     def check(self) -> None:
@@ -229,7 +257,7 @@ class _Behind:
 
 
 @contextmanager
-def written_behind(file: BinaryIO) -> Iterator[BinaryIO]:
+def written_behind(file: BinaryIO) -> Iterator[WrittenBehind]:
     """Give a file to write to that goes to the disk meanwhile: then little is left to wait for at the end.
 
     Examples
@@ -242,8 +270,8 @@ def written_behind(file: BinaryIO) -> Iterator[BinaryIO]:
     5
     """
     with ThreadPoolExecutor(1, thread_name_prefix="to-disk") as pool:
-        behind = _Behind(file, pool)
-        yield cast(BinaryIO, behind)
+        behind = WrittenBehind(file, pool)
+        yield behind
         behind.check()
 
 

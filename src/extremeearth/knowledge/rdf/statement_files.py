@@ -67,7 +67,7 @@ def open_statements(target: Path | BinaryIO) -> Iterator[BinaryIO]:
                 yield packed
         else:
             with written_behind(raw) as behind:
-                yield behind
+                yield cast(BinaryIO, behind)
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def cut(monkeypatch):
 
     def bytes_of_pieces(size):
         monkeypatch.setattr(parallel, "PIECE_BYTES", size)
-        monkeypatch.setattr("extremeearth.knowledge.mapping.running.outputs.PIECE_BYTES", size)
+        for file in ("outputs", "line_files"):
+            monkeypatch.setattr(f"extremeearth.knowledge.mapping.running.{file}.PIECE_BYTES", size)
 
     return bytes_of_pieces
 

@@ -16,7 +16,7 @@ import pytest
 from extremeearth.core.errors import DataBrokenError, InputError, MappingError, StorageError
 from extremeearth.infrastructure.engine import LocalEngine
 from extremeearth.knowledge.mapping import Parts, map_to_rdf
-from extremeearth.knowledge.mapping.running import outputs
+from extremeearth.knowledge.mapping.running import turtle_lines
 from extremeearth.knowledge.mapping.running.outputs import open_target
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> . @prefix geo: <http://www.opengis.net/ont/geosparql#> .
@@ -52,7 +52,7 @@ def expected(table):
     "name", ["a.nt", "a.nq", "a.nt.gz", "a.nt.zst", "a.ttl", "a.ttl.gz", "a.ttl.zst"]
 )
 def test_every_form_holds_the_same(tmp_path, table, expected, name, monkeypatch):
-    monkeypatch.setattr(outputs, "TURTLE_BYTES", 5_000)
+    monkeypatch.setattr(turtle_lines, "TURTLE_BYTES", 5_000)
     path = tmp_path / name
     map_to_rdf(MAPPING, sources={"t": table}, target=path)
     data = path.read_bytes()

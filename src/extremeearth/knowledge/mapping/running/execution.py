@@ -18,6 +18,7 @@ from extremeearth.knowledge.mapping.functions.known import MapFunction
 from extremeearth.knowledge.mapping.rules import document as doc
 from extremeearth.knowledge.mapping.rules.reader import read_mapping
 from extremeearth.knowledge.mapping.running.distinct import Distinct
+from extremeearth.knowledge.mapping.running.line_files import Sink
 from extremeearth.knowledge.mapping.running.lines import (
     Lines,
     Run,
@@ -27,7 +28,6 @@ from extremeearth.knowledge.mapping.running.lines import (
     may_overlap,
 )
 from extremeearth.knowledge.mapping.running.outputs import (
-    Sink,
     StatementTarget,
     Written,
     check_target,
@@ -181,8 +181,9 @@ def map_to_rdf(
             database = stack.enter_context(Database(database))
         for source in read.sources():
             run.sources[source] = open_source(
-                source, sources=sources or {}, folder=folder, geometry=options, database=database
-            )
+                source, sources=sources or {}, folder=folder, geometry=options, database=database,
+                progress=progress,
+            )  # fmt: skip
         _check_references(run)
         stack.enter_context(_old_objects_left_alone())
         sink = stack.enter_context(open_target(target))
@@ -251,18 +252,18 @@ def _here(
     """Write what some triples maps say of frames, worked on by the threads of this process."""
     written = Written()
 
-    def make(frame: Frame) -> tuple[int, list[Lines], Issues]:
+    def make(piece: tuple[int, Frame]) -> tuple[int, int, Lines, Issues]:
+        number, frame = piece
         own = run.with_own_issues()
-        made = [frame_lines(own, m, frame) for m in maps]
-        return frame.rows, made if run.threads == 1 else [m.ready() for m in made], own.issues
+        said = frame_lines(own, maps[number], frame)
+        return number, frame.rows, said if run.threads == 1 else said.ready(), own.issues
 
-    def put(made: tuple[int, list[Lines], Issues]) -> None:
-        count, parts, issues = made
-        for said, distinct in zip(parts, known, strict=True):
-            add(said, distinct)
+    def put(made: tuple[int, int, Lines, Issues]) -> None:
+        number, rows, said, issues = made
+        add(said, known[number])
         run.issues.counts.update(issues.counts)
-        written.rows += count * len(maps)
-        task.advance(count * len(maps))
+        written.rows += rows
+        task.advance(rows)
 
     def add(said: Lines, distinct: Distinct) -> None:
         for lines, _ in distinct.new(said.subjects, said.parts):
@@ -271,7 +272,9 @@ def _here(
     build_indexes(run, maps)
     with ExitStack() as stack:
         known = [stack.enter_context(Distinct(overlapping=may_overlap(m))) for m in maps]
-        put_aside(in_order(make, frames, threads=run.threads), put, threads=run.threads)
+        # each triples map by itself: less is left for one thread at the end
+        pieces = ((number, frame) for frame in frames for number in range(len(maps)))
+        put_aside(in_order(make, pieces, threads=run.threads), put, threads=run.threads)
         for triples_map, distinct in zip(maps, known, strict=True):
             for made in joint_lines(run, triples_map):
                 add(made, distinct)

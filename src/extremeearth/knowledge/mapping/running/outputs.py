@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, Self, cast, runtime_checkable
-
-import pyoxigraph as ox
+from typing import Any, BinaryIO, Self
 
 from extremeearth.core.errors import InputError, MappingError, StorageError
-from extremeearth.core.files import atomic_path, bring_to_disk, written_behind
+from extremeearth.core.files import (
+    atomic_path,
+    bring_to_disk,
+    unfinished_folder,
+    written_behind,
+)
+from extremeearth.knowledge.mapping.running.line_files import (
+    PackedFile,
+    PlainFile,
+    Sink,
+    StatementFile,
+)
+from extremeearth.knowledge.mapping.running.turtle_lines import TurtleWriter
 from extremeearth.knowledge.mapping.sources.contract import PIECE_BYTES
-from extremeearth.knowledge.rdf import PACKINGS, open_statements, packed_into, prefixes
+from extremeearth.knowledge.rdf import PACKINGS, open_statements
 
-__all__ = [
-    "PART_BYTES", "Parts", "Sink", "StatementFile", "StatementTarget", "TurtleWriter", "Written", "check_target",
-    "open_target",
-]  # fmt: skip
+__all__ = ["PART_BYTES", "Parts", "StatementTarget", "Written", "check_target", "open_target"]
 
 PART_BYTES = 256 << 20
 """Size of one part of a folder, before packing."""
 
-TURTLE_BYTES = 8 << 20
-COPY_BYTES = 1 << 20
 LEAST_SHARE = 8
 """A worker's file of at least this share of a part's size becomes a part of its own."""
 _FORMS = frozenset({".nt", ".nq", ".ttl"})
 _NAMES = "Name it .nt, .nq or .ttl, and .gz or .zst after that to pack it."
-
-
-class Sink(Protocol):
-    """Takes whole lines of N-Triples or N-Quads."""
-
-    def write(self, data: bytes | memoryview, /) -> int:
-        """Take some lines."""
-
-
-@runtime_checkable
-class StatementFile(Sink, Protocol):
-    """Takes whole files of lines too, that were written beside it and are packed as it is."""
-
-    folder: Path
-    packing: str
-    piece_bytes: int
-    """Size of the pieces of a source whose lines come in one file."""
-
-    def append(self, part: Path, size: int) -> None:
-        """Take the lines of a file, or the file itself; `size` are their bytes before packing."""
 
 
 @dataclass(slots=True)
@@ -143,6 +126,7 @@ def open_target(target: StatementTarget) -> Iterator[Sink]:
 
     Examples
     --------
+    >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> with open_target(folder / "a.ttl") as sink:
     ...     _ = sink.write(b"<urn:s> <urn:p> <urn:o> .\n")
@@ -172,95 +156,9 @@ def _open_file(target: Path) -> Iterator[Sink]:
         atomic_path(target) as path,
         path.open("r+b") as raw,
         written_behind(raw) as behind,
-        _Lines(behind, target.parent, packing) as lines,
+        PackedFile(behind, path, packing) if packing else PlainFile(behind, path) as lines,
     ):
         yield lines
-
-
-class _Lines:
-    """A file of lines; where it is packed, a member for what is written, and those of the files that are appended."""
-
-    def __init__(self, file: BinaryIO, folder: Path, packing: str) -> None:
-        self.folder, self.packing, self.piece_bytes = folder, packing, PIECE_BYTES
-        self._file = file
-        self._member = ExitStack()
-        self._target: BinaryIO | None = None if packing else file
-        self._is_empty = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and self._is_empty:
-            self.write(b"")  # a packed file of nothing is not empty
-        self._end_member()
-
-    def write(self, data: bytes | memoryview) -> int:
-        if self._target is None:
-            self._target = self._member.enter_context(packed_into(self._file, self.packing))
-        self._is_empty = False
-        return self._target.write(data)
-
-    def append(self, part: Path, size: int) -> None:
-        del size  # one file is as long as it gets
-        self._end_member()
-        self._is_empty = False
-        with part.open("rb") as file:
-            shutil.copyfileobj(file, self._file, COPY_BYTES)
-
-    def _end_member(self) -> None:
-        if self.packing:
-            self._member.close()
-            self._target = None
-
-
-class TurtleWriter:
-    r"""Writes lines of N-Triples as Turtle: with prefixes, and what is near together by subject.
-
-    Examples
-    --------
-    >>> import io
-    >>> out = io.BytesIO()
-    >>> turtle = TurtleWriter(out)
-    >>> _ = turtle.write(b"<urn:s> <urn:p> <urn:o> .\n<urn:s> <urn:q> <urn:o> .\n")
-    >>> turtle.finish()
-    >>> print(out.getvalue().decode().partition("\n\n")[2], end="")
-    <urn:s> <urn:p> <urn:o> ;
-        <urn:q> <urn:o> .
-    """
-
-    def __init__(self, target: BinaryIO) -> None:
-        self._target = target
-        self._prefixes = prefixes()
-        self._kept: list[bytes] = []
-        self._size = 0
-        head = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in self._prefixes.items())
-        target.write(f"{head}\n".encode())
-
-    def write(self, data: bytes | memoryview) -> int:
-        """Take some lines."""
-        kept = bytes(data)
-        self._kept.append(kept)
-        self._size += len(kept)
-        if self._size >= TURTLE_BYTES:
-            self.finish()
-        return len(kept)
-
-    def finish(self) -> None:
-        """Write what was taken."""
-        lines = b"".join(self._kept).splitlines(keepends=True)
-        self._kept, self._size = [], 0
-        if not lines:
-            return
-        lines.sort(key=lambda line: line[: line.index(b" ")])
-        quads = ox.parse(b"".join(lines), format=ox.RdfFormat.N_TRIPLES)
-        triples = (ox.Triple(quad.subject, quad.predicate, quad.object) for quad in quads)
-        written = cast(
-            bytes, ox.serialize(triples, format=ox.RdfFormat.TURTLE, prefixes=self._prefixes)
-        )
-        while written.startswith(b"@prefix "):  # these stand at the head of the file
-            written = written.partition(b"\n")[2]
-        self._target.write(written)
 
 
 class _PartWriter:
@@ -345,28 +243,21 @@ class _LinePartWriter(_PartWriter):
 def _open_parts(parts: Parts) -> Iterator[Sink]:
     if parts.folder.exists():
         raise InputError(f"{parts.folder} is there already.", hint="Name a new folder.")
-    try:
-        parts.folder.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parts.folder.parent, prefix=f".{parts.folder.name}-"))
-    except OSError as err:
-        raise StorageError(
-            f"{parts.folder} cannot be written: {err.strerror}.",
-            hint="Check the disk and your rights.",
-        ) from err
-    try:
-        with ThreadPoolExecutor(1, thread_name_prefix="to-disk") as to_disk:
-            is_turtle = _suffix(parts.name(0)) == ".ttl"
-            writer = (
-                _PartWriter(parts, folder) if is_turtle else _LinePartWriter(parts, folder, to_disk)
-            )
-            with writer:
-                yield writer
-        folder.chmod(0o755)
-        folder.rename(parts.folder)
-    except OSError as err:
-        raise StorageError(
-            f"{parts.folder} was not written: {err.strerror or err}.",
-            hint="Check the disk and your rights.",
-        ) from err
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with unfinished_folder(parts.folder) as folder:
+        try:
+            with ThreadPoolExecutor(1, thread_name_prefix="to-disk") as to_disk:
+                is_turtle = _suffix(parts.name(0)) == ".ttl"
+                writer = (
+                    _PartWriter(parts, folder)
+                    if is_turtle
+                    else _LinePartWriter(parts, folder, to_disk)
+                )
+                with writer:
+                    yield writer
+            folder.chmod(0o755)
+            folder.rename(parts.folder)
+        except OSError as err:
+            raise StorageError(
+                f"{parts.folder} was not written: {err.strerror or err}.",
+                hint="Check the disk and your rights.",
+            ) from err

@@ -1,7 +1,7 @@
 """Mapping on an engine: workers read pieces of a source, or are sent its rows; their lines stay in files, or come back.
 
-Where the workers have the same files as this process, each reads its own part of the source and writes a file beside
-the target, so that what goes between processes are names and hashes.
+Where the workers have the same files as this process, each reads its own part of the source and writes its lines into
+the target, or to a file beside it, so that what goes between processes are places, names and hashes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -21,8 +22,10 @@ from extremeearth.core.progress import Task
 from extremeearth.core.threads import put_aside
 from extremeearth.knowledge.mapping.rules.document import LogicalSource, numbers_rows
 from extremeearth.knowledge.mapping.running.distinct import Distinct
+from extremeearth.knowledge.mapping.running.line_files import SharedFile, Sink, StatementFile
 from extremeearth.knowledge.mapping.running.lines import Run
-from extremeearth.knowledge.mapping.running.outputs import Sink, StatementFile, Written
+from extremeearth.knowledge.mapping.running.outputs import Written
+from extremeearth.knowledge.mapping.running.shared_file import Places, close_holes, other_length
 from extremeearth.knowledge.mapping.running.workers import (
     Desk,
     Done,
@@ -63,6 +66,7 @@ def map_on_engine(
     found: dict[str, Counter[str]] = {}
     with ExitStack() as stack:
         desk = stack.enter_context(_desk_for(sink, engine))
+        shelf = stack.enter_context(_shelf_for(sink, desk))
         known = [stack.enter_context(Distinct()) for _ in names]
         items = None
         if engine.shares_files:
@@ -73,7 +77,7 @@ def map_on_engine(
         work = Work(run.to_travel(), names, desk)
 
         def put(done: Done) -> None:
-            written.triples += _take(done, known, sink)
+            written.triples += _take(done, known, shelf)
             written.rows += done.rows
             run.issues.counts.update(done.skipped)
             for name, counts in done.found.items():
@@ -95,8 +99,12 @@ def _desk_for(sink: Sink, engine: Engine) -> Iterator[Desk]:
     if not (engine.shares_files and isinstance(sink, StatementFile)):
         yield Desk(None)
         return
-    with tempfile.TemporaryDirectory(dir=sink.folder, prefix=".lines-") as folder:
-        yield Desk(Path(folder).absolute(), sink.packing)
+    with tempfile.TemporaryDirectory(dir=sink.folder, prefix=".lines-") as name:
+        folder = Path(name).absolute()
+        places = None
+        if isinstance(sink, SharedFile):
+            places = Places.beside(sink.path, start=sink.tell(), folder=folder)
+        yield Desk(folder, sink.packing, places)
 
 
 def _pieces(
@@ -119,29 +127,101 @@ def _pieces(
     )
 
 
-def _take(done: Done, known: list[Distinct], sink: Sink) -> int:
+@contextmanager
+def _shelf_for(sink: Sink, desk: Desk) -> Iterator[_Shelf | _SharedShelf]:
+    if desk.places is None:
+        yield _Shelf(sink)
+        return
+    shelf = _SharedShelf(cast(SharedFile, sink), desk.places)
+    yield shelf
+    shelf.close_holes()
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """Puts lines of workers to the target."""
+
+    sink: Sink
+
+    def put(self, done: Done, fresh: list[Any]) -> None:
+        """Put the lines of one item; `fresh` tells for each triples map which ones, or `None` for all."""
+        assert not isinstance(done.lines, int)
+        if isinstance(done.lines, Path) and all(mask is None for mask in fresh):
+            cast(StatementFile, self.sink).append(done.lines, done.size)
+        else:
+            for lines in _kept(done, fresh):
+                self.sink.write(lines)
+        if isinstance(done.lines, Path):
+            done.lines.unlink(missing_ok=True)  # it may have become a part
+
+
+class _SharedShelf(_Shelf):
+    """The same where workers have written to the target: looks after the order, and after lines that came again."""
+
+    sink: SharedFile
+
+    def __init__(self, sink: SharedFile, places: Places) -> None:
+        super().__init__(sink)
+        self._places = places
+        self._taken = 0
+        self._holes: list[tuple[int, int]] = []
+
+    def put(self, done: Done, fresh: list[Any]) -> None:
+        if not isinstance(done.lines, int):
+            super().put(done, fresh)
+            self._places.settle(self._taken, self.sink.tell())
+        elif done.lines != self.sink.tell():
+            raise other_length(self._taken)
+        elif all(mask is None for mask in fresh):
+            self.sink.grown(done.size)
+        else:
+            end = done.lines + done.size
+            self._write_again(b"".join(_kept(done, fresh, self._places.target)), end)
+        self._taken += 1
+
+    def _write_again(self, lines: bytes, end: int) -> None:
+        """Put fewer lines where more were, up to some end."""
+        self.sink.write(lines)
+        at = self.sink.tell()
+        self._holes.append((at, end - at))
+        self.sink.grown(end - at)
+
+    def close_holes(self) -> None:
+        """Leave no place between lines."""
+        if not self._holes:
+            return
+        end = self.sink.tell()
+        with self._places.target.open("r+b") as file:
+            end = close_holes(file, self._holes, end=end)
+        self.sink.seek(end)
+
+
+def _take(done: Done, known: list[Distinct], shelf: _Shelf) -> int:
     """Write the lines of one item that no other had; give how many they are."""
     fresh = [
         distinct.unseen(subjects, hashes)
         for distinct, subjects, hashes in zip(known, done.subjects, done.hashes, strict=True)
     ]
-    if isinstance(done.lines, Path) and all(mask is None for mask in fresh):
-        cast(StatementFile, sink).append(done.lines, done.size)
-    else:
-        for lines in _kept(done, fresh):
-            sink.write(lines)
-    if isinstance(done.lines, Path):
-        done.lines.unlink(missing_ok=True)  # it may have become a part
+    shelf.put(done, fresh)
     return sum(
         len(hashes) if mask is None else int(mask.sum())
         for mask, hashes in zip(fresh, done.hashes, strict=True)
     )
 
 
-def _kept(done: Done, fresh: list[Any]) -> Iterator[bytes]:
-    """Give the lines that are wanted, stretch by stretch; `fresh` tells for each triples map which ones, or `None`."""
+def _kept(done: Done, fresh: list[Any], target: Path | None = None) -> Iterator[bytes]:
+    """Give the lines that are wanted, stretch by stretch; `fresh` tells for each triples map which ones, or `None`.
+
+    `target` is where lines are that were placed.
+    """
     at = [0] * len(fresh)
-    with _unpacked(done.lines) as file:
+    with ExitStack() as stack:
+        if isinstance(done.lines, int):
+            assert target is not None
+            file = cast(BinaryIO, stack.enter_context(target.open("rb")))
+            file.seek(done.lines)
+        else:
+            file = stack.enter_context(_unpacked(done.lines))
         for stretch in done.stretches:
             data = file.read(stretch.size)
             mask = fresh[stretch.triples_map]

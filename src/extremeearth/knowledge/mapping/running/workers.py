@@ -7,7 +7,7 @@ import io
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from extremeearth.core.errors import StorageError
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.running.distinct import Distinct, each_once
 from extremeearth.knowledge.mapping.running.lines import Run, frame_lines, may_overlap
+from extremeearth.knowledge.mapping.running.shared_file import Held, Places
 from extremeearth.knowledge.mapping.sources.contract import Source
 from extremeearth.knowledge.mapping.sources.geometry_options import GeometryOptions
 from extremeearth.knowledge.rdf import packed_into, write_lines
@@ -118,13 +119,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of one item: its lines in a file or as bytes, and what was left out.
+    """What came of one item: its lines in a file, as bytes or placed in the target, and what was left out.
 
-    `subjects` and `hashes` are, for each triples map, the hashes of all subjects and those of the lines in their order;
-    `found` is what was found in the geometries, by source and reason, and `places` where the first of each was.
+    `lines` is the first byte of those that stand in the target already; `subjects` and `hashes` are, for each triples
+    map, the hashes of all subjects and those of the lines in their order; `found` is what was found in the geometries,
+    by source and reason, and `places` where the first of each was.
     """
 
-    lines: Path | bytes
+    lines: Path | bytes | int
     stretches: tuple[Stretch, ...]
     subjects: tuple[Any, ...]
     hashes: tuple[Any, ...]
@@ -141,30 +143,66 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a worker puts its lines: files of a folder, packed as the target is, or nowhere but its answer."""
+    """Where a worker puts its lines: the target, files of a folder that are packed as the target is, or its answer.
+
+    Only pieces have places in the target.
+    """
 
     folder: Path | None
     packing: str = ""
+    places: Places | None = None
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[BinaryIO, Path | None]]:
-        """Open a new file for lines."""
-        if self.folder is None:
-            yield io.BytesIO(), None
-            return
-        try:
-            with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
-                name = Path(file.name)
-                if not self.packing:
-                    yield cast(BinaryIO, file), name
-                    return
-                with packed_into(cast(BinaryIO, file), self.packing) as packed:
-                    yield packed, name
-        except OSError as err:
-            raise StorageError(
-                f"A worker cannot write beside the target: {err.strerror or err}.",
-                hint="Check the disk and your rights; on a cluster the target must be where all workers see it.",
-            ) from err
+    def opened(self, item: SourcePiece | PackedFrame) -> Iterator[_Sheet]:
+        """Open what takes the lines of an item; when that ends, its `lines` tell where they are."""
+        with _beside_the_target():
+            if self.folder is None:
+                sheet = _Sheet(io.BytesIO())
+                yield sheet
+                sheet.lines = cast(io.BytesIO, sheet.file).getvalue()
+            elif self.places is not None and isinstance(item, SourcePiece):
+                sheet = _Sheet(held := Held())
+                yield sheet
+                placed = self.places.put(item.number, held)
+                sheet.lines = self._new_file(held.pieces) if placed is None else placed
+            else:
+                with self._file() as file:
+                    sheet = _Sheet(file, Path(file.name))
+                    if not self.packing:
+                        yield sheet
+                        return
+                    with packed_into(file, self.packing) as sheet.file:
+                        yield sheet
+
+    def _new_file(self, pieces: Iterable[memoryview]) -> Path:
+        with self._file() as file:
+            file.writelines(pieces)
+            return Path(file.name)
+
+    def _file(self) -> AbstractContextManager[BinaryIO]:
+        return cast(
+            AbstractContextManager[BinaryIO],
+            tempfile.NamedTemporaryFile(dir=self.folder, delete=False),
+        )
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """What lines are written to, and where they are in the end."""
+
+    file: Held | BinaryIO
+    lines: Path | bytes | int = b""
+
+
+@contextmanager
+def _beside_the_target() -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise StorageError(
+            f"A worker cannot write beside the target: {err.strerror or err}.",
+            hint="Check the disk and your rights; on a cluster the target must be where all workers see it.",
+        ) from err
 
 
 @dataclass(frozen=True)
@@ -185,17 +223,16 @@ class Work:
         rows = 0
         with ExitStack() as stack:
             known = [stack.enter_context(Distinct(overlapping=may_overlap(m))) for m in maps]
-            file, name = stack.enter_context(self.desk.opened())
+            sheet = stack.enter_context(self.desk.opened(item))
             for frame in item.frames():
                 for number, triples_map in enumerate(maps):
                     said = frame_lines(run, triples_map, frame)
                     made[number].subjects.append(said.subjects)
                     new = known[number].new(said.subjects, said.parts)
-                    stretches.append(Stretch(number, made[number].write(new, file)))
+                    stretches.append(Stretch(number, made[number].write(new, sheet.file)))
                 rows += frame.rows * len(maps)
-            lines = name or cast(io.BytesIO, file).getvalue()
         return Done(
-            lines, tuple(stretches), tuple(m.all_subjects() for m in made), tuple(m.all_hashes() for m in made),
+            sheet.lines, tuple(stretches), tuple(m.all_subjects() for m in made), tuple(m.all_hashes() for m in made),
             rows, dict(run.issues.counts), options.counts, options.places,
         )  # fmt: skip
 
@@ -215,11 +252,11 @@ class _Made:
     subjects: list[Any] = field(default_factory=list)
     hashes: list[Any] = field(default_factory=list)
 
-    def write(self, new: Iterable[tuple[Any, Any]], file: BinaryIO) -> int:
+    def write(self, new: Iterable[tuple[Any, Any]], file: Held | BinaryIO) -> int:
         """Write lines, remember their hashes, give how many bytes they are."""
         size = 0
         for lines, hashes in new:
-            write_lines(lines, file)
+            write_lines(lines, cast(BinaryIO, file))
             size += _size(lines)
             self.hashes.append(hashes)
         return size
