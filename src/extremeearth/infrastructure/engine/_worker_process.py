@@ -1,7 +1,7 @@
-"""One process of this machine that runs functions over items, and its pipe.
+"""One process of this machine that runs functions over items, and its pipes.
 
 The standard library's executors can neither stop a call that runs nor tell on which item a process died;
-both matter here, so each worker has its own pipe.
+both matter here, so each worker has pipes of its own.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from extremeearth.core.errors import InputError, UnavailableError
+from extremeearth.core.errors import UnavailableError
+from extremeearth.infrastructure.engine._messages import Channel, Message, packed
 
-__all__ = ["Outcome", "Worker", "import_before_forking"]
+__all__ = ["FUNCTION", "Outcome", "Worker", "import_before_forking"]
 
 START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 """Never plain fork: the engine's threads (SedonaDB, obstore, BLAS) would leave locked locks in the child."""
 _SAFE_PATH = "PYTHONSAFEPATH"
-_FUNCTION, _ITEM = b"f", b"i"
-"""First byte of a message: a function that the items from here on are for, or an item."""
+FUNCTION = b"f"
+"""Kind of a message that brings the function for the items from here on."""
 STOP_S = 2.0
 
 
@@ -40,11 +40,11 @@ class Outcome:
 
 
 class Worker:
-    """One process, its pipe, and the item it is at; it lives on between functions."""
+    """One process, its pipes, and the item it is at; it lives on between functions."""
 
     def __init__(self) -> None:
         context: Any = multiprocessing.get_context(START_METHOD)
-        self.pipe, theirs = context.Pipe()
+        self.channel, theirs = Channel.pair(context)
         self.process = context.Process(
             target=_serve, args=(theirs,), daemon=True, name="extremeearth-worker"
         )
@@ -52,26 +52,18 @@ class Worker:
         theirs.close()
         self.index: int | None = None
 
-    def begin(self, function: bytes) -> None:
-        """Hand over the pickled function that the items from here on are for."""
-        self._send(_FUNCTION, function)
+    def begin(self, function: Message) -> None:
+        """Hand over the function that the items from here on are for."""
+        self._send(function)
 
-    def give(self, index: int, item: Any) -> None:
+    def give(self, index: int, item: Message) -> None:
         """Hand an item over."""
-        try:
-            payload = ForkingPickler.dumps(item)
-        except Exception as err:  # whatever the item's own code raises
-            raise InputError(
-                f"Item {index} cannot be sent to another process: {err}.",
-                hint="Send names and paths, not open files or connections.",
-            ) from err
         self.index = index
-        self._send(_ITEM, payload)
+        self._send(item)
 
-    def _send(self, kind: bytes, payload: Any) -> None:
+    def _send(self, message: Message) -> None:
         with contextlib.suppress(OSError):  # it just died: `outcome` finds out
-            self.pipe.send_bytes(kind)
-            self.pipe.send_bytes(payload)
+            self.channel.send(message)
 
     def outcome(self) -> Outcome:
         """Read what came of the item; a worker that died gives an error."""
@@ -79,7 +71,7 @@ class Worker:
         assert index is not None
         self.index = None
         try:
-            value, error = self.pipe.recv()
+            value, error = self.channel.receive().value()
         except (EOFError, OSError):
             self.process.join(STOP_S)
             return Outcome(index, error=_death(self.process.exitcode))
@@ -94,7 +86,7 @@ class Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        self.pipe.close()
+        self.channel.close()
         self.process.close()
 
 
@@ -106,24 +98,38 @@ def _death(exit_code: int | None) -> UnavailableError:
     )
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(channel: Channel) -> None:
     """Run in the worker: take functions and items until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    function = b""
+    function: Any = None
     with contextlib.suppress(EOFError, OSError):
         while True:
-            kind, payload = pipe.recv_bytes(), pipe.recv_bytes()
-            if kind == _FUNCTION:
-                function = payload
-                loaded = None
-                continue
-            try:
-                loaded = loaded or ForkingPickler.loads(function)
-                answer = ForkingPickler.dumps((loaded(ForkingPickler.loads(payload)), None))
-            except Exception as err:  # goes to the parent, which raises it
-                answer = ForkingPickler.dumps((None, _portable(err)))
-            pipe.send_bytes(answer)
-            del answer, payload  # an idle worker holds nothing
+            message = channel.receive()
+            if message.kind == FUNCTION:
+                function = _Late(message)
+            else:
+                channel.send(_answer(function, message))
+            del message  # an idle worker holds nothing
+
+
+class _Late:
+    """A function that is unpacked when it is called, so that what goes wrong there is told with an item."""
+
+    def __init__(self, message: Message) -> None:
+        self._message: Message | None = message
+        self._function: Any = None
+
+    def __call__(self, item: Any) -> Any:
+        if self._message is not None:
+            self._function, self._message = self._message.value(), None
+        return self._function(item)
+
+
+def _answer(function: Any, message: Message) -> Message:
+    try:
+        return packed((function(message.value()), None))
+    except Exception as err:  # goes to the parent, which raises it
+        return packed((None, _portable(err)))
 
 
 def _portable(error: Exception) -> BaseException:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from extremeearth.core.errors import InputError
 from extremeearth.core.progress import Task
 from extremeearth.infrastructure.engine._items import is_retried, named
+from extremeearth.infrastructure.engine._messages import Message, packed
 from extremeearth.infrastructure.engine._worker_process import (
+    FUNCTION,
     Outcome,
     Worker,
     import_before_forking,
@@ -76,7 +78,7 @@ class WorkerPool:
 
     def __init__(self, function: Callable[[Any], Any], idle: IdleWorkers, *, size: int) -> None:
         try:
-            self._function = bytes(ForkingPickler.dumps(function))
+            self._function = packed(function, FUNCTION)
         except Exception as err:  # pickling raises many kinds
             raise InputError(
                 f"{getattr(function, '__qualname__', function)!r} cannot be sent to another process.",
@@ -96,7 +98,7 @@ class WorkerPool:
         """Whether an item could start at once."""
         return self.busy < self._size
 
-    def start(self, index: int, item: Any) -> None:
+    def start(self, index: int, item: Message) -> None:
         """Let a free worker begin an item."""
         for worker in [w for w in self._workers if w.index is None]:
             if worker.process.is_alive():
@@ -110,7 +112,7 @@ class WorkerPool:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what has come since the last call; waits a moment where there is nothing."""
-        pipes = {w.pipe: w for w in self._workers if w.index is not None}
+        pipes = {w.channel.incoming: w for w in self._workers if w.index is not None}
         for ready in wait(list(pipes), timeout=POLL_S):
             assert isinstance(ready, Connection)
             worker = pipes[ready]
@@ -129,7 +131,10 @@ class WorkerPool:
 
 
 class OrderedRun:
-    """Work on items side by side and give the results in order, with a bounded number under way."""
+    """Work on items side by side and give the results in order, with a bounded number under way.
+
+    While the workers are busy the next item is taken and packed, so that none of them waits for it.
+    """
 
     def __init__(
         self, pool: WorkerPool, items: Iterable[Any], task: Task, *, retries: int, ahead: int
@@ -137,12 +142,12 @@ class OrderedRun:
         self._pool, self._source, self._task = pool, enumerate(items), task
         self._retries, self._ahead = retries, ahead
         self._open: dict[int, Any] = {}  # taken from the source, result not yet yielded
-        self._again: list[int] = []
+        self._ready: deque[tuple[int, Message]] = deque()
         self._failures: dict[int, int] = {}
         self._done: dict[int, Any] = {}
 
     def results(self) -> Iterator[Any]:
-        """Yield the results; whatever ends the iteration also ends the workers."""
+        """Yield the results; whatever ends the iteration also ends the workers that are at work."""
         following = 0
         try:
             with self._task:
@@ -159,19 +164,18 @@ class OrderedRun:
 
     def _fill(self) -> bool:
         """Give free workers something to do; tell whether anything is left."""
-        while self._pool.has_room:
-            if self._again:
-                index = self._again.pop(0)
-            elif len(self._open) < self._ahead:
-                try:
-                    index, item = next(self._source)
-                except StopIteration:
-                    break
-                self._open[index] = item
-            else:
-                break
-            self._pool.start(index, self._open[index])
+        while self._prepare() and self._pool.has_room:
+            self._pool.start(*self._ready.popleft())
         return bool(self._open)
+
+    def _prepare(self) -> bool:
+        """Have an item ready, if there is one and not too many are under way."""
+        if not self._ready and len(self._open) < self._ahead:
+            for index, item in self._source:
+                self._open[index] = item
+                self._ready.append((index, _packed_item(index, item)))
+                break
+        return bool(self._ready)
 
     def _take(self, outcome: Outcome) -> None:
         index, error = outcome.index, outcome.error
@@ -184,4 +188,14 @@ class OrderedRun:
             raise named(
                 error, label=self._task.label, index=index, item=self._open[index]
             ) from error
-        self._again.append(index)
+        self._ready.appendleft((index, _packed_item(index, self._open[index])))
+
+
+def _packed_item(index: int, item: Any) -> Message:
+    try:
+        return packed(item)
+    except Exception as err:  # whatever the item's own code raises
+        raise InputError(
+            f"Item {index} cannot be sent to another process: {err}.",
+            hint="Send names and paths, not open files or connections.",
+        ) from err
