@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import threading
+import types
 
 import pytest
 from rich.console import Console
@@ -15,9 +18,11 @@ from extremeearth.core.progress import (
     CancelToken,
     EventProgress,
     LineProgress,
+    NotebookProgress,
     ProgressEvent,
     Task,
     lines,
+    notebooks,
     progress_for,
 )
 from extremeearth.core.progress.bars import BarProgress
@@ -190,3 +195,79 @@ def test_silence_is_silent() -> None:
     with Task(SILENT, "x", total=1) as task:
         task.advance()
     assert not SILENT.token.cancelled
+
+
+class Handle:
+    """What IPython's `display` gives to draw something anew."""
+
+    def __init__(self, shown: list[str], place: int) -> None:
+        self.shown, self.place = shown, place
+
+    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.shown[self.place] = bundle["text/plain"]
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    shown: list[str] = []
+
+    def display(bundle: dict[str, str], *, raw: bool, display_id: bool) -> Handle:
+        assert raw
+        assert display_id
+        shown.append(bundle["text/plain"])
+        return Handle(shown, len(shown) - 1)
+
+    page = types.ModuleType("IPython.display")
+    page.display = display  # type: ignore[attr-defined]  # made up
+    shell = types.ModuleType("IPython")
+    shell.display = page  # type: ignore[attr-defined]
+    shell.get_ipython = lambda: types.SimpleNamespace(kernel=object())  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", page)
+    return shown
+
+
+def test_a_notebook_draws_each_task_in_its_place(
+    notebook: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress_for() as progress:
+        assert isinstance(progress, NotebookProgress)
+        with Task(progress, "rows", total=1000) as rows, Task(progress, "tiles") as tiles:
+            for _ in rows.track(range(1000)):
+                tiles.advance(2)
+    assert notebook == ["rows: 1000/1000 done", "tiles: 2000/2000 done"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_says_that_an_interrupted_task_was_stopped(notebook: list[str]) -> None:
+    def work() -> None:
+        with progress_for() as progress, Task(progress, "rows", total=9) as task:
+            task.advance(4)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert notebook == ["rows: 4/9 stopped"]
+
+
+def test_ipython_on_a_terminal_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = types.ModuleType("IPython")
+    shell.get_ipython = types.SimpleNamespace  # type: ignore[attr-defined]  # made up
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    assert not isinstance(progress_for(), NotebookProgress)
+
+
+def test_labels_are_no_page(notebook: list[str]) -> None:
+    made = notebooks._bundle(ProgressEvent("<script>", 1, 2), 0, "")
+    assert "<script>" not in made["text/html"]
+    assert 'value="1" max="2"' in made["text/html"]
+
+
+def test_what_is_shown_where_there_is_no_notebook_imports_none() -> None:
+    code = (
+        "import sys; from extremeearth.core.progress import progress_for; progress_for(); "
+        "print('IPython' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout == "False\n"

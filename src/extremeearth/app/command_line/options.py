@@ -124,6 +124,5 @@ def shown_progress() -> Iterator[Progress]:
     """Give what progress is told to: a bar on a terminal, which is taken away at the end."""
     from extremeearth.core.progress import progress_for
 
-    progress = progress_for(sys.stderr)
-    with progress if isinstance(progress, AbstractContextManager) else nullcontext():
+    with progress_for(sys.stderr) as progress:
         yield progress

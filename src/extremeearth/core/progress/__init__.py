@@ -1,6 +1,7 @@
-"""Progress and cancellation: bars on a terminal, plain lines elsewhere, events for jobs."""
+"""Progress and cancellation: bars on a terminal and in notebooks, plain lines elsewhere, events for jobs."""
 
 from extremeearth.core.progress.lines import LineProgress
+from extremeearth.core.progress.notebooks import NotebookProgress
 from extremeearth.core.progress.showing import progress_for
 from extremeearth.core.progress.tasks import (
     SILENT,
@@ -17,6 +18,7 @@ __all__ = [
     "CancelToken",
     "EventProgress",
     "LineProgress",
+    "NotebookProgress",
     "Progress",
     "ProgressBase",
     "ProgressEvent",

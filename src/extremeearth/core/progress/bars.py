@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
@@ -35,7 +34,7 @@ class _SpeedColumn(ProgressColumn):
         return Text(speed, style="progress.data.speed")
 
 
-class BarProgress(ProgressBase, AbstractContextManager["BarProgress"]):
+class BarProgress(ProgressBase):
     """Draws a bar per task on a terminal; use it as a context manager."""
 
     def __init__(self, console: Console, *, token: CancelToken | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import IO
 
 from extremeearth.core.progress.tasks import CancelToken, ProgressBase, ProgressEvent
 
-__all__ = ["LineProgress"]
+__all__ = ["LineProgress", "size_text"]
 
 LINE_INTERVAL_S = 2.0
 
@@ -28,9 +28,9 @@ class LineProgress(ProgressBase):
             return
         self._last[event.label] = now
         size = (
-            _size(event.done)
+            size_text(event.done)
             if event.total is None
-            else f"{_size(event.done)}/{_size(event.total)}"
+            else f"{size_text(event.done)}/{size_text(event.total)}"
         )
         state = "done" if event.finished else "..."
         self._stream.write(f"{event.label}: {size} {state}\n")
@@ -39,6 +39,12 @@ class LineProgress(ProgressBase):
             self._last.pop(event.label, None)
 
 
-def _size(count: float) -> str:
-    """Write a count in full: no powers of ten, no needless decimals."""
+def size_text(count: float) -> str:
+    """Write a count in full: no powers of ten, no needless decimals.
+
+    Examples
+    --------
+    >>> size_text(1e6), size_text(0.25)
+    ('1000000', '0.2')
+    """
     return f"{count:.0f}" if count == round(count) else f"{count:.1f}"

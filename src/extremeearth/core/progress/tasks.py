@@ -137,6 +137,18 @@ class ProgressBase:
     def __init__(self, token: CancelToken | None = None) -> None:
         self._token = token or CancelToken()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End what is shown."""
+        return
+
     @property
     def token(self) -> CancelToken:
         """The flag that says whether to stop."""
