@@ -1,4 +1,4 @@
-"""A table through a function piece by piece, on top of any engine's `map`."""
+"""Tables in pieces and in one: through a function batch by batch, and columns as one array."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from extremeearth.infrastructure.engine.contract import Engine
 
 BATCH_ROWS = 65_536
+NARROW_BYTES = (1 << 31) - 1
 
 
 def map_pieces(
@@ -35,6 +36,19 @@ def map_pieces(
             )
         pieces.append(found)
     return pa.concat_tables(pieces) if pieces else schema.empty_table()
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Put a column into one array; with wide offsets where the usual ones of bytes end, at 2 GiB."""
+    import pyarrow as pa
+
+    if not column.num_chunks:
+        return pa.array([], column.type)
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if pa.types.is_binary(column.type) and column.nbytes >= NARROW_BYTES:
+        column = column.cast(pa.large_binary())
+    return pa.concat_arrays(column.chunks)
 
 
 def _columns(schema: pa.Schema) -> str:

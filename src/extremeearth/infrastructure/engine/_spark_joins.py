@@ -16,6 +16,7 @@ import shapely
 from extremeearth.core.boxes import as_crs
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.infrastructure.engine import _spark_tables
+from extremeearth.infrastructure.engine._batches import one_array
 from extremeearth.infrastructure.engine._spark_cells import Cells, cells_over
 from extremeearth.infrastructure.engine._spark_parcels import pack, unpack
 from extremeearth.infrastructure.engine._spark_placing import (
@@ -23,7 +24,6 @@ from extremeearth.infrastructure.engine._spark_placing import (
     boxed,
     boxes_of,
     in_degrees,
-    one_array,
 )
 from extremeearth.infrastructure.engine._spark_python import settle
 from extremeearth.infrastructure.engine._spark_tables import CHUNK_BYTES, frame_of, parts_of

@@ -99,14 +99,3 @@ def in_degrees(shapes: NDArray[Any], crs: CRS) -> NDArray[Any]:
     """Bring shapes to longitude and latitude, those beyond longitude 180 to the other side."""
     degrees = transform(shapes, source=crs, target=LONLAT)
     return on_one_turn(np.asarray(degrees, dtype=object))
-
-
-def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """Put a column into one array; wider offsets where the usual ones end, at 2 GiB."""
-    import pyarrow as pa
-
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    if pa.types.is_binary(column.type) and column.nbytes >= 2**31 - 1:
-        column = column.cast(pa.large_binary())
-    return pa.concat_arrays(column.chunks)

@@ -13,6 +13,7 @@ import shapely
 from extremeearth.core.boxes import LONLAT, as_crs
 from extremeearth.core.errors import CrsMismatchError, DataBrokenError, InputError
 from extremeearth.core.geodesy import transform
+from extremeearth.infrastructure.engine._batches import one_array
 from extremeearth.infrastructure.engine.contract import PREDICATES
 from extremeearth.infrastructure.engine.geodesic import on_one_turn, pair_distances_m
 
@@ -111,11 +112,10 @@ def _side(table: pa.Table, column: str) -> Side:
             hint=f"It has {', '.join(table.column_names) or 'none'}.",
         )
     field = table.schema.field(column)
-    values = table[column].combine_chunks()
-    if isinstance(values, pa.ChunkedArray):  # no chunk, or more than one array can hold
-        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], field.type)
-    if isinstance(values, pa.ExtensionArray):
-        values = values.storage
+    values = table[column]
+    if isinstance(field.type, pa.BaseExtensionType):
+        values = values.cast(field.type.storage_type)
+    values = one_array(values)
     if pa.types.is_null(values.type):
         values = values.cast(pa.binary())
     if not (

@@ -11,7 +11,7 @@ from extremeearth.core.boxes import LONLAT
 from extremeearth.core.errors import DataBrokenError
 from extremeearth.infrastructure.engine._spark_cells import cells_over
 from extremeearth.infrastructure.engine._spark_joins import JoinOnSpark, _Sample
-from extremeearth.infrastructure.engine._spark_placing import boxed, boxes_of, one_array
+from extremeearth.infrastructure.engine._spark_placing import boxed, boxes_of
 from extremeearth.infrastructure.engine._spatial import Side, Sides
 
 
@@ -70,9 +70,3 @@ def test_heavy_rows_make_more_cells() -> None:
         return join.plan([sample, read]).cells.count
 
     assert cells(4) < cells(1000)
-
-
-def test_columns_become_one_array() -> None:
-    column = pa.chunked_array([[b"a"], [b"b", None]], pa.binary())
-    assert one_array(column).to_pylist() == [b"a", b"b", None]
-    assert one_array(column.slice(0, 1)).to_pylist() == [b"a"]
