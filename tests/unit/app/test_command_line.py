@@ -68,23 +68,23 @@ def test_debug_shows_where(application, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "words", "code"),
     [
-        (KeyboardInterrupt(), "Stopped."),
-        (OSError(errno.ENOSPC, "No space left on device", "/data/x"), "Free some space"),
-        (OSError(errno.EACCES, "Permission denied", "/data/x"), "your rights"),
-        (RuntimeError("surprise"), "--debug"),
+        (KeyboardInterrupt(), "Stopped.", 130),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x"), "Free some space", 1),
+        (OSError(errno.EACCES, "Permission denied", "/data/x"), "your rights", 1),
+        (RuntimeError("surprise"), "--debug", 1),
     ],
 )
 def test_what_goes_wrong_inside_ends_with_one(
-    application, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str, tmp_path: Path
+    application, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str, code: int
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr("extremeearth.app.command_line.accounts.open_platform", fail)
     result = CliRunner().invoke(application, ["user", "create", "ada"])
-    assert result.exit_code == 1
+    assert result.exit_code == code
     assert words in result.stderr
 
 

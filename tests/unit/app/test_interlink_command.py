@@ -223,7 +223,8 @@ def test_names_may_have_spaces_between_and_repeated_ids_are_told(run, files):
     assert "0 features of the source and 1 of the target have the id of another" in result.stderr
 
 
-def test_stopping_leaves_nothing_half_written(files):
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_stopping_leaves_nothing_half_written(files, name, code):
     import os
     import random
     import signal
@@ -249,12 +250,12 @@ def test_stopping_leaves_nothing_half_written(files):
             assert time.monotonic() < until
             assert started.poll() is None
             time.sleep(0.05)
-        started.send_signal(signal.SIGINT)
+        started.send_signal(getattr(signal, name))
         told = started.communicate(timeout=60)[1].decode()
     finally:
         started.kill()
         started.wait()
-    assert started.returncode == 1
+    assert started.returncode == code
     assert "Stopped." in told
     assert "Traceback" not in told
     assert sorted(path.name for path in files.iterdir()) == before

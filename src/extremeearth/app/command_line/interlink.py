@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from extremeearth.app.command_line.endings import tidied_when_ended
 from extremeearth.app.command_line.item_searches import HomeSearch, allowed_client, own_catalogue
 from extremeearth.app.command_line.options import (
     Crs,
@@ -278,7 +279,7 @@ def interlink(
     with allowed_client(side.place for side in sides) as client, shown_progress() as progress:
         ours, theirs = [*(side.read(client, progress) for side in sides), None][:2]
     assert ours is not None
-    with running_engine(engine, workers) as runs, shown_progress() as progress:
+    with tidied_when_ended(), running_engine(engine, workers) as runs, shown_progress() as progress:
         done = link_files(
             ours, theirs, out, options=options, state=state, on_invalid=on_invalid, progress=progress, engine=runs,
         )  # fmt: skip

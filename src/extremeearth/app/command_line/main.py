@@ -1,6 +1,7 @@
 """The root command: gathers the commands, and turns errors into one sentence and an exit code.
 
-Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage.
+Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage,
+130 stopped by Ctrl-C, 143 by a shutdown (128 and the number of the signal).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from extremeearth import __version__
+from extremeearth.app.command_line.endings import exit_code_of
 from extremeearth.core.errors import ExtremeEarthError
 
 __all__ = ["application", "gather", "main"]
@@ -28,10 +30,11 @@ class _Commands(TyperGroup):
         """Run the command and translate what goes wrong."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as err:
             if ctx.params.get("debug"):
                 raise
-            _fail("Stopped.", "What was finished stays valid; run the same command again to go on.")
+            told = "What was finished stays valid; run the same command again to go on."
+            _fail("Stopped.", told, code=exit_code_of(err))
         except ExtremeEarthError as err:
             if ctx.params.get("debug"):
                 raise
@@ -84,10 +87,10 @@ def _variable(name: str) -> str:
     return f"EXTREMEEARTH_{name.upper()}"
 
 
-def _fail(message: str, hint: str | None) -> None:
+def _fail(message: str, hint: str | None, *, code: int = 1) -> None:
     said = _harmless(message + (f"\n{hint}" if hint else ""))
     typer.echo(typer.style("Error: ", fg="red", bold=True) + said, err=True)
-    raise typer.Exit(1)
+    raise typer.Exit(code)
 
 
 def _harmless(text: str) -> str:
@@ -146,5 +149,5 @@ def main() -> None:
     """Run the command line; the entry point of the ``extremeearth`` script."""
     try:
         gather()()
-    except KeyboardInterrupt:
-        sys.exit(1)
+    except KeyboardInterrupt as err:
+        sys.exit(exit_code_of(err))

@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from extremeearth.app.command_line.endings import tidied_when_ended
 from extremeearth.app.command_line.item_searches import allowed_client
 from extremeearth.app.command_line.options import (
     AsJson,
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_ENDS = ("SIGTERM", "SIGHUP")
 _STORE = re.compile(r"^(?:store:|s3://)")
 _MEGABYTE = 1 << 20
 
@@ -163,7 +160,7 @@ def map_(
         "database": database,
     }
     with (
-        _tidied_when_ended(),
+        tidied_when_ended(),
         allowed_client(places_of(sources or [])) as client,
         running_engine(engine, workers) as runs,
         shown_progress() as progress,
@@ -177,29 +174,6 @@ def map_(
         else:
             report = map_to_rdf(mapping, target=_files(Path(out), part_mb, form), **options)
     _tell(report, out, as_json=as_json)
-
-
-@contextmanager
-def _tidied_when_ended() -> Iterator[None]:
-    """Let an ordinary end from outside, such as a shutdown or a lost terminal, take away what is unfinished."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ends = [getattr(signal, name) for name in _ENDS if hasattr(signal, name)]
-    # what is ignored stays so: with nohup a run goes on without its terminal
-    before = {end: signal.getsignal(end) for end in ends}
-    changed = [end for end in ends if before[end] != signal.SIG_IGN]
-    for end in changed:
-        signal.signal(end, stop)
-    try:
-        yield
-    finally:
-        for end in changed:
-            signal.signal(end, before[end])
 
 
 def _files(out: Path, part_mb: int | None, form: str) -> StatementTarget:
