@@ -105,8 +105,8 @@ class Places:
         known = self.end(number)
         if known not in {None, start + held.size}:
             raise other_length(number)
-        self.settle(number, start + held.size)
-        with self.target.open("r+b") as file:
+        with self.target.open("r+b") as file:  # first: the next process may have one of this name by then
+            self.settle(number, start + held.size)
             file.seek(start)
             for piece in held.pieces:
                 file.write(piece)
