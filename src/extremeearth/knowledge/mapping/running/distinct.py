@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["Distinct", "HashSet", "each_once", "hashes_of"]
+from extremeearth.knowledge.mapping.rules.overlaps import Circle
+
+__all__ = ["Distinct", "HashSet", "Memories", "each_once", "hashes_of"]
 
 SPILL_HASHES = 1 << 23
 """A sorted run of this many hashes (64 MiB) goes to disk, and grows no more."""
@@ -141,7 +144,7 @@ class HashSet:
 
 
 class Distinct:
-    """Leaves out the statements of one triples map that were written before.
+    """Leaves out the statements of one circle that were written before.
 
     A statement can only come again with a subject that comes again, so lines are looked up only then. Two different
     lines are taken for the same if their hashes are equal: for a hundred million lines the chance that one is lost
@@ -181,7 +184,7 @@ class Distinct:
 
     def new(self, subjects: Any, parts: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         """Give the lines of a batch that are new; `subjects` are hashes of subjects, `parts` lines with theirs."""
-        look = self._must_look(subjects)
+        look = self._must_look(subjects, overlapping=self._overlapping)
         for lines, hashes in parts:
             fresh = self._fresh(hashes, look=look)
             yield (
@@ -189,11 +192,14 @@ class Distinct:
             )
 
     def unseen(self, subjects: Any, hashes: Any) -> Any:
-        """Tell which lines are new by their hashes alone, or `None` where all are; `subjects` as in `new`."""
+        """Tell which lines are new by their hashes alone, or `None` where all are; `subjects` as in `new`.
+
+        These are lines of which each comes once already, as a worker had them.
+        """
         return self._fresh(hashes, look=self._must_look(subjects))
 
-    def _must_look(self, subjects: Any) -> bool:
-        look = self._overlapping or bool(self._subjects.contains(subjects).any())
+    def _must_look(self, subjects: Any, *, overlapping: bool = False) -> bool:
+        look = overlapping or bool(self._subjects.contains(subjects).any())
         self._subjects.add(subjects)
         return look
 
@@ -208,3 +214,51 @@ class Distinct:
         self._lines.add(hashes[fresh])
         self.repeated += int((~fresh).sum())
         return None if fresh.all() else fresh
+
+
+class Memories:
+    """What was written, by circle; that of several triples maps is remembered to the end of the run.
+
+    Examples
+    --------
+    >>> with Memories() as memories:
+    ...     with memories.of([Circle(("a",)), Circle(("a", "b"))]) as first:
+    ...         pass
+    ...     with memories.of([Circle(("a", "b"))]) as second:
+    ...         second[Circle(("a", "b"))] is first[Circle(("a", "b"))]
+    True
+    """
+
+    def __init__(self) -> None:
+        self._shared: dict[Circle, Distinct] = {}
+        self._forgotten = 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Memories:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def repeated(self) -> int:
+        """How many lines came again."""
+        return self._forgotten + sum(distinct.repeated for distinct in self._shared.values())
+
+    @contextmanager
+    def of(self, circles: Iterable[Circle]) -> Iterator[dict[Circle, Distinct]]:
+        """Give what is remembered of some circles; that of single triples maps is forgotten after this."""
+        with ExitStack() as stack:
+            known: dict[Circle, Distinct] = {}
+            for circle in circles:
+                if len(circle.maps) > 1 and circle in self._shared:
+                    known[circle] = self._shared[circle]
+                    continue
+                distinct = Distinct(overlapping=circle.in_a_row)
+                known[circle] = distinct
+                if len(circle.maps) > 1:
+                    self._shared[circle] = self._stack.enter_context(distinct)
+                else:
+                    stack.enter_context(distinct)
+            yield known
+            self._forgotten += sum(d.repeated for c, d in known.items() if len(c.maps) == 1)

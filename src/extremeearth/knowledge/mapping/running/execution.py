@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,16 +16,16 @@ from extremeearth.core.threads import in_order, put_aside
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.functions.known import MapFunction
 from extremeearth.knowledge.mapping.rules import document as doc
+from extremeearth.knowledge.mapping.rules.overlaps import Circle
 from extremeearth.knowledge.mapping.rules.reader import read_mapping
-from extremeearth.knowledge.mapping.running.distinct import Distinct
+from extremeearth.knowledge.mapping.running.distinct import Distinct, Memories
 from extremeearth.knowledge.mapping.running.line_files import Sink
 from extremeearth.knowledge.mapping.running.lines import (
     Lines,
     Run,
     build_indexes,
-    frame_lines,
-    joint_lines,
-    may_overlap,
+    circle_joint_lines,
+    circle_lines,
 )
 from extremeearth.knowledge.mapping.running.outputs import (
     StatementTarget,
@@ -55,8 +55,8 @@ BATCH_ROWS = 20_000
 class MappingReport:
     """What came out of a run.
 
-    `rows` counts each row once per triples map that reads it; `triples` the statements written, each once per
-    triples map; `repeated` those left out because an earlier batch had them; `skipped` the rows that made no
+    `rows` counts each row once per triples map that reads it; `triples` the statements written, each once;
+    `repeated` those left out because they were written before; `skipped` the rows that made no
     statement, by reason; `geometries` those that were mended, left out or only found strange, by what was done;
     `places` where the first of those is that could not be read.
 
@@ -223,62 +223,68 @@ def _check_sizes(batch_rows: int, threads: int) -> None:
 def _write(
     run: Run, sink: Sink, engine: Engine | None, *, options: GeometryOptions, task: Task
 ) -> Written:
-    """Write what every triples map says."""
+    """Write what every triples map says, each statement once."""
     total = Written()
-    for source, names in _groups(run.mapping, apart=engine is not None):
-        maps = [run.mapping.triples_maps[name] for name in names]
-        references = tuple(dict.fromkeys(r for m in maps for r in run.mapping.reads(m)))
-        if engine is not None and all(doc.needs_no_join(m) for m in maps):
-            from extremeearth.knowledge.mapping.running.parallel import map_on_engine
+    with Memories() as memories:
+        for source, names in _groups(run.mapping, apart=engine is not None):
+            maps = [run.mapping.triples_maps[name] for name in names]
+            references = tuple(dict.fromkeys(r for m in maps for r in run.mapping.reads(m)))
+            if engine is not None and all(doc.needs_no_join(m) for m in maps):
+                from extremeearth.knowledge.mapping.running.parallel import map_on_engine
 
-            done = map_on_engine(
-                run,
-                engine,
-                names,
-                reading=(source, references),
-                options=options,
-                sink=sink,
-                task=task,
-            )
-        else:
-            done = _here(run, maps, run.frames(source, references), sink=sink, task=task)
-        total.add(done)
+                done = map_on_engine(
+                    run, engine, names, reading=(source, references), options=options, sink=sink, task=task,
+                )  # fmt: skip
+            else:
+                with memories.of(run.circles_of(names)) as known:
+                    frames = run.frames(source, references)
+                    done = _here(run, maps, frames, known=known, sink=sink, task=task)
+            total.add(done)
+        total.repeated += memories.repeated
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What one triples map says of one frame, circle by circle, and what was wrong."""
+
+    rows: int
+    said: Iterable[tuple[Circle, Lines]]
+    issues: Issues
+
+
 def _here(
-    run: Run, maps: list[doc.TriplesMap], frames: Iterator[Frame], *, sink: Sink, task: Task
-) -> Written:
+    run: Run, maps: list[doc.TriplesMap], frames: Iterator[Frame], *, known: Mapping[Circle, Distinct], sink: Sink,
+    task: Task,
+) -> Written:  # fmt: skip
     """Write what some triples maps say of frames, worked on by the threads of this process."""
     written = Written()
 
-    def make(piece: tuple[int, Frame]) -> tuple[int, int, Lines, Issues]:
-        number, frame = piece
+    def make(piece: tuple[doc.TriplesMap, Frame]) -> _Made:
+        triples_map, frame = piece
         own = run.with_own_issues()
-        said = frame_lines(own, maps[number], frame)
-        return number, frame.rows, said if run.threads == 1 else said.ready(), own.issues
+        said = circle_lines(own, triples_map, frame)
+        if run.threads > 1:
+            said = iter([(circle, lines.ready()) for circle, lines in said])
+        return _Made(frame.rows, said, own.issues)
 
-    def put(made: tuple[int, int, Lines, Issues]) -> None:
-        number, rows, said, issues = made
-        add(said, known[number])
-        run.issues.counts.update(issues.counts)
-        written.rows += rows
-        task.advance(rows)
+    def put(made: _Made) -> None:
+        add(made.said)
+        run.issues.counts.update(made.issues.counts)
+        written.rows += made.rows
+        task.advance(made.rows)
 
-    def add(said: Lines, distinct: Distinct) -> None:
-        for lines, _ in distinct.new(said.subjects, said.parts):
-            written.triples += write_lines(lines, cast(BinaryIO, sink))
+    def add(said: Iterable[tuple[Circle, Lines]]) -> None:
+        for circle, made in said:
+            for lines, _ in known[circle].new(made.subjects, made.parts):
+                written.triples += write_lines(lines, cast(BinaryIO, sink))
 
     build_indexes(run, maps)
-    with ExitStack() as stack:
-        known = [stack.enter_context(Distinct(overlapping=may_overlap(m))) for m in maps]
-        # each triples map by itself: less is left for one thread at the end
-        pieces = ((number, frame) for frame in frames for number in range(len(maps)))
-        put_aside(in_order(make, pieces, threads=run.threads), put, threads=run.threads)
-        for triples_map, distinct in zip(maps, known, strict=True):
-            for made in joint_lines(run, triples_map):
-                add(made, distinct)
-        written.repeated = sum(distinct.repeated for distinct in known)
+    # each triples map by itself: less is left for one thread at the end
+    pieces = ((triples_map, frame) for frame in frames for triples_map in maps)
+    put_aside(in_order(make, pieces, threads=run.threads), put, threads=run.threads)
+    for triples_map in maps:
+        add(circle_joint_lines(run, triples_map))
     return written
 
 

@@ -13,27 +13,18 @@ import pyarrow.compute as pc
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.functions.known import GEOMETRY_FUNCTIONS, MapFunction
 from extremeearth.knowledge.mapping.rules import document as doc
-from extremeearth.knowledge.mapping.rules.vocabulary import RML
+from extremeearth.knowledge.mapping.rules.overlaps import Circle, circles_of
+from extremeearth.knowledge.mapping.rules.statements import DEFAULT_GRAPH, Statement, statements_of
 from extremeearth.knowledge.mapping.running.distinct import each_once, hashes_of
 from extremeearth.knowledge.mapping.running.joins import JoinIndex
 from extremeearth.knowledge.mapping.running.terms import Issues, TermMaker
 from extremeearth.knowledge.mapping.sources.contract import Source
 from extremeearth.knowledge.mapping.sources.sql.source import SqlSource, joint_sides
-from extremeearth.knowledge.rdf import RDF, TEXT, check_iri, statement_lines
+from extremeearth.knowledge.rdf import BASE, TEXT, check_iri, statement_lines
 
-__all__ = ["Lines", "Run", "build_indexes", "frame_lines", "joint_lines", "may_overlap"]
-
-_RDF_TYPE = f"<{RDF['type']}>"
-_DEFAULT_GRAPH = f"<{RML.defaultGraph}>"
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """One line per row: terms maps of its four places, or a join for the object."""
-
-    predicate: doc.TermMap
-    object: doc.TermMap | doc.ReferencingMap
-    graphs: tuple[doc.TermMap, ...]
+__all__ = [
+    "Lines", "Run", "build_indexes", "circle_joint_lines", "circle_lines", "frame_lines", "joint_lines", "may_overlap",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +61,12 @@ class Run:
     threads: int = 1
     sources: dict[doc.LogicalSource, Source] = field(default_factory=dict)
     indexes: dict[doc.ReferencingMap, JoinIndex] = field(default_factory=dict)
+    circles: Mapping[str, tuple[Circle, ...]] = field(default_factory=dict)
     makers: dict[str, TermMaker] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give every triples map a maker of its terms."""
+        """Give every triples map a maker of its terms, and every statement its circle."""
+        self.circles = self.circles or circles_of(self.mapping, base_iri=self.base_iri)
         known = self.known_functions
         self.makers = {
             name: TermMaker(check_iri(m.base_iri or self.base_iri), known, self.issues, str(number))
@@ -84,6 +77,10 @@ class Run:
     def known_functions(self) -> Mapping[str, MapFunction]:
         """Functions by IRI that the mapping can call."""
         return {**GEOMETRY_FUNCTIONS, **self.functions}
+
+    def circles_of(self, names: Iterable[str]) -> tuple[Circle, ...]:
+        """List the circles that the statements of some triples maps are in, each once."""
+        return tuple(dict.fromkeys(circle for name in names for circle in self.circles[name]))
 
     def with_own_issues(self) -> Run:
         """Give the same run that counts for itself what is wrong, for one frame among others at work."""
@@ -98,19 +95,6 @@ class Run:
     def frames(self, source: doc.LogicalSource, references: tuple[str, ...]) -> Iterator[Frame]:
         """Read a source once, only these of its columns."""
         return self.sources[source].frames(references, batch_rows=self.batch_rows)
-
-
-def _statements(triples_map: doc.TriplesMap) -> Iterator[_Statement]:
-    rdf_type = doc.TermMap(
-        expression=doc.Constant(_RDF_TYPE, RDF["type"]), term_type=doc.TermType.IRI
-    )
-    for class_ in triples_map.classes:
-        yield _Statement(rdf_type, class_, triples_map.graphs)
-    for said in triples_map.properties:
-        graphs = (*triples_map.graphs, *said.graphs)
-        for predicate in said.predicates:
-            for object_ in said.objects:
-                yield _Statement(predicate, object_, graphs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +113,7 @@ class Lines:
 
 
 def may_overlap(triples_map: doc.TriplesMap) -> bool:
-    """Tell whether two statements of one row may be the same: of one predicate, and not of different constants.
+    """Tell whether two statements of one row may be the same.
 
     Examples
     --------
@@ -143,30 +127,43 @@ def may_overlap(triples_map: doc.TriplesMap) -> bool:
     >>> may_overlap(said.triples_maps["<urn:m>"])
     True
     """
-    said: dict[doc.Expression, list[Any]] = {}
-    statements = list(_statements(triples_map))
-    for statement in statements:
-        said.setdefault(statement.predicate.expression, []).append(statement.object)
-    if len(said) > 1 and not all(isinstance(predicate, doc.Constant) for predicate in said):
-        return True
-    for objects in said.values():
-        constants = {
-            o.expression.term
-            for o in objects
-            if isinstance(o, doc.TermMap) and isinstance(o.expression, doc.Constant)
-        }
-        if len(objects) > 1 and len(constants) < len(objects):
-            return True
-    return False
+    alone = doc.Mapping(triples_maps={triples_map.name: triples_map})
+    return any(c.in_a_row for c in circles_of(alone, base_iri=BASE)[triples_map.name])
 
 
 def frame_lines(run: Run, triples_map: doc.TriplesMap, frame: Frame) -> Lines:
     """Make the lines of every row of a frame, but those whose join the database makes."""
+    subjects, said = _said(run, triples_map, frame)
+    return Lines(subjects, _parts(run, run.makers[triples_map.name], [s for _, *s in said]))
+
+
+def circle_lines(
+    run: Run, triples_map: doc.TriplesMap, frame: Frame
+) -> Iterator[tuple[Circle, Lines]]:
+    """Make the same lines for each circle by itself, with all subjects."""
+    subjects, said = _said(run, triples_map, frame)
+    maker = run.makers[triples_map.name]
+    for circle in run.circles_of([triples_map.name]):
+        own = [s for its, *s in said if its == circle]
+        yield circle, Lines(subjects, _parts(run, maker, own))
+
+
+def _parts(run: Run, maker: TermMaker, said: list[Any]) -> Iterator[tuple[Any, Any]]:
+    for statement, rows in said:
+        for lines in _statement_lines(run, maker, statement, rows):
+            yield lines, hashes_of(lines)
+
+
+def _said(
+    run: Run, triples_map: doc.TriplesMap, frame: Frame
+) -> tuple[Any, list[tuple[Circle, Statement, _Rows]]]:
+    """Give the hashes of the subjects in a frame, and each statement with the rows that it is made of."""
     maker = run.makers[triples_map.name]
     known: dict[tuple[str, ...], _Rows] = {}
-    said: list[tuple[_Statement, _Rows]] = []
+    said: list[tuple[Circle, Statement, _Rows]] = []
     own = list(doc.references_of(triples_map.subject))
-    for statement in _statements(triples_map):
+    circles = run.circles[triples_map.name]
+    for circle, statement in zip(circles, statements_of(triples_map), strict=True):
         if _joint(run, triples_map, statement) is not None:
             continue
         lists = frame.lists([*own, *_statement_references(statement)])
@@ -177,21 +174,16 @@ def frame_lines(run: Run, triples_map: doc.TriplesMap, frame: Frame) -> Lines:
                 maker.issues.counts["the subject has no value"] += rows.missing
             known[lists] = rows
         if known[lists].frame.rows:
-            said.append((statement, known[lists]))
+            said.append((circle, statement, known[lists]))
     subjects = [rows.hashes for rows in known.values()]
-    parts = (
-        (lines, hashes_of(lines))
-        for statement, rows in said
-        for lines in _statement_lines(run, maker, statement, rows)
-    )
-    return Lines(np.concatenate(subjects) if subjects else np.zeros(0, np.uint64), parts)
+    return np.concatenate(subjects) if subjects else np.zeros(0, np.uint64), said
 
 
 def _present(subjects: Any) -> Any:
     return subjects if isinstance(subjects, str) else subjects.drop_null()
 
 
-def _statement_references(statement: _Statement) -> Iterator[str]:
+def _statement_references(statement: Statement) -> Iterator[str]:
     for part in (statement.predicate, *statement.graphs):
         yield from doc.references_of(part)
     if isinstance(statement.object, doc.TermMap):
@@ -202,7 +194,7 @@ def _statement_references(statement: _Statement) -> Iterator[str]:
 
 
 def _statement_lines(
-    run: Run, maker: TermMaker, statement: _Statement, rows: _Rows
+    run: Run, maker: TermMaker, statement: Statement, rows: _Rows
 ) -> Iterator[Any]:
     frame, subject, distinct = rows.frame, rows.subject, rows.distinct
     predicate = maker.terms(statement.predicate, frame)
@@ -223,7 +215,7 @@ def _statement_lines(
 
 
 def _joint(
-    run: Run, triples_map: doc.TriplesMap, statement: _Statement
+    run: Run, triples_map: doc.TriplesMap, statement: Statement
 ) -> tuple[SqlSource, SqlSource] | None:
     """Give both sides of a join that the database makes itself, or `None`."""
     joined = statement.object
@@ -235,8 +227,15 @@ def _joint(
 
 def joint_lines(run: Run, triples_map: doc.TriplesMap) -> Iterator[Lines]:
     """Make the statements whose join is R2RML's joint query (section 8)."""
+    for _, made in circle_joint_lines(run, triples_map):
+        yield made
+
+
+def circle_joint_lines(run: Run, triples_map: doc.TriplesMap) -> Iterator[tuple[Circle, Lines]]:
+    """Make the same, and tell the circle of each statement."""
     maker = run.makers[triples_map.name]
-    for statement in _statements(triples_map):
+    circles = run.circles[triples_map.name]
+    for circle, statement in zip(circles, statements_of(triples_map), strict=True):
         sides = _joint(run, triples_map, statement)
         if sides is None or isinstance(statement.object, doc.TermMap):
             continue
@@ -258,14 +257,14 @@ def joint_lines(run: Run, triples_map: doc.TriplesMap) -> Iterator[Lines]:
                 for graph in graphs
             ]
             hashed = [(lines, hashes_of(lines)) for lines in parts]
-            yield Lines(each_once(hashes_of(_present(subject))), hashed)
+            yield circle, Lines(each_once(hashes_of(_present(subject))), hashed)
 
 
 def _named(graph: Any) -> Any:
     """Give the graph's place in a line: none for the default graph, also where only some rows go there."""
     if graph is None or isinstance(graph, str):
-        return None if graph == _DEFAULT_GRAPH else graph
-    return pc.if_else(pc.equal(graph, pa.scalar(_DEFAULT_GRAPH, TEXT)), pa.scalar("", TEXT), graph)
+        return None if graph == DEFAULT_GRAPH else graph
+    return pc.if_else(pc.equal(graph, pa.scalar(DEFAULT_GRAPH, TEXT)), pa.scalar("", TEXT), graph)
 
 
 def _taken(part: Any, rows: Any) -> Any:
@@ -275,7 +274,7 @@ def _taken(part: Any, rows: Any) -> Any:
 def build_indexes(run: Run, maps: Iterable[doc.TriplesMap]) -> None:
     """Read the parents of all joins that are made here, once and before the first frame."""
     for triples_map in maps:
-        for statement in _statements(triples_map):
+        for statement in statements_of(triples_map):
             joined = statement.object
             if isinstance(joined, doc.TermMap) or not joined.joins or joined in run.indexes:
                 continue

@@ -197,7 +197,9 @@ class TermMaker:
         if term_map.language is not None:
             tags = self._tags(self.texts(term_map.language.expression, frame).text)
             return language_terms(text, language=tags)
-        return literal_parts(text, datatype=values.datatype if datatype is None else datatype)
+        datatype = values.datatype if datatype is None else datatype
+        # one way of writing it, so that the same statement is the same line
+        return literal_parts(text, datatype=None if datatype == XSD.string else datatype)
 
     def _fitting(self, expression: Expression, frame: Frame, wanted: str | None) -> Frame:
         """Leave out the numbers of a column that the wanted datatype has no form for."""
