@@ -286,3 +286,46 @@ def test_names_of_no_format_are_told_before_anything_is_read(run, files, option,
     result = run(files / "nowhere.csv", "-o", files / "links.csv")
     assert result.exit_code == 2
     assert "--table" in result.stderr
+
+
+def test_all_that_is_missing_is_told_at_once(run, files):
+    (files / "bare.csv").write_text("crop,wkt\na,POINT (1 2)\na,POINT (1 3)\n")
+    result = run(files / "bare.csv", files / "nowhere.gpkg", "-o", files / "links.nt")
+    assert result.exit_code == 1
+    told = " ".join(result.stderr.split())
+    for words in (
+        "bare.csv names the features",
+        "Name one of crop",
+        "--source-prefix",
+        "--crs EPSG:4326",
+        "nowhere",
+    ):
+        assert words in told
+    assert not (files / "links.nt").exists()
+
+
+def test_what_names_the_features_is_found_and_told(run, files):
+    result = run(files / "fields.csv", files / "regions.csv", "-o", files / "l.nt", "--crs", "EPSG:4326",
+                 "--relations", "within", "--base", "https://my.org/")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    told = "fields.csv: features are named by nr, the first is https://my.org/fields/1"
+    assert told in result.stderr.replace("\n", " ")
+    assert "regions.csv: " not in result.stderr  # its ids are IRIs
+    assert (
+        files / "l.nt"
+    ).read_text() == f"<https://my.org/fields/1> <{GEO}sfWithin> <urn:r:a> .\n"
+
+
+def test_one_source_and_words_of_the_mapping_commands_do(run, files):
+    result = run(
+        files / "fields.csv",
+        "-o",
+        files / "l.nt",
+        "--crs",
+        4326,
+        "--id",
+        "nr",
+        "--invalid",
+        "reject",
+    )
+    assert result.exit_code == 0, result.output

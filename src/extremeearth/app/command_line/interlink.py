@@ -6,13 +6,53 @@ import dataclasses
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from extremeearth.app.command_line.endings import tidied_when_ended
+from extremeearth.app.command_line.interlink_options import (
+    Base,
+    BudgetText,
+    Family,
+    Filter,
+    Invalid,
+    Measure,
+    Nearest,
+    Out,
+    Picture,
+    Relations,
+    ReportFile,
+    Source,
+    SourceBbox,
+    SourceCollection,
+    SourceCrs,
+    SourceDatetime,
+    SourceGeometry,
+    SourceId,
+    SourceLayer,
+    SourcePrefix,
+    SourceQuery,
+    SourceTimes,
+    State,
+    Table,
+    Target,
+    TargetBbox,
+    TargetCollection,
+    TargetCrs,
+    TargetDatetime,
+    TargetGeometry,
+    TargetId,
+    TargetLayer,
+    TargetPrefix,
+    TargetQuery,
+    TargetTimes,
+    Weights,
+    Within,
+)
 from extremeearth.app.command_line.item_searches import HomeSearch, allowed_client, own_catalogue
 from extremeearth.app.command_line.options import (
+    DEFAULT_BASE,
     Crs,
     EngineUrl,
     Workers,
@@ -21,7 +61,13 @@ from extremeearth.app.command_line.options import (
     shown_progress,
     threads_for,
 )
-from extremeearth.core.errors import CrsMismatchError
+from extremeearth.core.errors import (
+    CrsError,
+    CrsMismatchError,
+    DataMissingError,
+    ExtremeEarthError,
+    InputError,
+)
 
 if TYPE_CHECKING:
     from extremeearth.core.http import SafeClient
@@ -32,129 +78,6 @@ __all__ = ["register"]
 
 _ENDINGS = (".nt", ".nt.gz", ".nt.zst")
 _TABLES, _PICTURES = (".csv", ".parquet", ".geojson"), (".svg", ".png", ".html")
-_LINKING, _SIDES, _RUNNING = "What is linked", "The two sources", "How it runs"
-_LOOKING = "To look at the links"
-
-
-def _of_side(side: str, name: str, text: str) -> Any:
-    return typer.Option(f"--{side}-{name}", help=text, rich_help_panel=_SIDES)
-
-
-_ID = "Column that names the features of {}."
-_PREFIX = "Put before the ids of {} to make IRIs."
-_CRS = "As --crs, for {} alone."
-_TIMES = "When features of {} hold: a column, or START,END; of RDF, paths of properties."
-_LAYER = "Of {}: layer of a file, table of a database, JSONPath or XPath of records."
-_QUERY = (
-    "What is asked of {}: SQL of a database, SPARQL of an endpoint or a store, CQL2 of a catalogue."
-)
-_COLLECTION = "Of a catalogue as {}: a collection to search; can be repeated."
-_BBOX = "Of a catalogue as {}: xmin,ymin,xmax,ymax in longitude, latitude."
-_DATETIME = "Of a catalogue as {}: an instant, a date, or start/end."
-_GEOMETRY = "Column with the geometries of {}; found where it has a usual name."
-
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="File (CSV with WKT, GeoParquet, RDF, JSON, XML, STAC items, a classified GeoTIFF, or what GDAL reads), "
-        "folder of a graph store, URL of an endpoint, of a catalogue (STAC API), or of a database (sqlite:///..., "
-        "postgresql+psycopg://...); catalogue: is this platform's own, catalogue:FOLDER that of another home. "
-        "What is searched for in a catalogue "
-        "can stand in its address: ?collections=maps&bbox=11,48,12,49."
-    ),
-]
-Target = Annotated[
-    str | None, typer.Argument(help="The other source; without it, SOURCE is linked with itself.")
-]
-Out = Annotated[
-    Path, typer.Option("--out", "-o", help="File of N-Triples: .nt, .nt.gz or .nt.zst.")
-]
-Relations = Annotated[
-    str,
-    typer.Option(
-        "--relations", help="'all', 'none' (distances only), or names: intersects,within,...",
-        rich_help_panel=_LINKING,
-    ),
-]  # fmt: skip
-Family = Annotated[
-    Literal["sf", "eh", "rcc8"],
-    typer.Option("--vocabulary", help="Family of the properties.", rich_help_panel=_LINKING),
-]
-SourceId = Annotated[str | None, _of_side("source", "id", _ID.format("SOURCE"))]
-TargetId = Annotated[str | None, _of_side("target", "id", _ID.format("TARGET"))]
-SourcePrefix = Annotated[str, _of_side("source", "prefix", _PREFIX.format("SOURCE"))]
-TargetPrefix = Annotated[str, _of_side("target", "prefix", _PREFIX.format("TARGET"))]
-SourceCrs = Annotated[str | None, _of_side("source", "crs", _CRS.format("SOURCE"))]
-TargetCrs = Annotated[str | None, _of_side("target", "crs", _CRS.format("TARGET"))]
-SourceTimes = Annotated[str | None, _of_side("source", "times", _TIMES.format("SOURCE"))]
-TargetTimes = Annotated[str | None, _of_side("target", "times", _TIMES.format("TARGET"))]
-SourceLayer = Annotated[str | None, _of_side("source", "layer", _LAYER.format("SOURCE"))]
-TargetLayer = Annotated[str | None, _of_side("target", "layer", _LAYER.format("TARGET"))]
-SourceQuery = Annotated[str | None, _of_side("source", "query", _QUERY.format("SOURCE"))]
-TargetQuery = Annotated[str | None, _of_side("target", "query", _QUERY.format("TARGET"))]
-SourceGeometry = Annotated[str | None, _of_side("source", "geometry", _GEOMETRY.format("SOURCE"))]
-TargetGeometry = Annotated[str | None, _of_side("target", "geometry", _GEOMETRY.format("TARGET"))]
-SourceCollection = Annotated[
-    list[str] | None, _of_side("source", "collection", _COLLECTION.format("SOURCE"))
-]
-TargetCollection = Annotated[
-    list[str] | None, _of_side("target", "collection", _COLLECTION.format("TARGET"))
-]
-SourceBbox = Annotated[str | None, _of_side("source", "bbox", _BBOX.format("SOURCE"))]
-TargetBbox = Annotated[str | None, _of_side("target", "bbox", _BBOX.format("TARGET"))]
-SourceDatetime = Annotated[str | None, _of_side("source", "datetime", _DATETIME.format("SOURCE"))]
-TargetDatetime = Annotated[str | None, _of_side("target", "datetime", _DATETIME.format("TARGET"))]
-Within = Annotated[
-    float | None,
-    typer.Option("--within", min=0, help="Also link what is at most so many metres apart.",
-                 rich_help_panel=_LINKING),
-]  # fmt: skip
-Nearest = Annotated[
-    int | None,
-    typer.Option("--nearest", min=1, help="Also link each feature with so many nearest ones.",
-                 rich_help_panel=_LINKING),
-]  # fmt: skip
-BudgetText = Annotated[
-    str | None,
-    typer.Option("--budget", help="Verify the most promising pairs only: 50000 (pairs), 30s, 5min, 1h.",
-                 rich_help_panel=_RUNNING),
-]  # fmt: skip
-Weights = Annotated[
-    str,
-    typer.Option("--weighting", help="What is promising: cf, js, x2, mbro, isp, a+b or a*b.",
-                 rich_help_panel=_RUNNING),
-]  # fmt: skip
-Measure = Annotated[
-    bool,
-    typer.Option("--measure", help="With a budget: also count what a full run finds, for the recall.",
-                 rich_help_panel=_RUNNING),
-]  # fmt: skip
-Filter = Annotated[
-    str,
-    typer.Option("--filter", help="auto, rtree, giant, radon or sweep.", rich_help_panel=_RUNNING),
-]
-Invalid = Annotated[
-    Literal["repair", "skip", "keep"],
-    typer.Option("--on-invalid", help="What to do with invalid shapes.", rich_help_panel=_RUNNING),
-]
-State = Annotated[
-    Path | None,
-    typer.Option("--state", help="Parquet file of what was linked before: only the new is linked, a budget goes on.",
-                 rich_help_panel=_RUNNING),
-]  # fmt: skip
-Table = Annotated[
-    Path | None,
-    typer.Option("--table", help="Also a table of links with both shapes: .csv, .parquet (GeoParquet), .geojson.",
-                 rich_help_panel=_LOOKING),
-]  # fmt: skip
-Picture = Annotated[
-    Path | None,
-    typer.Option("--picture", help="Also a map of both sources and what is linked: .svg, .png, or .html for a page.",
-                 rich_help_panel=_LOOKING),
-]  # fmt: skip
-ReportFile = Annotated[
-    Path | None, typer.Option("--json", help="Write a report as JSON; '-' for standard output.")
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +86,8 @@ class _Side:
 
     place: str
     id: str | None
-    prefix: str
+    prefix: str | None
+    base: str
     crs: str | None
     own_crs: str | None
     times: str | None
@@ -174,13 +98,14 @@ class _Side:
     bbox: str | None
     datetime: str | None
 
-    def read(self, client: SafeClient | None, progress: Progress) -> FeatureSet:
+    def read(self, client: SafeClient | None, progress: Progress, notices: list[str]) -> FeatureSet:
         from extremeearth.knowledge.interlinking import Search, read_features
 
         search = Search.read(self.collections or (), bbox=self.bbox, datetime=self.datetime)
         choices: dict[str, Any] = {
             "id_column": self.id, "prefix": self.prefix, "crs": self.own_crs or self.crs, "times": _columns(self.times),
             "layer": self.layer, "geometry": self.geometry, "client": client, "progress": progress,
+            "base": self.base, "notice": notices.append,
         }  # fmt: skip
         if own_catalogue(self.place):
             own = HomeSearch.read(self.place, replace(search, condition=self.query))
@@ -208,6 +133,8 @@ def register(application: typer.Typer) -> None:
     """Add the command."""
     told = examples(
         "interlink fields.gpkg regions.csv -o links.nt.gz --target-crs EPSG:4326",
+        "interlink fields.gpkg regions.gpkg -o links.nt --source-id field_id "
+        "--source-prefix https://my.org/field/ --relations within",
         "interlink fields.nt regions.nt -o links.nt --relations intersects,within --picture links.html",
         "interlink https://hub.example/stac regions.gpkg -o links.nt --source-id self "
         "--source-collection crop-type-maps --source-bbox 11,48,12,49 --source-datetime 2018-01-01/2018-12-31",
@@ -226,8 +153,9 @@ def interlink(
     crs: Crs = None,
     source_id: SourceId = None,
     target_id: TargetId = None,
-    source_prefix: SourcePrefix = "",
-    target_prefix: TargetPrefix = "",
+    source_prefix: SourcePrefix = None,
+    target_prefix: TargetPrefix = None,
+    base: Base = None,
     source_crs: SourceCrs = None,
     target_crs: TargetCrs = None,
     source_times: SourceTimes = None,
@@ -266,25 +194,47 @@ def interlink(
         budget=None if budget is None else Budget.read(budget), weighting=weighting, measure=measure,
         threads=threads_for(workers, engine),
     )  # fmt: skip
-    sides = [_Side(source, source_id, source_prefix, crs, source_crs, source_times, source_layer, source_query,
+    start = DEFAULT_BASE if base is None else base
+    sides = [_Side(source, source_id, source_prefix, start, crs, source_crs, source_times, source_layer, source_query,
                    source_geometry, source_collection, source_bbox, source_datetime)]  # fmt: skip
     of_target = (target_id, target_prefix, target_crs, target_times, target_layer, target_query, target_geometry,
                  target_collection, target_bbox, target_datetime)  # fmt: skip
     if target is None and any(of_target):
         raise typer.BadParameter("There is no TARGET that the options --target-... could be of.")
     if target is not None:
-        sides.append(_Side(target, target_id, target_prefix, crs, target_crs, target_times, target_layer,
+        sides.append(_Side(target, target_id, target_prefix, start, crs, target_crs, target_times, target_layer,
                            target_query, target_geometry, target_collection, target_bbox,
                            target_datetime))  # fmt: skip
-    with allowed_client(side.place for side in sides) as client, shown_progress() as progress:
-        ours, theirs = [*(side.read(client, progress) for side in sides), None][:2]
-    assert ours is not None
-    with tidied_when_ended(), running_engine(engine, workers) as runs, shown_progress() as progress:
-        done = link_files(
-            ours, theirs, out, options=options, state=state, on_invalid=on_invalid, progress=progress, engine=runs,
-        )  # fmt: skip
-    _show(out, ours, theirs, table, picture)
+    with tidied_when_ended():
+        ours, theirs = [*_read(sides), None][:2]
+        assert ours is not None
+        with running_engine(engine, workers) as runs, shown_progress() as progress:
+            done = link_files(
+                ours, theirs, out, options=options, state=state, progress=progress, engine=runs,
+                on_invalid="skip" if on_invalid == "reject" else on_invalid,
+            )  # fmt: skip
+        _show(out, ours, theirs, table, picture)
     _tell(done, options, out, report)
+
+
+def _read(sides: list[_Side]) -> list[FeatureSet]:
+    """Read the sources; tell what names features where nobody said that, and all that is wrong at once."""
+    from extremeearth.knowledge.interlinking.naming import together
+
+    found: list[FeatureSet] = []
+    notices: list[str] = []
+    problems: list[ExtremeEarthError] = []
+    with allowed_client(side.place for side in sides) as client, shown_progress() as progress:
+        for side in sides:
+            try:
+                found.append(side.read(client, progress, notices))
+            except (CrsError, DataMissingError, InputError) as err:
+                problems.append(err)
+    if problems:
+        raise together(problems)
+    for notice in notices:
+        typer.echo(notice, err=True)
+    return found
 
 
 def _check_names(out: Path, table: Path | None, picture: Path | None) -> None:

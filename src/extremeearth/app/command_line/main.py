@@ -33,8 +33,8 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt as err:
             if ctx.params.get("debug"):
                 raise
-            told = "What was finished stays valid; run the same command again to go on."
-            _fail("Stopped.", told, code=exit_code_of(err))
+            again = "What was finished stays valid; run the same command again to go on."
+            _fail("Stopped.", again, code=exit_code_of(err))
         except ExtremeEarthError as err:
             if ctx.params.get("debug"):
                 raise

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from extremeearth.infrastructure.engine import Engine
 
 __all__ = [
+    "DEFAULT_BASE",
     "AsJson",
     "Crs",
     "EngineUrl",
@@ -56,6 +57,8 @@ Workers = Annotated[
         help="Threads, as many as there are cores but 4 at most; with --engine local: processes.",
     ),
 ]
+DEFAULT_BASE = "https://example.org/"
+"""Start of IRIs where nobody says one."""
 MOST_THREADS = 4
 """Threads that nobody asked for; each has a batch in memory."""
 

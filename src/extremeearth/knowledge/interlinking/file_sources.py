@@ -18,6 +18,8 @@ from extremeearth.knowledge.interlinking.record_sources import FeatureTable
 __all__ = ["CSV_ENDINGS", "PARQUET_ENDINGS", "of_arrow", "read_file"]
 
 CSV_ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_GDAL_NUMBER, _NUMBER = "OGC_FID", "fid"
+"""What Arrow streams of GDAL call the number of a feature that has no column, and what mappings do."""
 PARQUET_ENDINGS = {".parquet", ".geoparquet", ".pq"}
 
 
@@ -54,16 +56,43 @@ def _of_gdal(path: Path, layer: str | None, fids: bool) -> FeatureTable:
     from extremeearth.knowledge.mapping.sources.vector_files import unreadable
 
     check_well_formed(path)
+    layer = _one_layer(path) if layer is None else layer
     try:
         meta, table = pyogrio.read_arrow(path, layer=layer, return_fids=fids)
     except (DataLayerError, DataSourceError, FeatureError, GeometryError, OSError) as err:
         raise unreadable(path, err, "Check the file's format and layer.") from err
+    if fids and _NUMBER not in table.column_names:
+        new = [_NUMBER if name == _GDAL_NUMBER else name for name in table.column_names]
+        table = table.rename_columns(new)
     name = meta["geometry_name"] or "wkb_geometry"
     if name not in table.column_names:
         raise DataBrokenError(f"{path.name} has no geometries.", hint="Link a geospatial layer.")
     crs = None if meta["crs"] is None else as_crs(meta["crs"])
     found = of_arrow(table, name)
     return replace(found, crs=crs, unread=found.unread + _lost(path, layer, table.num_rows))
+
+
+def _one_layer(path: Path) -> str | None:
+    """Give the one layer with shapes; nothing where GDAL itself shall say what is wrong with the file.
+
+    Raises
+    ------
+    InputError
+        There are several, and nobody knows which is meant.
+    """
+    import pyogrio
+    from pyogrio.errors import DataSourceError
+
+    try:
+        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+    except (DataSourceError, OSError):
+        return None
+    if len(layers) > 1:
+        raise InputError(
+            f"{path.name} has several layers: {', '.join(layers)}.",
+            hint="Name one: layer in Python, --source-layer or --target-layer on the command line.",
+        )
+    return layers[0] if layers else None
 
 
 def _lost(path: Path, layer: str | None, rows: int) -> int:

@@ -21,6 +21,7 @@ from extremeearth.knowledge.interlinking._text import (
     points_of,
     shapes_of_text,
 )
+from extremeearth.knowledge.mapping.rules.document import SQL_QUERY
 
 if TYPE_CHECKING:
     from odc.geo.crs import CRS
@@ -105,6 +106,22 @@ class RecordReader:
     database: Database | None = None
     items: bool = False
     shapes: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> Any:
+        """What the key of a mapping is looked for in: nothing, where a query was asked."""
+        asked = self.source.formulation == SQL_QUERY or self.items
+        return None if asked else self.given
+
+    @property
+    def stem(self) -> str | None:
+        """What the records are called in IRIs, as by their mapping; nothing where a query was asked."""
+        from extremeearth.knowledge.mapping.drafting.generation import stem_of_rows
+
+        if self.source.formulation == SQL_QUERY:
+            return None
+        where = self.source
+        return stem_of_rows(self.name, layer=where.iterator, formulation=where.formulation)
 
     def reference(self, name: str) -> str:
         """Find what a name means; a JSONPath or an XPath that no sample showed is taken as it is."""
@@ -293,7 +310,7 @@ def _holds_items(path: Path) -> bool:
 
 
 def _of_query(database: Database, query: str) -> RecordReader:
-    from extremeearth.knowledge.mapping.rules.document import SQL_QUERY, LogicalSource
+    from extremeearth.knowledge.mapping.rules.document import LogicalSource
     from extremeearth.knowledge.mapping.sources.sql.columns import Kind
     from extremeearth.knowledge.mapping.sources.sql.text import quoted
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extremeearth.core.boxes import as_crs
-from extremeearth.core.errors import CrsError, DataBrokenError, DataMissingError, InputError
+from extremeearth.core.errors import (
+    CrsError,
+    DataBrokenError,
+    DataMissingError,
+    ExtremeEarthError,
+    InputError,
+)
 from extremeearth.core.progress import SILENT, Progress
 from extremeearth.knowledge.interlinking.features import (
     FeatureSet,
@@ -23,6 +30,7 @@ from extremeearth.knowledge.interlinking.file_sources import (
     of_arrow,
     read_file,
 )
+from extremeearth.knowledge.interlinking.naming import Naming, stem_of, together
 from extremeearth.knowledge.interlinking.rdf_sources import (
     RDF_ENDINGS,
     TimePaths,
@@ -38,6 +46,7 @@ from extremeearth.knowledge.interlinking.record_sources import (
     is_database_url,
     open_records,
 )
+from extremeearth.knowledge.mapping.drafting.generation import DEFAULT_BASE
 from extremeearth.knowledge.mapping.sources.searches import Search, first_page, search_items
 from extremeearth.knowledge.mapping.sources.web_pages import refuse_page
 
@@ -50,16 +59,13 @@ __all__ = ["read_features"]
 PACKED = {".gz", ".zst"}
 FEATURE_NUMBER = "fid"
 """GDAL's own number of a feature, for files without a key."""
-NAMES_SHOWN = 30
-ID_NAMES = ("iri", "uri", "id")
-"""Columns that name features where none is said, in this order, whatever their case."""
 
 
 def read_features(
     source: Any,
     *,
     id_column: str | None = None,
-    prefix: str = "",
+    prefix: str | None = "",
     crs: Any = None,
     geometry: str | None = None,
     layer: str | None = None,
@@ -68,6 +74,8 @@ def read_features(
     search: Search | None = None,
     client: SafeClient | None = None,
     progress: Progress = SILENT,
+    base: str = DEFAULT_BASE,
+    notice: Callable[[str], None] | None = None,
 ) -> FeatureSet:
     r"""Read the features of any source that can be linked.
 
@@ -81,10 +89,12 @@ def read_features(
         API), or the URL of a database (``sqlite:///file``, ``postgresql+psycopg://...``). Also a mapping's `Database`
         or `ClassifiedRaster`, an iterable of `pystac.Item`, and a search for these, such as `CatalogueSearch`.
     id_column
-        Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``; ``fid``
-        for GDAL's number of the feature in its file. RDF sources have their own IRIs.
+        Column with the IRIs, or with what makes one after `prefix`; by default ``iri``, ``uri`` or ``id``, else the
+        key that a mapping of the source has (`describe_source`): a column without gaps and repeats, or ``fid``, the
+        number of the feature in its file. RDF sources have their own IRIs.
     prefix
-        Put before the percent-encoded values of the id column.
+        Put before the percent-encoded values of the id column. `None` for that of the mapping that `draft_mapping`
+        makes of a file or a table with this `base`, where these are no IRIs.
     crs
         Reference system of a source that does not say its own; one that does keeps it.
     geometry
@@ -103,6 +113,10 @@ def read_features(
         How to reach an endpoint or a catalogue; by default one that refuses private addresses.
     progress
         Where it is told how many items a catalogue has given so far.
+    base
+        Start of the prefix that is found.
+    notice
+        Told what names the features, where that was not said.
 
     Raises
     ------
@@ -124,7 +138,7 @@ def read_features(
     if isinstance(source, FeatureSet):
         return source
     wanted: dict[str, Any] = {
-        "id_column": id_column, "prefix": prefix, "crs": crs, "times": times,
+        "naming": Naming(column=id_column, prefix=prefix, base=base, notice=notice), "crs": crs, "times": times,
     }  # fmt: skip
     if isinstance(source, str) and source.startswith(("http://", "https://")):
         items = _items_at(source, search, query, client, progress)
@@ -194,8 +208,19 @@ def _of_path(
         records = open_records(path, layer=layer)
         if records is not None:
             return _of_records(records, geometry=geometry, **wanted)
-        table = read_file(path, ending, geometry, layer, fids=wanted["id_column"] == FEATURE_NUMBER)
-    return _features(table, path.name, **wanted)
+        naming: Naming = wanted.pop("naming")
+        fids = naming.column == FEATURE_NUMBER
+        table = read_file(path, ending, geometry, layer, fids=fids)
+        naming, problem = naming.settled(path, _names(table), name=path.name, layer=layer)
+        if naming.column is not None and naming.column not in _names(table) and not fids:
+            table = read_file(path, ending, geometry, layer, fids=True)
+        if naming.prefix is None:
+            naming = replace(naming, stem=stem_of(path, layer))
+    return _features(table, path.name, naming=naming, problem=problem, **wanted)
+
+
+def _names(table: FeatureTable) -> list[str]:
+    return list(table.columns.column_names)
 
 
 def _check_asked(
@@ -220,42 +245,49 @@ def _records(source: Any, layer: str | None, query: str | None) -> RecordReader 
 
 
 def _of_records(
-    records: RecordReader, *, id_column: str | None, prefix: str, crs: Any, geometry: str | None,
-    times: Times | None,
-) -> FeatureSet:  # fmt: skip
+    records: RecordReader, *, naming: Naming, crs: Any, geometry: str | None, times: Times | None
+) -> FeatureSet:
     """Read what is needed of records: who they are, where, and when."""
     names = list(records.references)
-    column = id_column or _id_name(names, records.name)
     if records.items and times == "datetime":
         times = ITEM_SPAN
     when = names if callable(times) else [times] if isinstance(times, str) else list(times or ())
     with records.database or nullcontext():
+        naming, problem = naming.settled(
+            records.described, names, name=records.name, layer=records.source.iterator
+        )
+        if naming.column is None:
+            assert problem is not None
+            raise problem
         table = records.read(
-            list(dict.fromkeys((column, *when))), geometry=geometry,
+            list(dict.fromkeys((naming.column, *when))), geometry=geometry,
             crs=None if crs is None else as_crs(crs),
         )  # fmt: skip
-    return _features(table, records.name, id_column=column, prefix=prefix, crs=crs, times=times)
+    return _features(
+        table, records.name, naming=replace(naming, stem=records.stem), crs=crs, times=times
+    )
 
 
 def _of_memory(
-    source: Any, *, id_column: str | None, prefix: str, crs: Any, geometry: str | None, times: Times | None,
-    query: str | None,
+    source: Any, *, naming: Naming, crs: Any, geometry: str | None, times: Times | None, query: str | None
 ) -> FeatureSet:  # fmt: skip
     if hasattr(source, "query") and hasattr(source, "find_version"):
         return features_of_graph(source, query=query, times=_paths(times))
     if hasattr(source, "geometry"):
         if source.crs is None and crs is not None:
             source = source.set_crs(as_crs(crs).to_wkt())
-        return feature_set(
-            source, id_column=id_column or _id_name(list(source.columns), "the table"), prefix=prefix, times=times
-        )  # fmt: skip
+        naming, problem = naming.settled(source, list(source.columns), name="the table")
+        if problem is not None:
+            raise problem
+        return feature_set(source, id_column=naming.column, prefix=naming.prefix or "", times=times)
     if not hasattr(source, "column_names"):
         raise InputError(
             f"A {type(source).__name__} is no source of features.",
             hint="Give a GeoDataFrame, an Arrow table, a path or a URL.",
         )
     table = of_arrow(source, geometry)
-    return _features(table, "the table", id_column=id_column, prefix=prefix, crs=crs, times=times)
+    naming, problem = naming.settled(table.columns, _names(table), name="the table")
+    return _features(table, "the table", naming=naming, problem=problem, crs=crs, times=times)
 
 
 def _paths(times: Times | None) -> TimePaths:
@@ -271,44 +303,37 @@ def _features(
     table: FeatureTable,
     name: str,
     *,
-    id_column: str | None,
-    prefix: str,
+    naming: Naming,
     crs: Any,
     times: Times | None,
+    problem: InputError | None = None,
 ) -> FeatureSet:
-    names = list(table.columns.column_names)
-    column = id_column or _id_name(names, name)
-    if column not in names:
-        raise InputError(
-            f"{name} has no column '{column}'.", hint=f"There are: {', '.join(names)}."
+    """Make features of a table; raise with all that is not known of it."""
+    names, problems = _names(table), list[ExtremeEarthError]([problem] if problem else [])
+    if naming.column is not None and naming.column not in names:
+        problems.append(
+            InputError(
+                f"{name} has no column '{naming.column}'.", hint=f"There are: {', '.join(names)}."
+            )
         )
     given = None if crs is None else as_crs(crs)
-    if table.crs is None and given is None:
-        raise CrsError(
-            f"{name} does not say its reference system.",
-            hint="Say it: crs=4326 in Python, --crs EPSG:4326 on the command line (or --source-crs, --target-crs).",
+    system = table.crs or given
+    if system is None:
+        problems.append(
+            CrsError(
+                f"{name} does not say its reference system.",
+                hint="Say it: crs=4326 in Python, --crs EPSG:4326 on the command line (or --source-crs, "
+                "--target-crs).",
+            )
         )
+    if problems or system is None or naming.column is None:
+        raise together(problems)
     spans = None if times is None else spans_of(table.columns.to_pandas(), times)
+    values = table.columns[naming.column]
     return FeatureSet(
-        iris_of(table.columns[column], prefix=prefix, name=column),
-        table.shapes, table.crs or as_crs(given), spans, table.unread, table.valid,
+        iris_of(values, prefix=naming.prefix_of(values, name=name), name=naming.column),
+        table.shapes, system, spans, table.unread, table.valid,
     )  # fmt: skip
-
-
-def _id_name(names: Sequence[str], where: str) -> str:
-    lower = {str(name).lower(): str(name) for name in reversed(list(names))}
-    for name in ID_NAMES:
-        if name in lower:
-            return lower[name]
-    raise InputError(
-        f"It is not said which column of {where} names the features.",
-        hint=f"Name one of {_some(names)}: id_column in Python, --source-id or --target-id on the command line.",
-    )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(map(str, names[:NAMES_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager

@@ -33,6 +33,13 @@ from extremeearth.knowledge.interlinking import (
     link_with_report,
     read_features,
 )
+from extremeearth.knowledge.mapping import (
+    GeometryOptions,
+    describe_source,
+    draft_mapping,
+    list_layers,
+    map_to_rdf,
+)
 from extremeearth.knowledge.rdf import GEO
 from extremeearth.knowledge.store import open_graph
 
@@ -226,7 +233,8 @@ def test_x_and_y_columns(tmp_path):
     "case",
     [
         ("f.csv", "id,wkt\n1,POINT (1 1)\n", {}, CrsError, "--crs"),
-        ("f.csv", "key,wkt\n1,POINT (1 1)\n", {"crs": 4326}, InputError, "not said which column"),
+        ("f.csv", "a,wkt\n1,POINT (1 1)\n1,POINT (2 1)\n", {"crs": 4326}, InputError, "not said which column"),
+        ("f.csv", "a,wkt\n1,POINT (1 1)\n1,POINT (2 1)\n", {}, InputError, "not said which column(.|\n)*system"),
         ("f.csv", "id,wkt\n1,POINT (1 1)\n", {"crs": 4326, "id_column": "nr"}, InputError, "no column 'nr'"),
         ("f.csv", "id,a\n1,2\n", {"crs": 4326}, InputError, "no column with WKT"),
         ("f.csv", "id,a,b\n1,POINT (1 1),POINT (1 1)\n", {"crs": 4326}, InputError, "several columns with WKT"),
@@ -348,3 +356,70 @@ def test_states_that_cannot_be_used(oracle, tmp_path):
     with pytest.raises(DataBrokenError, match="no state"):
         link_files(some, some, out, options=LinkOptions(), state=state)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["l.nt", "s.parquet"]
+
+
+@pytest.mark.parametrize("ending", ["shp", "gpkg", "geojson", "fgb", "parquet", "csv"])
+def test_features_are_named_as_a_mapping_of_their_source_names_them(ending, tmp_path):
+    columns = {"crop": ["a", "a", "b"], "size": [1.5, 2.5, 3.5], "plot_code": ["x y", "é", "z"]}
+    numbered = ending in ("shp", "gpkg", "geojson", "fgb")
+    for name, key in (("plots", "plot_code"), ("bare", "fid"))[: 1 + numbered]:
+        path = tmp_path / f"{name}.{ending}"
+        shown = columns if key in columns else {"crop": columns["crop"]}
+        frame = gpd.GeoDataFrame(shown, geometry=[shapely.Point(n, 1) for n in range(3)], crs=4326)
+        if ending == "csv":
+            frame.drop(columns="geometry").assign(wkt=frame.geometry.to_wkt()).to_csv(
+                path, index=False
+            )
+        elif ending == "parquet":
+            frame.to_parquet(path)
+        else:
+            frame.to_file(path)
+        told: list[str] = []
+        base = "https://farm.example/"
+        found = read_features(path, prefix=None, base=base, crs=4326, notice=told.append)
+        options = GeometryOptions(crs=4326)
+        described = describe_source(path, layer=list_layers(path)[0], geometry=options)
+        (tmp_path / "m.ttl").write_text(
+            draft_mapping(described, base_iri=base, path=path.name).mapping
+        )
+        map_to_rdf(tmp_path / "m.ttl", target=tmp_path / "m.nt")
+        assert sorted(found.iris.to_pylist()) == sorted(
+            read_features(tmp_path / "m.nt").iris.to_pylist()
+        )
+        assert found.iris[0].as_py().startswith(f"https://farm.example/{name}/")
+        assert described.key == (key,)
+        assert len(told) == 1
+        assert f"named by {key}" in told[0]
+
+
+def test_ids_that_are_iris_take_no_prefix_of_the_source(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text("uri,wkt\nurn:f:1,POINT (1 1)\n")
+    told: list[str] = []
+    read = read_features(path, prefix=None, crs=4326, notice=told.append)
+    assert read.iris.to_pylist() == ["urn:f:1"]
+    assert told == []
+
+
+def test_of_several_layers_none_is_guessed(tmp_path):
+    path = tmp_path / "f.gpkg"
+    frame = gpd.GeoDataFrame({"id": [1]}, geometry=[shapely.Point(0, 0)], crs=4326)
+    for layer in ("roads", "fields"):
+        frame.to_file(path, layer=layer)
+    with pytest.raises(InputError, match=r"f\.gpkg has several layers: roads, fields"):
+        read_features(path, prefix="urn:")
+    read = read_features(path, layer="roads", prefix=None)
+    assert read.iris.to_pylist() == ["https://example.org/roads/1"]
+
+
+def test_a_table_in_memory_is_named_by_its_key(tmp_path):
+    table = pa.table(
+        {
+            "nr": [7, 8],
+            "crop": ["a", "a"],
+            "geometry": shapely.to_wkb(shapely.points([[0, 0], [1, 1]])),
+        }
+    )
+    assert read_features(table, prefix="urn:", crs=4326).iris.to_pylist() == ["urn:7", "urn:8"]
+    with pytest.raises(InputError, match="not an absolute IRI"):
+        read_features(table, prefix=None, crs=4326)

@@ -29,13 +29,22 @@ from extremeearth.knowledge.mapping.sources.vector_files import GeoFile
 from extremeearth.knowledge.mapping.sources.web_pages import refuse_page
 from extremeearth.knowledge.rdf import XSD
 
-__all__ = ["SourceColumn", "SourceDescription", "columns_of", "describe_source", "list_layers"]
+__all__ = [
+    "NO_KEY",
+    "SourceColumn",
+    "SourceDescription",
+    "columns_of",
+    "describe_source",
+    "key_rank",
+    "list_layers",
+]
 
 SAMPLE_ROWS = 1_000
 _KEY_ROWS = 100_000
 _PAIRED = (XSD.integer, XSD.string, XSD.date, XSD.dateTime)
 _PAIRS_OF = 8
 """Of so many columns pairs are tried."""
+NO_KEY = 100
 _KEYS = ("id", "fid", "gid", "objectid", "ogc_fid", "identifier", "uuid", "code", "key")
 
 
@@ -327,12 +336,7 @@ def _found_key(
         return items.key()
     allowed = [c.name for c in columns if c.datatype in (XSD.integer, XSD.string)]
 
-    def rank(column: str) -> tuple[int, int]:
-        folded = column.casefold()
-        exact = _KEYS.index(folded) if folded in _KEYS else len(_KEYS)
-        return (exact if exact < len(_KEYS) else 100 - 50 * folded.endswith(("id", "code")), 0)
-
-    for candidate in sorted(allowed, key=rank):
+    for candidate in sorted(allowed, key=key_rank):
         if _is_key(opened, candidate):
             return (candidate,)
     if own is not None:
@@ -345,6 +349,20 @@ def _found_key(
         f"No column of '{name}' tells its rows apart.",
         hint=f"Name the column, or the columns, that do together: --id NAME.{which}",
     )
+
+
+def key_rank(column: str) -> int:
+    """Say how well a column's name is that of a key: less is better, `NO_KEY` nothing.
+
+    Examples
+    --------
+    >>> sorted(["crop", "field_id", "FID"], key=key_rank)
+    ['FID', 'field_id', 'crop']
+    """
+    folded = column.casefold()
+    if folded in _KEYS:
+        return _KEYS.index(folded)
+    return NO_KEY - 50 * folded.endswith(("id", "code"))
 
 
 def _pair(opened: Source, names: list[str]) -> tuple[str, str] | None:

@@ -13,7 +13,10 @@ from extremeearth.knowledge.mapping.drafting.description import SourceDescriptio
 from extremeearth.knowledge.mapping.rules.document import SQL_TABLE
 from extremeearth.knowledge.rdf import FUNCTIONS, GEO, OWL, RDFS, XSD, check_iri, crs_iri
 
-__all__ = ["DraftMapping", "draft_mapping"]
+__all__ = ["DEFAULT_BASE", "DraftMapping", "draft_mapping", "prefix_of_rows", "stem_of_rows"]
+
+DEFAULT_BASE = "https://example.org/"
+"""Start of IRIs where nobody says one, for trying things out."""
 
 _LABELS = ("name", "label", "title", "name_en")
 _METRICS = (
@@ -120,9 +123,7 @@ def _camel(text: str, *, upper: bool) -> str:
 
 
 def _named(source: SourceDescription, base_iri: str) -> _Names:
-    in_document = source.formulation not in (None, SQL_TABLE)
-    stem = source.name.rpartition("/")[2].split(".")[0]
-    stem = stem if in_document else (source.layer or stem)
+    stem = stem_of_rows(source.name, layer=source.layer, formulation=source.formulation)
     properties: dict[str, str] = {}
     for column in source.columns:
         name = wanted = _camel(_plain(source, column.name), upper=False)
@@ -132,7 +133,31 @@ def _named(source: SourceDescription, base_iri: str) -> _Names:
         properties[column.name] = name
     kind = _camel(stem, upper=True)
     key = "/".join(f"{{{_braced(column)}}}" for column in source.key)
-    return _Names(kind, properties, f"{base_iri}{_slug(stem)}/{key}")
+    return _Names(kind, properties, f"{prefix_of_rows(base_iri, stem)}{key}")
+
+
+def stem_of_rows(name: str, *, layer: str | None = None, formulation: str | None = None) -> str:
+    """Say what rows are called: as their layer or table, or as the file.
+
+    Examples
+    --------
+    >>> stem_of_rows("data/parcels.shp"), stem_of_rows("land.gpkg", layer="parcels")
+    ('parcels', 'parcels')
+    """
+    in_document = formulation not in (None, SQL_TABLE)
+    stem = name.rpartition("/")[2].split(".")[0]
+    return stem if in_document else (layer or stem)
+
+
+def prefix_of_rows(base_iri: str, stem: str) -> str:
+    """Give what stands before the keys of rows in their IRIs.
+
+    Examples
+    --------
+    >>> prefix_of_rows("https://example.org/", "FieldParcels")
+    'https://example.org/field-parcels/'
+    """
+    return f"{base_iri}{_slug(stem)}/"
 
 
 def _plain(source: SourceDescription, reference: str) -> str:
