@@ -26,7 +26,7 @@ from extremeearth.infrastructure.engine._spark_placing import (
     in_degrees,
 )
 from extremeearth.infrastructure.engine._spark_python import settle
-from extremeearth.infrastructure.engine._spark_tables import CHUNK_BYTES, frame_of, parts_of
+from extremeearth.infrastructure.engine._spark_tables import CHUNK_BYTES, frame_of
 from extremeearth.infrastructure.engine._spatial import (
     MICROMETRE,
     PAIRS_AT_ONCE,
@@ -155,7 +155,7 @@ class JoinOnSpark:
         count = len(side.wkb)
         rows = max(SMALLEST_CELL, min(CHUNK_ROWS, -(-count // (2 * self.slots))))
         table = pa.table({"row": np.arange(count), "wkb": side.wkb})
-        return frame_of(session, parts_of(table, rows))
+        return frame_of(session, table, rows=rows, packed=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,20 +27,37 @@ _LOST = ("CHECKPOINT_RDD_BLOCK_ID_NOT_FOUND", "Checkpoint block")
 
 
 def frame_of(
-    session: Any, table: pa.Table, *, rows: int = CHUNK_ROWS, piece_bytes: int | None = None
+    session: Any,
+    table: pa.Table,
+    *,
+    rows: int = CHUNK_ROWS,
+    piece_bytes: int | None = None,
+    packed: bool = False,
 ) -> Any:
-    """Give a table to the cluster, in partitions of at most so many rows."""
+    """Give a table to the cluster, in partitions of at most so many rows; `packed`: each is one value, of ``part``."""
     from pyspark import StorageLevel
 
     piece_bytes = PIECE_BYTES if piece_bytes is None else piece_bytes
+    pieces = pieces_of(table, rows, piece_bytes)
+    if packed:
+        pieces = map(_packed, pieces)
     if table.nbytes <= piece_bytes:
-        return session.createDataFrame(next(pieces_of(table, rows, piece_bytes)))
+        return session.createDataFrame(next(pieces))
     whole = None
-    for piece in pieces_of(table, rows, piece_bytes):
+    for piece in pieces:
         sent = session.createDataFrame(piece)
         kept = sent.localCheckpoint(eager=True, storageLevel=StorageLevel.DISK_ONLY_2)
         whole = kept if whole is None else whole.unionAll(kept)
     return whole
+
+
+def _packed(piece: pa.Table) -> pa.Table:
+    """Pack each chunk into a value, in a chunk of its own."""
+    import pyarrow as pa
+
+    parts = [pack(pa.Table.from_batches([batch])) for batch in piece.to_batches()]
+    chunks = [pa.array([part], pa.binary()) for part in parts]
+    return pa.table({"part": pa.chunked_array(chunks, pa.binary())})
 
 
 def pieces_of(table: pa.Table, rows: int, most_bytes: int) -> Iterator[pa.Table]:
@@ -77,15 +94,6 @@ def _chunks(table: pa.Table, rows: int, most_bytes: int) -> Iterator[pa.Table]:
                 open_ += [part.slice(half), part.slice(0, half)]
             else:
                 yield part
-
-
-def parts_of(table: pa.Table, rows: int) -> pa.Table:
-    """Cut a table into parts, each packed into a value of the one column ``part`` and in a chunk of its own."""
-    import pyarrow as pa
-
-    most = min(CHUNK_BYTES, PIECE_BYTES)
-    parts = [pa.array([pack(part)], pa.binary()) for part in _chunks(table, rows, most)]
-    return pa.table({"part": pa.chunked_array(parts, pa.binary())})
 
 
 def sent_again(job: Callable[[], Answer]) -> Answer:

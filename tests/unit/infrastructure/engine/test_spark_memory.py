@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from extremeearth.core.errors import ExtremeEarthError
 from extremeearth.core.progress import EventProgress, ProgressEvent, Task
+from extremeearth.infrastructure.engine import _spark_tables
 from extremeearth.infrastructure.engine._spark_items import SparkRun
+from extremeearth.infrastructure.engine._spark_parcels import pack, unpack
 from extremeearth.infrastructure.engine._spark_tables import frame_of, pieces_of, sent_again
 from extremeearth.infrastructure.engine._spark_workers import Patience
 
@@ -150,6 +152,34 @@ def test_a_large_table_goes_in_pieces() -> None:
     small = frame_of(session, table.slice(0, 10))
     assert small.table.equals(table.slice(0, 10))
     assert session.kept == len(session.sent) - 1  # it stays with the driver
+
+
+def test_a_large_table_is_packed_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver holds no packed copy of the whole table."""
+    waiting, most = 0, 0
+
+    def counted(part: pa.Table) -> bytes:
+        nonlocal waiting, most
+        waiting += part.num_rows
+        most = max(most, waiting)
+        return pack(part)
+
+    class Session(_Session):
+        def createDataFrame(self, table: pa.Table) -> _Frame:
+            nonlocal waiting
+            waiting = 0
+            return super().createDataFrame(table)
+
+    monkeypatch.setattr(_spark_tables, "pack", counted)
+    session = Session()
+    table = pa.table({"n": np.arange(10_000), "text": ["x" * 100] * 10_000})
+    frame = frame_of(session, table, rows=300, piece_bytes=100 * KIB, packed=True)
+    assert pa.concat_tables(unpack(part.as_py()) for part in frame.table["part"]).equals(table)
+    assert frame.table["part"].num_chunks == frame.table.num_rows > 30
+    assert most < 1000
+    assert session.kept == len(session.sent) > 10
+    small = frame_of(session, table.slice(0, 10), packed=True)
+    assert unpack(small.table["part"][0].as_py()).equals(table.slice(0, 10))
 
 
 def test_pieces_are_cut_by_what_rows_weigh() -> None:

@@ -9,6 +9,7 @@ import shapely
 
 from extremeearth.core.boxes import LONLAT
 from extremeearth.core.errors import DataBrokenError
+from extremeearth.infrastructure.engine import _spark_tables
 from extremeearth.infrastructure.engine._spark_cells import cells_over
 from extremeearth.infrastructure.engine._spark_joins import JoinOnSpark, _Sample
 from extremeearth.infrastructure.engine._spark_placing import boxed, boxes_of
@@ -70,3 +71,13 @@ def test_heavy_rows_make_more_cells() -> None:
         return join.plan([sample, read]).cells.count
 
     assert cells(4) < cells(1000)
+
+
+def test_shapes_in_many_cells_do_not_pile_up_in_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small as they are, their copies are not: they go the way of large sides, and nothing is sent before."""
+    x, y = np.random.default_rng(3).uniform(0, 10, (2, 4000))
+    wide = shapely.box(x, y, x + 4, y + 4)
+    side = Side(pa.array(shapely.to_wkb(wide), pa.binary()), None)
+    join = JoinOnSpark(Sides(side, side, LONLAT), "intersects", None, cell_rows=1000, slots=8)
+    monkeypatch.setattr(_spark_tables, "PIECE_BYTES", side.wkb.nbytes)
+    assert join._small(session=None) is None
