@@ -348,6 +348,20 @@ with SparkEngine(sys.argv[1], cell_rows=2) as engine:
 """
 
 
+UNCLOSED = """
+import atexit
+from pyspark import SparkContext
+atexit.register(lambda: print(SparkContext._active_spark_context))
+from extremeearth.infrastructure.engine import SparkEngine
+engine = SparkEngine("local[1]")
+print(list(engine.map(abs, [-1], label="numbers")))
+"""
+
+
+def test_a_process_that_ends_leaves_the_cluster() -> None:
+    assert run_python(UNCLOSED).splitlines() == ["[1]", "None"]
+
+
 def test_spark_connect_does_the_same(spark_cluster: SparkCluster) -> None:
     pytest.importorskip(
         "grpc_status", reason="Spark Connect needs: pip install 'extremeearth[spark]'"

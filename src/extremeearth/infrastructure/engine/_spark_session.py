@@ -153,10 +153,14 @@ def close_session(session: Any) -> None:
         _USERS[application] -= 1
         if _USERS[application] > 0:
             return
-        with contextlib.suppress(Exception):  # where Java has ended, there is nothing left to leave
-            session.stop()
+        _stop(session)
         return
     session.stop()
+
+
+def _stop(spark: Any) -> None:
+    with contextlib.suppress(Exception):  # where Java has ended, there is nothing left to leave
+        spark.stop()
 
 
 def _connect(url: str, options: Mapping[str, str]) -> Any:
@@ -211,6 +215,7 @@ def _classic(url: str, options: Mapping[str, str]) -> Any:
             context = SparkContext(master=master, conf=SparkConf().setAll(list(settings.items())))
         except Exception as err:  # Py4J wraps whatever Java says
             raise _unreachable(url, err) from err
+    atexit.register(_stop, context)  # workers of a session that nobody closed leave files otherwise
     try:
         return SparkSession(context).newSession()
     except Exception as err:  # Spark may have given up already
