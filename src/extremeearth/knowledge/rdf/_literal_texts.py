@@ -87,7 +87,8 @@ def geojson_reason(text: str) -> str | None:
         return f"A {found['type']} is not a GeoJSON geometry."
     crs = found.get("crs")
     if crs is not None:
-        name = str(crs.get("properties", {}).get("name") if isinstance(crs, dict) else crs)
+        said = crs.get("properties") if isinstance(crs, dict) else {"name": crs}
+        name = str(said.get("name") if isinstance(said, dict) else said)
         if not _is_crs84(name):
             return f"GeoJSON is always in CRS84, this literal names '{name}'."
     return None

@@ -181,6 +181,8 @@ def test_nad83_in_longitude_and_latitude_has_an_iri_of_its_own():
         ("geojson", '{"type":"Feature","geometry":null,"properties":{}}', "A Feature is not"),
         ("geojson", '{"type":"FeatureCollection","features":[]}', "A FeatureCollection"),
         ("geojson", '{"type":"Point","coordinates":[1,2],"crs":{"properties":{"name":"urn:x"}}}', "always in CRS84"),
+        ("geojson", '{"type":"Point","coordinates":[1,2],"crs":{"properties":null}}', "always in CRS84"),
+        ("geojson", '{"type":"Point","coordinates":[1,2],"crs":["urn:x"]}', "always in CRS84"),
         ("geojson", "[1, 2]", "Not a GeoJSON geometry"),
     ],
 )  # fmt: skip
