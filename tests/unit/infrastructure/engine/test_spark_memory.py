@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,11 +77,14 @@ class _Session:
         return _Frame(self, table)
 
 
-def _run(session: _Session, function: Any, items: Any, progress: Any = None) -> Iterator[Any]:
+def _run(
+    session: _Session, function: Any, items: Any, progress: Any = None, **cluster: Any
+) -> Iterator[Any]:
     task = Task(progress or EventProgress(lambda _event: None), "items", total=None)
+    cluster = {"slots": 2, "ahead": 1024} | cluster
     return SparkRun(
-        session, function, items, task, retries=0, slots=2, ahead=1024, window_bytes=WINDOW,
-        patience=Patience(session, "local[2]", 1.0),
+        session, function, items, task, retries=0, window_bytes=WINDOW,
+        patience=Patience(session, "local[2]", 1.0), **cluster,
     ).results()  # fmt: skip
 
 
@@ -140,6 +146,29 @@ def test_results_before_a_failure_are_given() -> None:
     assert [len(next(results)) for _ in range(300)] == [2 * KIB] * 300
     with pytest.raises(ExtremeEarthError, match=r"items, item 300 \(300\): ValueError: odd"):
         next(results)
+
+
+def test_work_grows_with_the_cluster() -> None:
+    """One slot when it begins, and sixteen soon after: more items are sent at once."""
+    same, grows = _Session(), _Session()
+    for session, slots in ((same, 1), (grows, 16)):
+        found = _run(session, abs, range(64), slots=1, ahead=1, grown=lambda slots=slots: slots)
+        assert list(found) == list(range(64))
+    assert max(same.jobs) == 1
+    assert max(grows.jobs) > 4
+
+
+def _meet(folder: Path, number: int) -> bool:
+    """Say whether another item is worked on at the same time."""
+    (folder / str(number)).touch()
+    end = time.monotonic() + 10
+    while not (folder / str(1 - number)).exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    return time.monotonic() < end
+
+
+def test_a_first_window_that_lasts_is_not_waited_for(tmp_path: Path) -> None:
+    assert list(_run(_Session(), partial(_meet, tmp_path), range(2), slots=1)) == [True, True]
 
 
 def test_a_large_table_goes_in_pieces() -> None:
