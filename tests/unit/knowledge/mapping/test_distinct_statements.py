@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from extremeearth.infrastructure.engine import LocalEngine
 from extremeearth.knowledge.mapping import map_to_rdf
-from extremeearth.knowledge.mapping.running.distinct import Distinct, HashSet, hashes_of
+from extremeearth.knowledge.mapping.running.distinct import Distinct, HashSet, Sieve, hashes_of
 
 MAPPING = """@prefix rml: <http://w3id.org/rml/> .
 <urn:m> rml:logicalSource [ rml:source [ rml:path "t" ] ] ;
@@ -75,6 +75,37 @@ def test_memory_is_bounded_by_the_spilling():
         True, True, False,
     ]  # fmt: skip
     seen.close()
+
+
+@pytest.mark.parametrize("spill", [900, 20_000, 1 << 20])
+def test_a_set_that_grows_knows_its_hashes(spill):
+    """Past where the sieve grows, on disk and in memory, where few and where many come again."""
+    random = np.random.default_rng(1)
+    seen = HashSet(spill_hashes=spill)
+    known = np.zeros(0, np.uint64)
+    for number in range(20):
+        new = random.integers(0, 1 << 64, 3_000, dtype=np.uint64)
+        old = random.choice(known, (0, 5, 2_000)[number % 3]) if number else known
+        asked = np.concatenate([new, old])
+        asked = np.sort(asked) if number % 2 else random.permutation(asked)
+        assert seen.contains(asked).tolist() == np.isin(asked, known).tolist()
+        seen.add(asked)
+        known = np.union1d(known, new)
+    assert not Sieve().suits(len(known)), "it has grown"
+    seen.close()
+
+
+def test_a_sieve_lets_few_others_through_and_is_bounded():
+    random = np.random.default_rng(2)
+    hashes = np.sort(random.integers(0, 1 << 64, 200_000, dtype=np.uint64))
+    sieve = Sieve(len(hashes))
+    assert sieve.suits(len(hashes))
+    sieve.add(hashes)
+    assert sieve.passes(random.permutation(hashes)).all()
+    others = random.integers(0, 1 << 64, 200_000, dtype=np.uint64)
+    assert 0 < sieve.passes(others).mean() < 0.02
+    largest = Sieve(10**9)
+    assert largest.suits(10**12), "it grows no more"
 
 
 def test_lines_are_looked_up_only_where_a_subject_comes_again(monkeypatch):

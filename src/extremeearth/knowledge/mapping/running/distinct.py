@@ -19,6 +19,14 @@ __all__ = ["Distinct", "HashSet", "Memories", "each_once", "hashes_of"]
 SPILL_HASHES = 1 << 23
 """A sorted run of this many hashes (64 MiB) goes to disk, and grows no more."""
 
+MOST_RUNS = 16
+"""More sorted runs in memory than these are merged."""
+
+_LEAST_BITS, _MOST_BITS = 21, 28
+_BITS_PER_HASH = 64
+_STRETCH = 1 << 18
+_BIT = np.left_shift(1, np.arange(8)).astype(np.uint8)
+
 
 def hashes_of(texts: Any) -> Any:
     """Give a 64-bit hash of each text, the same in every process.
@@ -51,6 +59,51 @@ def each_once(hashes: Any) -> Any:
     return ordered if kept.all() else ordered[kept]
 
 
+class Sieve:
+    """Lets through the hashes that may be in a set, by a table with a bit for all that begin the same way.
+
+    Sorted hashes go through the table in its order, so that this costs a fraction of a search. A table of up to 32 MiB
+    has 64 bits for each hash of a small set, and 2.7 for each of a hundred millions.
+
+    Examples
+    --------
+    >>> sieve = Sieve()
+    >>> sieve.add(np.array([5 << 50], np.uint64))
+    >>> sieve.passes(np.array([5 << 50, 6 << 50, 5 << 60], np.uint64))
+    array([ True, False, False])
+    """
+
+    def __init__(self, hashes: int = 0) -> None:
+        wanted = (hashes * _BITS_PER_HASH).bit_length()
+        # four times as many at each step, so that few steps are needed
+        bits = min(_MOST_BITS, max(_LEAST_BITS, wanted + (wanted - _LEAST_BITS) % 2))
+        self._shift = np.uint64(64 - bits)
+        self._table = np.zeros(1 << (bits - 3), np.uint8)
+
+    def suits(self, hashes: int) -> bool:
+        """Tell whether the table is large enough for so many, or as large as one gets."""
+        bits = 8 * len(self._table)
+        return bits >= hashes * _BITS_PER_HASH or bits >= 1 << _MOST_BITS
+
+    def add(self, hashes: Any) -> None:
+        """Let some sorted hashes through from now on."""
+        for start in range(0, len(hashes), _STRETCH):
+            begins = self._begins(hashes[start : start + _STRETCH])
+            places = begins >> 3
+            first = np.ones(len(places), dtype=bool)
+            np.not_equal(places[1:], places[:-1], out=first[1:])
+            at = np.flatnonzero(first)
+            self._table[places[at]] |= np.bitwise_or.reduceat(_BIT.take(begins & 7), at)
+
+    def passes(self, hashes: Any) -> Any:
+        """Tell which may be there; the others are not."""
+        begins = self._begins(hashes)
+        return (self._table.take(begins >> 3) & _BIT.take(begins & 7)) != 0
+
+    def _begins(self, hashes: Any) -> Any:
+        return (hashes >> self._shift).view(np.int64)
+
+
 class HashSet:
     """A set of 64-bit numbers that grows by whole arrays: sorted runs, large ones on disk.
 
@@ -72,7 +125,8 @@ class HashSet:
         self._runs: list[Any] = []
         self._full: list[Any] = []
         self._unsorted: list[Path] = []
-        self._files = 0
+        self._sieve = Sieve()
+        self._sifted = self._files = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __len__(self) -> int:
@@ -99,32 +153,71 @@ class HashSet:
     def contains(self, hashes: Any) -> Any:
         """Tell which of these were taken before."""
         self._settle()
-        found = np.zeros(len(hashes), dtype=bool)
+        found = self._sieve.passes(hashes)
+        maybe = np.flatnonzero(found)
+        if not len(maybe):
+            return found
+        if len(maybe) * MOST_RUNS > len(
+            hashes
+        ):  # many are there indeed: a search in each run would cost more
+            self._merge()
+        wanted = hashes[maybe]
+        there = np.zeros(len(wanted), dtype=bool)
         for run in (*self._runs, *self._full):
-            places = np.searchsorted(run, hashes)
+            places = np.searchsorted(run, wanted)
             places[places == len(run)] = 0
-            found |= run[places] == hashes
+            there |= run[places] == wanted
+        found[maybe] = there
         return found
 
     def close(self) -> None:
         """Forget everything."""
         self._pending, self._runs, self._full, self._unsorted, self._count = [], [], [], [], 0
+        self._sieve, self._sifted = Sieve(), 0
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
 
     def _settle(self) -> None:
-        """Sort what came, and merge runs so that each is at least twice as long as the next."""
+        """Sort what came, and see that there are not too many runs."""
         while self._unsorted:
             file = self._unsorted.pop()
-            self._keep(each_once(np.load(file, allow_pickle=False)))
+            run = each_once(np.load(file, allow_pickle=False))
+            self._keep(run)
+            self._sift(run)
             file.unlink()
         if not self._count:
             return
-        run = each_once(np.concatenate(self._pending))
+        is_run = len(self._pending) == 1 and _is_sorted(self._pending[0])
+        run = self._pending[0] if is_run else each_once(np.concatenate(self._pending))
         self._pending, self._count = [], 0
-        while self._runs and len(self._runs[-1]) < 2 * len(run):
-            run = each_once(np.concatenate([self._runs.pop(), run]))
+        self._runs.append(run)
+        self._sift(run)
+        if len(self._runs) > MOST_RUNS or sum(map(len, self._runs)) >= self._spill:
+            self._merge()
+
+    def _sift(self, run: Any) -> None:
+        """Let a new run through the sieve, which grows with the set."""
+        self._sifted += len(run)
+        if self._sieve.suits(self._sifted):
+            self._sieve.add(run)
+            return
+        self._sieve = Sieve(self._sifted)
+        for known in (*self._runs, *self._full):
+            self._sieve.add(known)
+
+    def _merge(self) -> None:
+        """Merge the last runs into one, so that each is at least twice as long as all that follow."""
+        start = len(self._runs) - 1
+        size = len(self._runs[start]) if self._runs else 0
+        while start > 0 and len(self._runs[start - 1]) < 2 * size:
+            start -= 1
+            size += len(self._runs[start])
+        if size < self._spill and start >= len(self._runs) - 1:
+            return
+        last = self._runs[start:]
+        run = last[0] if len(last) == 1 else each_once(np.concatenate(last))
+        del self._runs[start:]
         if len(run) < self._spill:
             self._runs.append(run)
         else:
@@ -141,6 +234,10 @@ class HashSet:
         self._files += 1
         np.save(file, hashes, allow_pickle=False)
         return file
+
+
+def _is_sorted(hashes: Any) -> bool:
+    return bool((hashes[1:] > hashes[:-1]).all())
 
 
 class Distinct:
