@@ -53,8 +53,10 @@ def _of_gdal(path: Path, layer: str | None, fids: bool) -> FeatureTable:
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
     from extremeearth.knowledge.mapping.sources.damage.vector_losses import check_well_formed
+    from extremeearth.knowledge.mapping.sources.pointers import refuse_pointer
     from extremeearth.knowledge.mapping.sources.vector_files import unreadable
 
+    refuse_pointer(path)
     check_well_formed(path)
     layer = _one_layer(path) if layer is None else layer
     try:

@@ -24,6 +24,7 @@ from extremeearth.knowledge.mapping.sources.contract import (
     SourceRequest,
     check_columns,
 )
+from extremeearth.knowledge.mapping.sources.pointers import refuse_pointer
 
 __all__ = ["RASTER_COLUMNS", "ClassifiedRaster", "RasterSource", "class_polygons", "open_raster"]
 
@@ -144,6 +145,7 @@ def class_polygons(raster: ClassifiedRaster, *, crs: CrsLike | None = None) -> t
 def _opened(path: Path) -> Iterator[Any]:
     import rasterio
 
+    refuse_pointer(path)
     try:
         with rasterio.open(path) as file:
             yield file

@@ -47,6 +47,7 @@ from extremeearth.knowledge.mapping.sources.damage.vector_losses import (
     real_rows,
 )
 from extremeearth.knowledge.mapping.sources.geometry_options import GeometryOptions
+from extremeearth.knowledge.mapping.sources.pointers import refuse_pointer
 
 __all__ = ["GeoFile", "open_vector", "unreadable"]
 
@@ -163,9 +164,10 @@ class GeoFile:
         return "Check the file's format and layer."
 
     def _check_form(self) -> None:
-        """Look at the whole of a GML or KML file, once."""
+        """Refuse a file that points elsewhere, and look at the whole of a GML or KML file, once."""
         if self.salvage.checked:
             return
+        refuse_pointer(self.path)
         self.salvage.checked = True
         try:
             check_well_formed(self.path, self.hint())
