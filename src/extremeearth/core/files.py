@@ -109,16 +109,18 @@ def _new_folder(target: Path) -> tuple[Path, int | None]:
     """Make a folder and lock it; take away those beside it whose processes are dead."""
     name = target.name.encode(errors="surrogateescape")[:_NAME_BYTES].decode(errors="ignore")
     prefix = f".{name}-unfinished-"
-    found: tuple[Path, int] | None = None
-    for number in range(PLACES):
-        place = target.parent / f"{prefix}{this_machine()}-{number}"
+    places = [target.parent / f"{prefix}{this_machine()}-{number}" for number in range(PLACES)]
+    for place in places:
         with suppress(OSError):
             if (lock := _locked(place)) is not None:
                 _remove(place, lock)
-        if found is None:
-            found = _made(place)
+    for (
+        place
+    ) in places:  # last, as what is interrupted before the folder is given away leaves it there
+        if (found := _made(place)) is not None:
+            return found
     # one that cannot be locked has a name of its own, so that nobody takes it for dead
-    return found or (Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix)), None)
+    return Path(tempfile.mkdtemp(dir=target.parent, prefix=prefix)), None
 
 
 def _made(place: Path) -> tuple[Path, int] | None:
@@ -132,6 +134,9 @@ def _made(place: Path) -> tuple[Path, int] | None:
     except OSError:  # then nobody else has locked it and taken it away
         place.rmdir()
         return None
+    except KeyboardInterrupt:
+        place.rmdir()
+        raise
     return None if lock is None else (place, lock)
 
 

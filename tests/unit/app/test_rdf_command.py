@@ -226,3 +226,43 @@ def test_who_makes_a_mapping_is_told_what_names_the_rows(run, tmp_path):
     result = run("mapping", tmp_path / "t.csv", "--crs", "EPSG:4326", "--id", "nr")
     assert "nr does not tell all rows apart" in result.stderr
     assert result.stdout.startswith("@prefix")
+
+
+def test_who_makes_a_mapping_says_what_rows_are(run, fields, tmp_path):
+    result = run("mapping", fields, "--name", "Plot", "-o", tmp_path / "m.ttl")
+    assert "rows named by id\n  and called https://example.org/plot/{id}" in result.stderr
+    assert "ont:Plot" in (tmp_path / "m.ttl").read_text()
+    frame = gpd.read_file(fields)
+    for layer in ("roads", "plots"):
+        frame.to_file(tmp_path / "f.gpkg", layer=layer)
+    made = run(
+        "mapping", tmp_path / "f.gpkg", "--name", "roads=Road", "--name", "plots=Plot"
+    ).stdout
+    assert "<Road>" in made
+    assert "<Plot>" in made
+    for words, message in (
+        (["Road"], "--name roads=Road"), (["x=Road"], "no layer 'x'"),
+        (["Road", "plots=Plot"], "of which layer 'Road'"),
+    ):  # fmt: skip
+        given = [word for name in words for word in ("--name", name)]
+        assert message in run("mapping", tmp_path / "f.gpkg", *given, code=1).stderr
+
+
+def test_the_url_of_a_database_is_a_source_as_of_links(run, tmp_path):
+    url = f"sqlite:///{tmp_path / 'cadastre.db'}"
+    with sqlite3.connect(tmp_path / "cadastre.db") as connection:
+        connection.executescript(
+            "CREATE TABLE fields (id INTEGER PRIMARY KEY); INSERT INTO fields VALUES (1)"
+        )
+    connection.close()
+    asked = run("mapping", url, "--layer", "fields").stdout
+    assert asked == run("mapping", "fields", "--database", url).stdout
+    assert "--layer fields" in run("mapping", url, code=1).stderr
+
+
+def test_a_check_takes_what_a_run_takes(run, fields, tmp_path):
+    mapping = tmp_path / "m.ttl"
+    run("mapping", fields, "-o", mapping)
+    fields.write_bytes(fields.read_bytes()[:-20])
+    run("check", mapping, code=1)
+    run("check", mapping, "--skip-bad", "--base", "https://my.org/")

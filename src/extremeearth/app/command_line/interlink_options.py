@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from extremeearth.app.command_line.options import DEFAULT_BASE
+from extremeearth.app.command_line.options import DEFAULT_BASE, RUNNING
 
 __all__ = [
     "Base",
@@ -49,7 +49,7 @@ __all__ = [
     "Within",
 ]
 
-_LINKING, _SIDES, _RUNNING = "What is linked", "The two sources", "How it runs"
+_LINKING, _SIDES, _RUNNING = "What is linked", "The two sources", RUNNING
 _LOOKING = "To look at the links"
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_BASE",
+    "RUNNING",
+    "SOURCES",
     "AsJson",
     "Crs",
     "EngineUrl",
@@ -31,6 +33,9 @@ __all__ = [
     "threads_for",
 ]
 
+SOURCES, RUNNING = "Where it reads", "How it runs"
+"""Headings of options in the help of commands that share them."""
+
 Home = Annotated[
     Path | None,
     typer.Option("--home", help="Folder of the platform; default: the setting EXTREMEEARTH_HOME."),
@@ -41,12 +46,15 @@ Crs = Annotated[
     typer.Option(
         "--crs",
         help="Reference system of sources that name none, such as EPSG:4326; x comes first.",
+        rich_help_panel=SOURCES,
     ),
 ]
 EngineUrl = Annotated[
     str | None,
     typer.Option(
-        "--engine", help="Where: local, or spark://host:port and others; default: this process."
+        "--engine",
+        help="Where: local, or spark://host:port and others; default: this process.",
+        rich_help_panel=RUNNING,
     ),
 ]
 Workers = Annotated[
@@ -55,6 +63,7 @@ Workers = Annotated[
         "--workers",
         min=1,
         help="Threads, as many as there are cores but 4 at most; with --engine local: processes.",
+        rich_help_panel=RUNNING,
     ),
 ]
 DEFAULT_BASE = "https://example.org/"

@@ -15,6 +15,7 @@ import typer
 from extremeearth.app.command_line.endings import tidied_when_ended
 from extremeearth.app.command_line.item_searches import allowed_client
 from extremeearth.app.command_line.options import (
+    SOURCES,
     AsJson,
     Crs,
     EngineUrl,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _STORE = re.compile(r"^(?:store:|s3://)")
+_WRITTEN = "What is written"
 _MEGABYTE = 1 << 20
 
 
@@ -69,6 +71,7 @@ def register(application: typer.Typer) -> None:
     calls: dict[Callable[..., None], tuple[str, ...]] = {
         mapping: (
             "mapping parcels.shp -o parcels.rml.ttl --ontology parcels.owl.ttl",
+            "mapping cis_SGRDREA_20201102T1800Z.gpkg --name IceChart --base https://my.org/ -o ice.rml.ttl",
             "mapping fields --database sqlite:///cadastre.db -o fields.rml.ttl",
             "mapping https://hub.example/stac --collection crop-type-maps --bbox 11,48,12,49 -o maps.rml.ttl",
         ),
@@ -116,25 +119,50 @@ def map_(
     workers: Workers = None,
     crs: Crs = None,
     invalid: Annotated[
-        Invalid, typer.Option("--invalid", help="What happens to invalid geometries.")
+        Invalid,
+        typer.Option(
+            "--invalid",
+            "--on-invalid",
+            help="What happens to invalid geometries.",
+            rich_help_panel=SOURCES,
+        ),
     ] = Invalid.KEEP,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave broken rows out, and count them.")
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave broken rows out, and count them.",
+            rich_help_panel=SOURCES,
+        ),
     ] = False,
     base: Annotated[
-        str | None, typer.Option("--base", help="IRI put before those that are not absolute.")
+        str | None,
+        typer.Option(
+            "--base", help="IRI put before those that are not absolute.", rich_help_panel=_WRITTEN
+        ),
     ] = None,
     graph: Annotated[
-        str | None, typer.Option("--graph", help="With a store: IRI of the graph to load into.")
+        str | None,
+        typer.Option(
+            "--graph",
+            help="With a store: IRI of the graph to load into.",
+            rich_help_panel=_WRITTEN,
+        ),
     ] = None,
     part_mb: Annotated[
         int | None,
         typer.Option(
-            "--part-mb", min=1, help="Write a folder of parts of this size, before packing."
+            "--part-mb",
+            min=1,
+            help="Write a folder of parts of this size, before packing.",
+            rich_help_panel=_WRITTEN,
         ),
     ] = None,
     form: Annotated[
-        str, typer.Option("--form", help="End of the parts' names, such as .nt.gz.")
+        str,
+        typer.Option(
+            "--form", help="End of the parts' names, such as .nt.gz.", rich_help_panel=_WRITTEN
+        ),
     ] = ".nt.gz",
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from extremeearth.app.command_line.item_searches import allowed_client
-from extremeearth.app.command_line.options import AsJson, Crs
+from extremeearth.app.command_line.options import SOURCES, AsJson, Crs
 from extremeearth.app.command_line.rdf_sources import (
     DatabaseUrl,
     SourcePlaces,
@@ -31,6 +31,18 @@ def check(
     sources: SourcePlaces = None,
     database: DatabaseUrl = None,
     crs: Crs = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Broken rows are left out, as rdf map --skip-bad does.",
+            rich_help_panel=SOURCES,
+        ),
+    ] = False,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="IRI put before those that are not absolute."),
+    ] = None,
     rows: Annotated[
         int, typer.Option("--rows", min=1, help="Rows of each source that are tried.")
     ] = 1_000,
@@ -42,13 +54,15 @@ def check(
 ) -> None:
     """Say everything that is wrong with a mapping and its sources, without running it."""
     from extremeearth.knowledge.mapping import GeometryOptions, check_mapping, mapping_diagram
+    from extremeearth.knowledge.rdf import BASE
 
     if diagram is not None and diagram.suffix.lower() != ".svg":
         raise typer.BadParameter("Name it .svg.", param_hint="--diagram")
     with allowed_client(places_of(sources or [])) as client:
         found = check_mapping(
             mapping, rows=rows, sources=named_sources(sources or [], client), database=database,
-            geometry=GeometryOptions(crs=crs),
+            geometry=GeometryOptions(crs=crs, on_error="skip" if skip_bad else "raise"),
+            base_iri=base or f"{BASE}id/",
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found) | {"ok": found.ok}))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from extremeearth.app.command_line.item_searches import allowed_client, is_catalogue, search_at
-from extremeearth.app.command_line.options import AsJson, Crs, shown_progress
+from extremeearth.app.command_line.options import DEFAULT_BASE, SOURCES, AsJson, Crs, shown_progress
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["mapping", "tell_loss"]
 
-_SEARCH = "What is searched for"
+_SEARCH, _MADE = "What is searched for", "What is made"
 _ITEMS = "items"
 _LONG = 40
+_DATABASE = re.compile(r"(?:sqlite|postgres(?:ql)?)(?:\+\w+)?://")
 
 
 def tell_loss(count: int, reason: str, places: Mapping[str, str]) -> None:
@@ -38,7 +39,7 @@ def mapping(
         typer.Argument(
             help="Shapefile, GeoPackage, GeoJSON, CSV, Parquet, JSON, XML, STAC items, raster of classes ...; the "
             "address of a catalogue (STAC API), catalogue: for this platform's own, catalogue:FOLDER for that of "
-            "another home; with --database the name of a table."
+            "another home; the URL of a database, or with --database the name of a table."
         ),
     ],
     out: Annotated[
@@ -50,15 +51,30 @@ def mapping(
     ] = None,
     database: Annotated[
         str | None,
-        typer.Option("--database", help="URL of the database that the source is a table of."),
+        typer.Option(
+            "--database",
+            help="URL of the database that the source is a table of, such as postgresql+psycopg://host/name.",
+            rich_help_panel=SOURCES,
+        ),
     ] = None,
     base: Annotated[
-        str, typer.Option("--base", help="Start of all IRIs.")
-    ] = "https://example.org/",
+        str, typer.Option("--base", help="Start of all IRIs.", rich_help_panel=_MADE)
+    ] = DEFAULT_BASE,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            help="What a row is, such as IceChart: its class, and in its IRIs; of several layers LAYER=IceChart, "
+            "again for each. Default: the name of the layer or the file.",
+            rich_help_panel=_MADE,
+        ),
+    ] = None,
     key: Annotated[
         list[str] | None,
         typer.Option(
-            "--id", help="Column that tells rows apart; several together where given again."
+            "--id",
+            help="Column that tells rows apart; several together where given again.",
+            rich_help_panel=_MADE,
         ),
     ] = None,
     layer: Annotated[
@@ -66,7 +82,8 @@ def mapping(
         typer.Option(
             "--layer",
             help="One layer of a file that has several (default: all); in JSON and XML where the records are, as "
-            "JSONPath or XPath (default: found).",
+            "JSONPath or XPath (default: found); the table, where the source is the URL of a database.",
+            rich_help_panel=SOURCES,
         ),
     ] = None,
     collection: Annotated[
@@ -100,12 +117,21 @@ def mapping(
         ),
     ] = None,
     metrics: Annotated[
-        bool, typer.Option("--metrics", help="Also area, length, dimension ... of geometries.")
+        bool,
+        typer.Option(
+            "--metrics",
+            help="Also area, length, dimension ... of geometries.",
+            rich_help_panel=_MADE,
+        ),
     ] = False,
     crs: Crs = None,
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Look at what can be read of a damaged source."),
+        typer.Option(
+            "--skip-bad",
+            help="Look at what can be read of a damaged source.",
+            rich_help_panel=SOURCES,
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -113,21 +139,27 @@ def mapping(
     from extremeearth.core.files import write_atomic
     from extremeearth.knowledge.mapping import GeometryOptions, Search, draft_mapping
 
+    called = _called(names or [])
+    source, database, layer = _table_of(source, database, layer)
     options = GeometryOptions(crs=crs, on_error="skip" if skip_bad else "raise")
     asked = Search.read(collection or (), bbox=bbox, datetime=datetime, condition=query)
     name = _name_of_items(source, database, asked)
     if name is not None:
         if layer is not None:
             raise InputError("A catalogue has no layers.", hint="Name collections: --collection.")
-        described = _described_items(source, name, asked, key=tuple(key or ()), options=options)
+        described, address = _described_items(
+            source, name, asked, key=tuple(key or ()), options=options
+        )
+        _tell_described(described, base, called)
+        typer.echo(f"run the mapping with --source {shlex.quote(f'{name}={address}')}", err=True)
     else:
         described = _described(source, database, layer=layer, key=tuple(key or ()), options=options)
-        _tell_described(described)
+        _tell_described(described, base, called)
     for reason, count in options.totals().items():
         if reason in options.places:
             tell_loss(count, reason, options.places)
     path = name or (source if database is not None else _path_below(Path(source), out))
-    draft = draft_mapping(described, base_iri=base, metrics=metrics, path=path)
+    draft = draft_mapping(described, base_iri=base, metrics=metrics, path=path, name=called)
     if ontology is not None:
         write_atomic(ontology, draft.ontology)
     if out is not None:
@@ -138,20 +170,53 @@ def mapping(
         typer.echo(draft.mapping, nl=False)
 
 
-def _tell_described(described: list[SourceDescription]) -> None:
-    """Say by what rows are named."""
+def _called(names: list[str]) -> str | dict[str, str] | None:
+    """Read what rows are: one name, or one for each layer."""
+    if len(names) == 1 and "=" not in names[0]:
+        return names[0]
+    parts = [text.rpartition("=") for text in names]
+    lone = next((called for layer, _, called in parts if not layer), None)
+    if lone is not None:
+        raise InputError(
+            f"It is not said of which layer '{lone}' is the name.", hint=f"Write LAYER={lone}."
+        )
+    return {layer: called for layer, _, called in parts} or None
+
+
+def _tell_described(
+    described: list[SourceDescription], base: str, names: str | dict[str, str] | None
+) -> None:
+    """Say by what rows are named, and how: links of the same source take it as a prefix."""
+    from extremeearth.knowledge.mapping.drafting.generation import prefix_of_rows, stem_of_rows
+
     for one in described:
-        name = f"layer {one.layer} of {one.name}" if one.layer else one.name
+        in_file = one.layer is not None and one.layer != one.name
+        name = f"layer {one.layer} of {one.name}" if in_file else one.name
         shapes = f"shapes in {one.crs}" if one.geometry and one.crs is not None else "no shapes"
         if len(shapes) > _LONG:  # a system without a code
             shapes = "shapes"
         key = " and ".join(one.key)
         typer.echo(f"{name}: {len(one.columns)} columns, {shapes}, rows named by {key}", err=True)
+        stem = stem_of_rows(one.name, layer=one.layer, formulation=one.formulation)
+        called = names if isinstance(names, str) else (names or {}).get(one.layer or one.name)
+        template = "/".join(f"{{{column}}}" for column in one.key)
+        typer.echo(f"  and called {prefix_of_rows(base, called or stem)}{template}", err=True)
         if not one.key_is_unique:
             typer.echo(
                 f"  {key} does not tell all rows apart: rows that share it become one thing",
                 err=True,
             )
+
+
+def _table_of(
+    source: str, database: str | None, layer: str | None
+) -> tuple[str, str | None, str | None]:
+    """Take the URL of a database as a source too, whose layers are tables, as those of links are."""
+    if database is not None or not _DATABASE.match(source):
+        return source, database, layer
+    if layer is None:
+        raise InputError("No table of the database is named.", hint="Name one: --layer fields.")
+    return layer, source, None
 
 
 def _name_of_items(source: str, database: str | None, asked: Search) -> str | None:
@@ -170,17 +235,15 @@ def _name_of_items(source: str, database: str | None, asked: Search) -> str | No
 
 def _described_items(
     source: str, name: str, asked: Search, *, key: tuple[str, ...], options: GeometryOptions
-) -> list[SourceDescription]:
-    """Look at what a catalogue gives; tell how its mapping is run."""
+) -> tuple[list[SourceDescription], str]:
+    """Look at what a catalogue gives; give also the address that says what was searched for."""
     from extremeearth.knowledge.mapping import describe_source
 
     with allowed_client([source]) as client, shown_progress() as progress:
         search = search_at(source, asked, client)
         assert search is not None
         described = describe_source(search, name=name, key=key, geometry=options, progress=progress)
-    _tell_described([described])
-    typer.echo(f"run the mapping with --source {shlex.quote(f'{name}={search.address}')}", err=True)
-    return [described]
+    return [described], search.address
 
 
 def _described(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from extremeearth.app.command_line.item_searches import HomeSearch, search_at
+from extremeearth.app.command_line.options import SOURCES
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,11 +24,16 @@ SourcePlaces = Annotated[
         help="NAME=FILE: where a source of the mapping is really. Or a search for STAC items: "
         "NAME=https://host/stac?collections=maps&bbox=11,48,12,49, NAME=catalogue:?collections=maps in this "
         "platform's own catalogue, NAME=catalogue:FOLDER?... in that of another home.",
+        rich_help_panel=SOURCES,
     ),
 ]
 DatabaseUrl = Annotated[
     str | None,
-    typer.Option("--database", help="URL of the database that tables and queries are read from."),
+    typer.Option(
+        "--database",
+        help="URL of the database that tables and queries are read from.",
+        rich_help_panel=SOURCES,
+    ),
 ]
 
 

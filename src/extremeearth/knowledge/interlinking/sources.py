@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_features"]
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 PACKED = {".gz", ".zst"}
 FEATURE_NUMBER = "fid"
 """GDAL's own number of a feature, for files without a key."""
@@ -156,6 +158,12 @@ def read_features(
         if records is not None:
             return _of_records(records, geometry=geometry, **wanted)
         return _of_memory(source, geometry=geometry, query=query, **wanted)
+    if isinstance(source, str) and (scheme := _SCHEME.match(source)):
+        raise InputError(  # what follows may hold a password
+            f"'{scheme[1]}://' is no address of a source.",
+            hint="Give a path, https:// of an endpoint or a catalogue, or sqlite:// or postgresql+psycopg:// of a "
+            "database.",
+        )
     return _of_path(Path(source), geometry=geometry, layer=layer, query=query, **wanted)
 
 

@@ -423,3 +423,9 @@ def test_a_table_in_memory_is_named_by_its_key(tmp_path):
     assert read_features(table, prefix="urn:", crs=4326).iris.to_pylist() == ["urn:7", "urn:8"]
     with pytest.raises(InputError, match="not an absolute IRI"):
         read_features(table, prefix=None, crs=4326)
+
+
+def test_an_address_of_no_kind_shows_no_secret():
+    with pytest.raises(InputError, match="'mysql://' is no address") as caught:
+        read_features("mysql://me:s3cret@host/fields")
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"

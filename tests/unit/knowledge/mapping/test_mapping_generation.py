@@ -151,3 +151,30 @@ def test_real_sources(data_folder):
         found, report = run(draft_mapping(described, base_iri=BASE), {path.name: path})
         assert sum(p == GEO.asWKT for _, p, _ in found) == len(gpd.read_file(path))
         assert not report.skipped
+
+
+def test_rows_are_called_as_the_caller_says(fields):
+    described = describe_source(fields, name="CisSgrdrea20201102T1800Z")
+    draft = draft_mapping(described, base_iri=BASE, name="IceChart")
+    triples, _ = run(draft, {"CisSgrdrea20201102T1800Z": fields})
+    kind = ox.NamedNode(f"{BASE}def#IceChart")
+    subjects = {s.value for s, p, o in triples if p == RDF.type and o == kind}
+    assert subjects
+    assert all(subject.startswith(f"{BASE}ice-chart/") for subject in subjects)
+    assert "ont:IceChart a owl:Class" in draft.ontology
+    assert "Cis" not in draft.ontology.replace("What CisSgrdrea20201102T1800Z holds", "")
+
+
+def test_of_several_layers_each_has_its_name(tmp_path, fields):
+    for layer in ("a", "b"):
+        fields.to_file(tmp_path / "f.gpkg", layer=layer)
+    described = [describe_source(tmp_path / "f.gpkg", layer=layer) for layer in ("a", "b")]
+    draft = draft_mapping(described, base_iri=BASE, name={"b": "Road"})
+    assert "<Road>" in draft.mapping
+    assert "<A>" in draft.mapping
+    for name, message in (
+        ("Road", "several layers: a, b"), ({"c": "Road"}, "no layer 'c'"), ({"a": "Ro ad"}, "no name of a class"),
+        ({"a": "1st"}, "no name of a class"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            draft_mapping(described, base_iri=BASE, name=name)

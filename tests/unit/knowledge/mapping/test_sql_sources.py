@@ -233,6 +233,28 @@ def test_credentials_are_never_shown(caplog):
         Database("mysql://u@h/d")
 
 
+def test_why_a_database_cannot_be_opened_is_said(tmp_path):
+    with (
+        Database("postgresql+psycopg://u:s3cret@127.0.0.1:1/x") as database,
+        pytest.raises(UnavailableError, match="nothing listens there"),
+    ):
+        database.table("t")
+    with (
+        Database(f"sqlite:///{tmp_path / 'no.db'}") as database,
+        pytest.raises(UnavailableError, match="there is no such file"),
+    ):
+        database.table("t")
+
+
+def test_what_a_server_refuses_is_said(postgres_url):
+    nowhere = postgres_url.rpartition("/")[0] + "/nowhere"
+    nobody = postgres_url.replace("postgres@", "nobody_at_all:s3cret@")
+    for url, message in ((nowhere, "no database of this name"), (nobody, "user or the password")):
+        with Database(url) as database, pytest.raises(UnavailableError, match=message) as caught:
+            database.table("t")
+        assert "s3cret" not in str(caught.value)
+
+
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
     with Database(f"sqlite:///{tmp_path / 'no.db'}") as database, pytest.raises(UnavailableError):
         database.table("t")

@@ -42,8 +42,7 @@ __all__ = [
 SAMPLE_ROWS = 1_000
 _KEY_ROWS = 100_000
 _PAIRED = (XSD.integer, XSD.string, XSD.date, XSD.dateTime)
-_PAIRS_OF = 8
-"""Of so many columns pairs are tried."""
+_PAIRS_OF = 8  # columns of which pairs are tried
 NO_KEY = 100
 _KEYS = ("id", "fid", "gid", "objectid", "ogc_fid", "identifier", "uuid", "code", "key")
 

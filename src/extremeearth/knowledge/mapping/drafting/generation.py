@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from odc.geo.crs import CRS
@@ -30,6 +30,7 @@ _METRICS = (
     ("geo:hasMetricPerimeterLength", "perimeterM", "xsd:double"),
 )
 """Properties of GeoSPARQL 1.1 that functions compute."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _CRS84_TOO = ',\n                [ rml:parameter ee:crs ; rml:inputValue "OGC:CRS84" ]'
 
 
@@ -56,6 +57,7 @@ def draft_mapping(
     base_iri: str,
     metrics: bool = False,
     path: str | None = None,
+    name: str | Mapping[str, str] | None = None,
 ) -> DraftMapping:
     """Write a mapping of a source's rows to features with geometries (GeoSPARQL 1.1), and their ontology.
 
@@ -69,6 +71,9 @@ def draft_mapping(
         Whether geometries also tell dimension, area, length and what else GeoSPARQL has properties for.
     path
         What ``rml:path`` says; the source's name by default.
+    name
+        What one row is, such as ``IceChart``: the class, and the start of its rows' IRIs. By default this comes from
+        the layer or the file. Of several layers, a name by layer; those that are not there keep their own.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def draft_mapping(
     Raises
     ------
     InputError
-        The base is not an absolute IRI.
+        The base is not an absolute IRI; a name has no letter; or it is not said which of several layers it is of.
 
     Examples
     --------
@@ -98,7 +103,10 @@ def draft_mapping(
             hint="Write e.g. https://example.org/.",
         )
     described = [sources] if isinstance(sources, SourceDescription) else list(sources)
-    names = [_named(source, base_iri) for source in described]
+    called = _called(described, name)
+    names = [
+        _named(source, base_iri, given) for source, given in zip(described, called, strict=True)
+    ]
     maps = [
         _triples_maps(source, name, metrics=metrics, path=path or source.name)
         for source, name in zip(described, names, strict=True)
@@ -108,6 +116,33 @@ def draft_mapping(
         mapping="\n".join([_mapping_head(base_iri), *maps]),
         ontology="\n".join([_ontology_head(base_iri, described[0].name), *classes]),
     )
+
+
+def _called(
+    described: Sequence[SourceDescription], name: str | Mapping[str, str] | None
+) -> list[str | None]:
+    """Give the name that was given to each source."""
+    layers = [source.layer or source.name for source in described]
+    if isinstance(name, str):
+        if len(described) > 1:
+            raise InputError(
+                f"'{name}' is one name, and there are several layers: {', '.join(layers)}.",
+                hint=f"Say of which: --name {layers[0]}={name}, or choose one by --layer.",
+            )
+        given: Mapping[str, str] = {layers[0]: name}
+    else:
+        given = name or {}
+    for layer, called in given.items():
+        if layer not in layers:
+            raise InputError(
+                f"There is no layer '{layer}'.", hint=f"There are: {', '.join(layers)}."
+            )
+        if not _NAME.fullmatch(called):
+            raise InputError(
+                f"'{called}' is no name of a class.",
+                hint="Write a word such as IceChart, in ASCII.",
+            )
+    return [given.get(layer) for layer in layers]
 
 
 def _words(text: str) -> list[str]:
@@ -122,8 +157,8 @@ def _camel(text: str, *, upper: bool) -> str:
     return name if name[0].isalpha() else f"{'X' if upper else 'x'}{name}"
 
 
-def _named(source: SourceDescription, base_iri: str) -> _Names:
-    stem = stem_of_rows(source.name, layer=source.layer, formulation=source.formulation)
+def _named(source: SourceDescription, base_iri: str, given: str | None) -> _Names:
+    stem = given or stem_of_rows(source.name, layer=source.layer, formulation=source.formulation)
     properties: dict[str, str] = {}
     for column in source.columns:
         name = wanted = _camel(_plain(source, column.name), upper=False)
@@ -131,7 +166,7 @@ def _named(source: SourceDescription, base_iri: str) -> _Names:
         while name in properties.values():
             name, number = f"{wanted}{number}", number + 1
         properties[column.name] = name
-    kind = _camel(stem, upper=True)
+    kind = given or _camel(stem, upper=True)
     key = "/".join(f"{{{_braced(column)}}}" for column in source.key)
     return _Names(kind, properties, f"{prefix_of_rows(base_iri, stem)}{key}")
 

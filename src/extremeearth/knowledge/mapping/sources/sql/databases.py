@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -106,9 +107,8 @@ class Database:
                     )
                 self.dialect.begin(connection)
             except (SQLAlchemyError, ImportError) as err:
-                kind = type(getattr(err, "orig", None) or err).__name__
                 raise UnavailableError(
-                    f"The database {self.name} cannot be opened: {kind}.",
+                    f"The database {self.name} cannot be opened: {_reason(err)}.",
                     hint="Check its address, the user's rights, and that its driver is installed.",
                 ) from None  # the cause may show the password
             self._connection = connection
@@ -208,6 +208,31 @@ class Relation:
         known = [Named(column.name, column.regular) for column in self.columns]
         found = resolve(identifier, known, what="column", where=self.said, labels=self.labels)
         return self.columns[found]
+
+
+_REASONS = (
+    (r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry",
+     "it refuses the user or the password"),
+    (r"database .* does not exist", "it has no database of this name"),
+    (r"resolve host|translate host name|name or service not known|nodename nor servname", "there is no such host"),
+    (r"refused", "nothing listens there"),
+    (r"timeout|timed out", "it does not answer"),
+    (r"too many (?:clients|connections)|connection slots", "it has no connection left"),
+    (r"\bssl\b", "it wants another encryption (sslmode)"),
+    (r"unable to open database file", "there is no such file, or it may not be read"),
+)  # fmt: skip
+"""What drivers say when they cannot connect, and it in our words: theirs may show what is secret."""
+
+
+def _reason(err: Exception) -> str:
+    """Say why a database cannot be opened."""
+    if isinstance(err, ImportError):
+        return f"{err.name or 'its driver'} is not installed"
+    said = str(getattr(err, "orig", None) or err)
+    for pattern, reason in _REASONS:
+        if re.search(pattern, said, re.IGNORECASE):
+            return reason
+    return type(getattr(err, "orig", None) or err).__name__
 
 
 def _parsed(place: str | URL) -> URL:
