@@ -6,6 +6,7 @@ import gc
 import gzip
 import io
 import os
+import re
 import resource
 from contextlib import contextmanager
 
@@ -65,6 +66,27 @@ def test_every_form_holds_the_same(tmp_path, table, expected, name, monkeypatch)
     if ".ttl" in name:
         assert data.count(b"@prefix geo:") == 1
         assert b"a geo:Feature" in data or b"rdf:type geo:Feature" in data
+
+
+def test_turtle_has_the_prefixes_of_the_mapping_and_only_those_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(turtle_lines, "TURTLE_BYTES", 200)
+    mapping = """@prefix rml: <http://w3id.org/rml/> . @prefix no: <urn:no#> . @prefix : <urn:own#> .
+        @prefix g: <http://www.opengis.net/ont/geosparql#> .
+        <urn:m> rml:logicalSource [ rml:source "t" ] ; rml:subjectMap [ rml:template "urn:own#{id}" ] ;
+            rml:predicateObjectMap [ rml:predicate <urn:p> ; rml:objectMap [ rml:reference "name" ] ] ;
+            rml:predicateObjectMap [ rml:predicate g:asWKT ; rml:objectMap [ rml:reference "late" ] ] ."""
+    table = pa.table(
+        {"id": list("abcdefgh"), "name": ["a skos<geo:> 1:2"] * 8, "late": [None] * 7 + ["x"]}
+    )
+    map_to_rdf(mapping, sources={"t": table}, target=tmp_path / "a.ttl", batch_rows=2)
+    turtle = (tmp_path / "a.ttl").read_text()
+    declared = re.findall(r"@prefix (\S*): <(.*)> \.", turtle)
+    assert ("", "urn:own#") in declared
+    assert ("g", "http://www.opengis.net/ont/geosparql#") in declared
+    assert not {"geo", "skos", "xsd", "rml", "no"} & {name for name, _ in declared}
+    assert len(set(declared)) == len(declared)
+    assert turtle.index("@prefix g:") > turtle.index(":a <urn:p>"), "where it is needed first"
+    assert len(triples(turtle.encode(), ox.RdfFormat.TURTLE)) == 9
 
 
 def test_parts_hold_the_same_and_appear_together(tmp_path, table, expected):

@@ -278,7 +278,7 @@ def _tell(argument: Argument, reason: str, example: str, rows: int) -> None:
     if argument.broken is None:
         raise DataBrokenError(
             f"'{example}' {reason}.",
-            hint="Mend the source, or skip such rows with on_error='skip'.",
+            hint="Mend the source, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
         )
     argument.broken(reason, example, rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 __all__ = [
@@ -141,9 +141,10 @@ class TriplesMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
-    """All triples maps of a document, by name."""
+    """All triples maps of a document, by name, and the prefixes that it declares."""
 
     triples_maps: dict[str, TriplesMap]
+    prefixes: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_graphs(self) -> bool:

@@ -41,12 +41,14 @@ class Document:
     def __init__(self, text: str) -> None:
         self._said: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
         try:
-            for quad in ox.parse(text, format=ox.RdfFormat.TURTLE, base_iri=_NO_BASE):
+            parser = ox.parse(text, format=ox.RdfFormat.TURTLE, base_iri=_NO_BASE)
+            for quad in parser:
                 term = quad.object
                 value = words.current(term) if isinstance(term, ox.NamedNode) else term
                 self._said[quad.subject][words.current(quad.predicate).value].append(value)
         except SyntaxError as err:
             raise not_turtle(err.msg, text) from err
+        self.prefixes = dict(parser.prefixes)
 
     def nodes_with(self, *properties: str) -> list[Any]:
         """List the nodes that have one of these properties."""
@@ -155,7 +157,7 @@ def _read(document: Document) -> Mapping:
             hint="Give one an rml:logicalSource and an rml:subjectMap.",
         )
     maps = {str(node): _triples_map(document, node) for node in nodes}
-    result = Mapping(triples_maps=maps)
+    result = Mapping(triples_maps=maps, prefixes=document.prefixes)
     for triples_map in maps.values():
         _check_parents(result, triples_map)
     return result

@@ -55,9 +55,9 @@ BATCH_ROWS = 20_000
 class MappingReport:
     """What came out of a run.
 
-    `rows` counts each row once per triples map that reads it; `triples` the statements written, each once;
-    `repeated` those left out because they were written before; `skipped` the rows that made no
-    statement, by reason; `geometries` those that were mended, left out or only found strange, by what was done;
+    `rows` counts each row once per triples map that reads it, `source_rows` each row of a source once; `triples` the
+    statements written, each once; `repeated` those left out because they were written before; `skipped` the rows that
+    made no statement, by reason; `geometries` those that were mended, left out or only found strange, by what was done;
     `places` where the first of those is that could not be read.
 
     Examples
@@ -75,6 +75,25 @@ class MappingReport:
     geometries: Mapping[str, int] = field(default_factory=dict)
     repeated: int = 0
     places: Mapping[str, str] = field(default_factory=dict)
+    source_rows: int = 0
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what came out, and what was left out."""
+        from extremeearth.core.html_tables import html_table
+
+        caption = f"{self.triples:,} triples of {self.source_rows:,} rows, {self.seconds:.1f} s"
+        counts: dict[str, int] = {
+            "rows of the sources": self.source_rows,
+            "rows, once for each triples map": self.rows,
+            "triples": self.triples,
+        }
+        if self.repeated:
+            counts["triples that came again"] = self.repeated
+        rows: list[tuple[object, ...]] = list(counts.items())
+        for reason, count in {**self.skipped, **self.geometries}.items():
+            place = self.places.get(reason)
+            rows.append((f"{reason} (the first: {place})" if place else reason, count))
+        return html_table(caption, ("what", "count"), rows)
 
 
 def map_to_rdf(
@@ -186,12 +205,13 @@ def map_to_rdf(
             )  # fmt: skip
         _check_references(run)
         stack.enter_context(_old_objects_left_alone())
-        sink = stack.enter_context(open_target(target))
+        sink = stack.enter_context(open_target(target, prefixes=read.prefixes))
         with Task(progress, "rows to RDF") as task:
             written = _write(run, sink, engine, options=options, task=task)
     seconds = time.perf_counter() - started
     return MappingReport(
-        rows=written.rows, triples=written.triples, repeated=written.repeated, seconds=seconds,
+        rows=written.rows, source_rows=written.source_rows, triples=written.triples, repeated=written.repeated,
+        seconds=seconds,
         skipped=dict(issues.counts), geometries=options.totals(), places=dict(options.places),
     )  # fmt: skip
 
@@ -225,6 +245,7 @@ def _write(
 ) -> Written:
     """Write what every triples map says, each statement once."""
     total = Written()
+    read: dict[doc.LogicalSource, int] = {}
     with Memories() as memories:
         for source, names in _groups(run.mapping, apart=engine is not None):
             maps = [run.mapping.triples_maps[name] for name in names]
@@ -240,7 +261,9 @@ def _write(
                     frames = run.frames(source, references)
                     done = _here(run, maps, frames, known=known, sink=sink, task=task)
             total.add(done)
+            read[source] = done.rows // len(names)  # each of them has had them all
         total.repeated += memories.repeated
+    total.source_rows = sum(read.values())
     return total
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from extremeearth.knowledge.mapping.running.line_files import (
     Sink,
     StatementFile,
 )
-from extremeearth.knowledge.mapping.running.turtle_lines import TurtleWriter
+from extremeearth.knowledge.mapping.running.turtle_lines import NO_PREFIXES, TurtleWriter
 from extremeearth.knowledge.mapping.sources.contract import PIECE_BYTES
 from extremeearth.knowledge.rdf import PACKINGS, open_statements
 
@@ -39,11 +39,12 @@ _NAMES = "Name it .nt, .nq or .ttl, and .gz or .zst after that to pack it."
 
 @dataclass(slots=True)
 class Written:
-    """Rows worked on, lines written, lines that came again."""
+    """Rows worked on for each triples map, lines written, lines that came again; and rows of the sources."""
 
     rows: int = 0
     triples: int = 0
     repeated: int = 0
+    source_rows: int = 0
 
     def add(self, other: Written) -> None:
         """Add what was written besides."""
@@ -114,8 +115,15 @@ def check_target(target: StatementTarget, *, has_graphs: bool) -> None:
 
 
 @contextmanager
-def open_target(target: StatementTarget) -> Iterator[Sink]:
+def open_target(
+    target: StatementTarget, *, prefixes: Mapping[str, str] = NO_PREFIXES
+) -> Iterator[Sink]:
     r"""Open a target for lines of N-Triples or N-Quads; it appears whole at the end, or not at all.
+
+    Parameters
+    ----------
+    prefixes
+        Those of Turtle, beside and before the usual ones.
 
     Raises
     ------
@@ -134,20 +142,20 @@ def open_target(target: StatementTarget) -> Iterator[Sink]:
     <urn:s> <urn:p> <urn:o> .
     """
     if isinstance(target, Parts):
-        with _open_parts(target) as parts:
+        with _open_parts(target, prefixes) as parts:
             yield parts
     elif isinstance(target, Path):
-        with _open_file(target) as sink:
+        with _open_file(target, prefixes) as sink:
             yield sink
     else:
         yield target
 
 
 @contextmanager
-def _open_file(target: Path) -> Iterator[Sink]:
+def _open_file(target: Path, prefixes: Mapping[str, str]) -> Iterator[Sink]:
     if _suffix(target.name) == ".ttl":
         with open_statements(target) as file:
-            turtle = TurtleWriter(file)
+            turtle = TurtleWriter(file, prefixes=prefixes)
             yield turtle
             turtle.finish()
         return
@@ -164,8 +172,10 @@ def _open_file(target: Path) -> Iterator[Sink]:
 class _PartWriter:
     """Begins a new file where one is full; lines are whole, as each write is."""
 
-    def __init__(self, parts: Parts, folder: Path) -> None:
-        self._parts, self._folder = parts, folder
+    def __init__(
+        self, parts: Parts, folder: Path, prefixes: Mapping[str, str] = NO_PREFIXES
+    ) -> None:
+        self._parts, self._folder, self._prefixes = parts, folder, prefixes
         self._number = self._size = 0
         self._open = ExitStack()
         self._file: Sink | None = None
@@ -180,7 +190,7 @@ class _PartWriter:
         """Give the file under way, or the next one."""
         if self._file is None or self._size >= self._parts.part_bytes:
             self._end_file()
-            self._file = self._open.enter_context(_open_file(self._next_path()))
+            self._file = self._open.enter_context(_open_file(self._next_path(), self._prefixes))
         return self._file
 
     def _next_path(self) -> Path:
@@ -240,7 +250,7 @@ class _LinePartWriter(_PartWriter):
 
 
 @contextmanager
-def _open_parts(parts: Parts) -> Iterator[Sink]:
+def _open_parts(parts: Parts, prefixes: Mapping[str, str]) -> Iterator[Sink]:
     if parts.folder.exists():
         raise InputError(f"{parts.folder} is there already.", hint="Name a new folder.")
     with unfinished_folder(parts.folder) as folder:
@@ -248,7 +258,7 @@ def _open_parts(parts: Parts) -> Iterator[Sink]:
             with ThreadPoolExecutor(1, thread_name_prefix="to-disk") as to_disk:
                 is_turtle = _suffix(parts.name(0)) == ".ttl"
                 writer = (
-                    _PartWriter(parts, folder)
+                    _PartWriter(parts, folder, prefixes)
                     if is_turtle
                     else _LinePartWriter(parts, folder, to_disk)
                 )

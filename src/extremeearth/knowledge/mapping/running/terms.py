@@ -58,7 +58,7 @@ class Issues:
         if self.policy == "raise":
             raise DataBrokenError(
                 f"'{example}' {reason}.",
-                hint="Mend the source, or skip such rows with on_error='skip'.",
+                hint="Mend the source, or skip such rows: on_error='skip' in Python, --skip-bad on the command line.",
             )
         self.counts[reason] += rows
 
