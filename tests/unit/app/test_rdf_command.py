@@ -39,6 +39,7 @@ def test_from_a_shapefile_to_a_packed_file(run, fields, tmp_path):
     run("mapping", fields, "-o", mapping, "--ontology", ontology, "--metrics")
     assert "owl:Class" in ontology.read_text()
     told = run("map", mapping, "-o", out, "--invalid", "repair").stderr
+    assert "triples of 2 rows are in" in told, "not once for each of the two triples maps"
     assert "triples per second" in told
     assert "1  invalid geometries repaired" in told
     assert b"asWKT" in gzip.decompress(out.read_bytes())
@@ -62,7 +63,7 @@ def test_a_report_for_machines_and_a_folder_of_parts(run, fields, tmp_path):
     )
     told = json.loads(result.stdout)
     assert told["geometries"] == {"invalid geometries left out": 1}
-    assert told["rows"] == 4
+    assert (told["rows"], told["source_rows"]) == (4, 2)
     assert told["triples_per_s"] > 0
     assert [p.name for p in (tmp_path / "parts").iterdir()] == ["part-00000.ttl"]
 

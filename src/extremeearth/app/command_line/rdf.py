@@ -244,8 +244,8 @@ def _tell(report: MappingReport, out: str, *, as_json: bool) -> None:
         typer.echo(json.dumps(told))
         return
     typer.echo(
-        f"{report.triples} triples of {report.rows} rows are in {out}: {report.seconds:.1f} s, "
-        f"{report.rows / seconds:,.0f} rows and {report.triples / seconds:,.0f} triples per second",
+        f"{report.triples} triples of {report.source_rows} rows are in {out}: {report.seconds:.1f} s, "
+        f"{report.source_rows / seconds:,.0f} rows and {report.triples / seconds:,.0f} triples per second",
         err=True,
     )
     for reason, count in {**report.skipped, **report.geometries}.items():
