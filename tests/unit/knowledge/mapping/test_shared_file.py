@@ -112,6 +112,18 @@ def test_what_stands_before_and_behind_stays(notes):
     assert Counter(mapped(folder, Here(), mapping=both)[0].splitlines()) == expected
 
 
+def test_a_file_behind_closed_holes_begins_at_their_end(notes):
+    folder = notes([*range(30), *range(25)])
+    other = (
+        MAPPING.replace("t.csv", "./t.csv").replace("urn:m", "urn:n").replace("urn:{", "urn:o:{")
+    )
+    expected = Counter(mapped(folder, mapping=MAPPING + other)[0].splitlines())
+    found, report = mapped(folder, Here(), mapping=MAPPING + other)
+    assert report.repeated
+    assert Counter(found.splitlines()) == expected
+    assert set(expected.values()) == {1}
+
+
 def test_a_piece_that_is_made_again_has_the_place_that_it_had(tmp_path):
     places = Places.beside(tmp_path / "a.nt", start=0)
     assert places.put(0, held(b"one\n")) == 0
