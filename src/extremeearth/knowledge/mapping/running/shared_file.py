@@ -105,7 +105,8 @@ class Places:
         known = self.end(number)
         if known not in {None, start + held.size}:
             raise other_length(number)
-        with self.target.open("r+b") as file:  # first: the next process may have one of this name by then
+        # opened first: by then the next process may have a file of this name
+        with self.target.open("r+b") as file:
             self.settle(number, start + held.size)
             file.seek(start)
             for piece in held.pieces:
