@@ -191,6 +191,14 @@ def test_a_bar_of_unknown_size_ends_full() -> None:
     assert re.search(r"\d/s", terminal.getvalue())
 
 
+def test_labels_are_written_as_they_are() -> None:
+    terminal = Terminal()
+    bars = progress_for(terminal)
+    with bars, Task(bars, "read [a].csv[/b]", total=1) as task:
+        task.advance()
+    assert "read [a].csv[/b]" in terminal.getvalue()
+
+
 def test_silence_is_silent() -> None:
     with Task(SILENT, "x", total=1) as task:
         task.advance()

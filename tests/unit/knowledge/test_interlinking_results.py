@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import geopandas as gpd
+import pyproj
 import pytest
 import shapely
 
@@ -160,6 +161,48 @@ def test_many_pairs_are_drawn_in_part_and_counted_in_full(sides, links, tmp_path
     monkeypatch.setattr(pictures, "MOST_PAIRS", 1)
     draw_links(links, *sides, tmp_path / "links.svg")
     assert "4 links of 2 pairs, 1 of them drawn" in (tmp_path / "links.svg").read_text()
+
+
+def test_links_of_features_that_have_no_shape_any_more_are_counted_and_not_drawn(
+    sides, links, tmp_path
+):
+    fields = gpd.GeoDataFrame(
+        {"id": ["urn:f:1", "urn:f:2", "urn:f:3"]},
+        geometry=[shapely.box(11, 48, 11.1, 48.1), shapely.Point(), shapely.Point(20, 20)],
+        crs=4326,
+    )
+    draw_links(links, feature_set(fields, id_column="id"), sides[1], tmp_path / "a.svg")
+    assert "4 links of 2 pairs, 1 of them drawn" in (tmp_path / "a.svg").read_text()
+
+
+def test_no_more_features_are_drawn_than_can_be_looked_at(sides, links, tmp_path, monkeypatch):
+    drawn = []
+    plot = gpd.GeoSeries.plot
+    monkeypatch.setattr(
+        gpd.GeoSeries, "plot", lambda s, *a, **k: (drawn.append(len(s)), plot(s, *a, **k))
+    )
+    many = gpd.GeoDataFrame(
+        {"id": [f"urn:f:{n}" for n in range(1, 40)]},
+        geometry=[shapely.Point(11.2 + n % 2 / 10 + n / 1000, 48.2) for n in range(1, 40)],
+        crs=4326,
+    )
+    monkeypatch.setattr(pictures, "MOST_SHAPES", 7)
+    draw_links(links, feature_set(many, id_column="id"), sides[1], tmp_path / "a.svg")
+    assert drawn[:2] == [2, 5]  # those with links first, then as many others as there is room for
+
+
+def test_names_of_systems_are_written_as_they_are(tmp_path):
+    system = pyproj.CRS(32632).to_wkt().replace("WGS 84 / UTM zone 32N", "x_$ y^$")
+    places = gpd.GeoDataFrame({"id": ["urn:a"]}, geometry=[shapely.Point(1, 1)], crs=system)
+    features = feature_set(places, id_column="id")
+    write_links(link(features, None, relations=["equals"]), tmp_path / "l.nt")
+    draw_links(tmp_path / "l.nt", features, None, tmp_path / "a.svg")
+    assert "x_$ y^$" in (tmp_path / "a.svg").read_text()
+
+
+def test_a_folder_is_no_file_of_links(sides, tmp_path):
+    with pytest.raises(DataMissingError, match="There is no file"):
+        draw_links(tmp_path, *sides, tmp_path / "a.svg")
 
 
 def test_pictures_without_links_of_one_side_and_of_other_names(sides, tmp_path):

@@ -40,8 +40,8 @@ class BarProgress(ProgressBase):
     def __init__(self, console: Console, *, token: CancelToken | None = None) -> None:
         super().__init__(token)
         self._bars = RichBars(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(28), MofNCompleteColumn(), _SpeedColumn(),
-            TimeElapsedColumn(), console=console,
+            SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(28), MofNCompleteColumn(),
+            _SpeedColumn(), TimeElapsedColumn(), console=console,
         )  # fmt: skip
         self._ids: dict[str, TaskID] = {}
 

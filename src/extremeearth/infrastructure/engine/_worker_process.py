@@ -91,7 +91,15 @@ class Worker:
 
 
 def _death(exit_code: int | None) -> UnavailableError:
-    how = f"was killed by signal {-exit_code}" if exit_code and exit_code < 0 else "ended"
+    if (
+        exit_code is not None and exit_code > 0
+    ):  # Python ended by itself, most of all where it began
+        return UnavailableError(
+            f"The worker process ended with exit code {exit_code} in the middle of its work.",
+            hint="What went wrong is on stderr. A script begins its work below `if __name__ == '__main__':`: workers "
+            "import it.",
+        )
+    how = f"was killed by signal {-exit_code}" if exit_code else "ended"
     return UnavailableError(
         f"The worker process {how} in the middle of its work.",
         hint="It may have run out of memory: use fewer workers or smaller pieces.",

@@ -272,6 +272,17 @@ if __name__ == "__main__":
 """
 
 
+def test_a_script_that_workers_cannot_import_is_told_what_it_lacks(tmp_path: Path) -> None:
+    unguarded = SCRIPT.replace('if __name__ == "__main__":', "if True:")
+    (tmp_path / "run.py").write_text(unguarded)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "run.py"], capture_output=True, text=True, timeout=120, check=False
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "exit code 1" in done.stderr
+    assert "if __name__ == '__main__':" in done.stderr.rpartition("exit code 1")[2]
+
+
 def test_modules_in_the_current_folder_are_not_taken_for_ours(tmp_path: Path) -> None:
     """A script elsewhere has its own folder on its path, not the current one; neither have its workers."""
     for name in ("scripts", "data"):

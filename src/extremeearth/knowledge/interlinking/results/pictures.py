@@ -113,16 +113,18 @@ def _pairs(links: Path, left: FeatureSet, right: FeatureSet) -> _Pairs:
     found, counted = [np.empty((0, 3), dtype=np.int64)], Counter[str]()
     first: list[tuple[str, str, str]] = []
     for table in links_in(links):
-        short = [_short(iri) for iri in table["relation"].to_pylist()]
-        counted.update(short)
-        kinds = np.array(
-            [order.index(n.lower()) if n.lower() in order else len(order) for n in short]
-        )
+        coded = table["relation"].combine_chunks().dictionary_encode()
+        names = [_short(iri) for iri in coded.dictionary.to_pylist()]
+        codes = coded.indices.to_numpy()
+        for name, times in zip(names, np.bincount(codes, minlength=len(names)), strict=True):
+            counted[name] += int(times)
+        places = [order.index(n.lower()) if n.lower() in order else len(order) for n in names]
+        kinds = np.array(places, dtype=np.int64)[codes]
         rows = rows_of(table["source"], left), rows_of(table["target"], right)
         found.append(np.column_stack([*rows, kinds]))
         room = max(_LISTED - len(first), 0)
         words = (table[name].slice(0, room).to_pylist() for name in ("source", "target"))
-        first += zip(short, *words, strict=False)
+        first += zip((names[code] for code in codes[:room]), *words, strict=True)
     every = np.concatenate(found)
     every = every[np.lexsort((every[:, 2], every[:, 1], every[:, 0]))]
     new = np.ones(len(every), dtype=bool)
@@ -166,7 +168,7 @@ def _figure(pairs: _Pairs, left: Side, right: Side, *, alone: bool) -> Figure:
     axes.set_title(
         f"{total:,} links of {len(pairs.rows):,} pairs{more}", fontsize=10, color=_INK, loc="left"
     )
-    axes.set_xlabel(_system(left), fontsize=8, color=_MUTED)
+    axes.set_xlabel(_system(left), fontsize=8, color=_MUTED, parse_math=False)
     axes.set_ylabel("")
     return figure
 
@@ -231,7 +233,10 @@ def _draw_pairs(axes: Axes, pairs: _Pairs, left: Side, right: Side, view: Any) -
     """Draw a line from a point of the one feature to a point of the other, where both can be seen."""
     from matplotlib.collections import LineCollection
 
-    every = np.arange(len(pairs.rows))
+    empty = (
+        shapely.is_empty(left.shapes)[pairs.rows] | shapely.is_empty(right.shapes)[pairs.columns]
+    )
+    every = np.flatnonzero(~empty)  # links of another run of features that have lost their shapes
     if len(every) > MOST_PAIRS:
         every = every[np.linspace(0, len(every) - 1, MOST_PAIRS).astype(np.int64)]
     if not len(every):

@@ -35,7 +35,7 @@ def links_in(path: Path) -> Iterator[pa.Table]:
 
     from extremeearth.knowledge.rdf import read_ntriples
 
-    if not path.exists():
+    if not path.is_file():
         raise DataMissingError(f"There is no file {path}.", hint="Check the name.")
     with pa.input_stream(str(path), compression="detect") as stream:
         for found in read_ntriples(stream, block_bytes=4 << 20):
