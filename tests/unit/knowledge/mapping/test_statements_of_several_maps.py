@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections import Counter
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extremeearth.knowledge.mapping import map_to_rdf, read_mapping
+from extremeearth.infrastructure.engine import LocalEngine
+from extremeearth.knowledge.mapping import Parts, map_to_rdf, read_mapping
 from extremeearth.knowledge.mapping.rules.overlaps import circles_of
 from extremeearth.knowledge.mapping.rules.statements import Gap, may_match
 from extremeearth.knowledge.mapping.running.distinct import HashSet
@@ -80,12 +82,13 @@ def lines_of(mapping, tables, **options):
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.lists(triples_maps, min_size=2, max_size=3), rows, rows, st.integers(1, 4), st.integers(1, 2)
-)
-def test_a_run_says_what_its_maps_say_each_statement_once(said, first, second, batch_rows, threads):
+    st.lists(triples_maps, min_size=2, max_size=3), rows, rows, st.integers(1, 4),
+    st.sampled_from([{}, {"threads": 2}, {"engine": LocalEngine()}]),
+)  # fmt: skip
+def test_a_run_says_what_its_maps_say_each_statement_once(said, first, second, batch_rows, how):
     tables = {"t": table_of(first), "u": table_of(second)}
     texts = [text_of(number, s) for number, s in enumerate(said)]
-    lines, report = lines_of("\n".join(texts), tables, batch_rows=batch_rows, threads=threads)
+    lines, report = lines_of("\n".join(texts), tables, batch_rows=batch_rows, **how)
     assert set(lines.values()) <= {1}
     assert report.triples == len(lines)
     alone = [lines_of(text, tables)[0] for text in texts]
@@ -180,6 +183,32 @@ def test_what_joins_say_is_written_once():
     lines, report = lines_of("\n".join(text_of(n, s) for n, s in enumerate(said)), tables)
     assert lines == dict.fromkeys(lines, 1)
     assert (len(lines), report.triples, report.repeated) == (4, 4, 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("name", ["out.nt", "out.nt.gz", "parts"])
+def test_workers_of_several_files_write_a_statement_once(tmp_path, monkeypatch, name, workers):
+    """Pieces of both files have the same subjects, and each worker writes what it makes."""
+    for file in ("outputs", "line_files", "parallel"):
+        monkeypatch.setattr(f"extremeearth.knowledge.mapping.running.{file}.PIECE_BYTES", 100)
+    for file, first in (("t", 0), ("u", 30)):
+        numbers = range(first, first + 60)
+        (tmp_path / f"{file}.csv").write_text("k,w\n" + "".join(f"{n},{n % 7}\n" for n in numbers))
+    said = [
+        ("t.csv", FEATURE, True, "", [(P, WORD)]),
+        ("u.csv", FEATURE, True, "", [(P, WORD), (Q, WORD)]),
+        ("t.csv", FEATURE, True, "", []),
+    ]
+    target = tmp_path / name if "." in name else Parts(folder=tmp_path / name, form=".nt")
+    mapping = HEAD + "\n".join(text_of(n, s) for n, s in enumerate(said))
+    report = map_to_rdf(
+        mapping, folder=tmp_path, target=target, base_iri=BASE, engine=LocalEngine(workers=workers)
+    )
+    files = [tmp_path / name] if "." in name else sorted((tmp_path / name).iterdir())
+    data = b"".join(file.read_bytes() for file in files)
+    lines = (gzip.decompress(data) if name.endswith(".gz") else data).decode().splitlines()
+    assert len(set(lines)) == len(lines) == report.triples == 90 + 90 + 60
+    assert report.source_rows == 120
 
 
 @settings(deadline=None)

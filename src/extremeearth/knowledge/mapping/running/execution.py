@@ -250,19 +250,20 @@ def _write(
         for source, names in _groups(run.mapping, apart=engine is not None):
             maps = [run.mapping.triples_maps[name] for name in names]
             references = tuple(dict.fromkeys(r for m in maps for r in run.mapping.reads(m)))
-            if engine is not None and all(doc.needs_no_join(m) for m in maps):
-                from extremeearth.knowledge.mapping.running.parallel import map_on_engine
+            with memories.of(run.circles_of(names)) as known:
+                if engine is not None and all(doc.needs_no_join(m) for m in maps):
+                    from extremeearth.knowledge.mapping.running.parallel import map_on_engine
 
-                done = map_on_engine(
-                    run, engine, names, reading=(source, references), options=options, sink=sink, task=task,
-                )  # fmt: skip
-            else:
-                with memories.of(run.circles_of(names)) as known:
+                    done = map_on_engine(
+                        run, engine, names, reading=(source, references), known=known, options=options, sink=sink,
+                        task=task,
+                    )  # fmt: skip
+                else:
                     frames = run.frames(source, references)
                     done = _here(run, maps, frames, known=known, sink=sink, task=task)
             total.add(done)
             read[source] = done.rows // len(names)  # each of them has had them all
-        total.repeated += memories.repeated
+        total.repeated = memories.repeated
     total.source_rows = sum(read.values())
     return total
 

@@ -20,10 +20,10 @@ from extremeearth.knowledge.mapping.running.joins import JoinIndex
 from extremeearth.knowledge.mapping.running.terms import Issues, TermMaker
 from extremeearth.knowledge.mapping.sources.contract import Source
 from extremeearth.knowledge.mapping.sources.sql.source import SqlSource, joint_sides
-from extremeearth.knowledge.rdf import BASE, TEXT, check_iri, statement_lines
+from extremeearth.knowledge.rdf import TEXT, check_iri, statement_lines
 
 __all__ = [
-    "Lines", "Run", "build_indexes", "circle_joint_lines", "circle_lines", "frame_lines", "joint_lines", "may_overlap",
+    "Lines", "Run", "build_indexes", "circle_joint_lines", "circle_lines", "frame_lines", "joint_lines",
 ]  # fmt: skip
 
 
@@ -110,25 +110,6 @@ class Lines:
     def ready(self) -> Lines:
         """Give the same with all parts made."""
         return replace(self, parts=list(self.parts))
-
-
-def may_overlap(triples_map: doc.TriplesMap) -> bool:
-    """Tell whether two statements of one row may be the same.
-
-    Examples
-    --------
-    >>> from extremeearth.knowledge.mapping import read_mapping
-    >>> said = read_mapping('''
-    ... @prefix rml: <http://w3id.org/rml/> .
-    ... <urn:m> rml:logicalSource [ rml:source "t" ] ; rml:subjectMap [ rml:template "urn:{id}" ] ;
-    ...     rml:predicateObjectMap [ rml:predicate <urn:p> ;
-    ...         rml:objectMap [ rml:reference "a" ], [ rml:reference "b" ] ] .
-    ... ''')
-    >>> may_overlap(said.triples_maps["<urn:m>"])
-    True
-    """
-    alone = doc.Mapping(triples_maps={triples_map.name: triples_map})
-    return any(c.in_a_row for c in circles_of(alone, base_iri=BASE)[triples_map.name])
 
 
 def frame_lines(run: Run, triples_map: doc.TriplesMap, frame: Frame) -> Lines:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import compress
@@ -21,6 +21,7 @@ import pyarrow as pa
 from extremeearth.core.progress import Task
 from extremeearth.core.threads import put_aside
 from extremeearth.knowledge.mapping.rules.document import LogicalSource, numbers_rows
+from extremeearth.knowledge.mapping.rules.overlaps import Circle
 from extremeearth.knowledge.mapping.running.distinct import Distinct
 from extremeearth.knowledge.mapping.running.line_files import SharedFile, Sink, StatementFile
 from extremeearth.knowledge.mapping.running.lines import Run
@@ -48,6 +49,7 @@ def map_on_engine(
     names: tuple[str, ...],
     *,
     reading: tuple[LogicalSource, tuple[str, ...]],
+    known: Mapping[Circle, Distinct],
     options: GeometryOptions,
     sink: Sink,
     task: Task,
@@ -58,6 +60,8 @@ def map_on_engine(
     ----------
     reading
         The source and the references that are read of it.
+    known
+        What was written of the circles of these triples maps, in their order.
     options
         Those whose counts the source fills.
     """
@@ -67,7 +71,6 @@ def map_on_engine(
     with ExitStack() as stack:
         desk = stack.enter_context(_desk_for(sink, engine))
         shelf = stack.enter_context(_shelf_for(sink, desk))
-        known = [stack.enter_context(Distinct()) for _ in names]
         items = None
         if engine.shares_files:
             size = sink.piece_bytes if isinstance(sink, StatementFile) else PIECE_BYTES
@@ -77,7 +80,7 @@ def map_on_engine(
         work = Work(run.to_travel(), names, desk)
 
         def put(done: Done) -> None:
-            written.triples += _take(done, known, shelf)
+            written.triples += _take(done, tuple(known.values()), shelf)
             written.rows += done.rows
             run.issues.counts.update(done.skipped)
             for name, counts in done.found.items():
@@ -88,7 +91,6 @@ def map_on_engine(
 
         # in a thread of its own, so that workers never wait for new items
         put_aside(engine.map(work, items, label="mapping"), put, threads=2)
-        written.repeated = sum(distinct.repeated for distinct in known)
     for name, counts in found.items():
         options.note(name, counts)
     return written
@@ -144,7 +146,7 @@ class _Shelf:
     sink: Sink
 
     def put(self, done: Done, fresh: list[Any]) -> None:
-        """Put the lines of one item; `fresh` tells for each triples map which ones, or `None` for all."""
+        """Put the lines of one item; `fresh` tells for each circle which ones, or `None` for all."""
         assert not isinstance(done.lines, int)
         if isinstance(done.lines, Path) and all(mask is None for mask in fresh):
             cast(StatementFile, self.sink).append(done.lines, done.size)
@@ -196,7 +198,7 @@ class _SharedShelf(_Shelf):
         self.sink.seek(end)
 
 
-def _take(done: Done, known: list[Distinct], shelf: _Shelf) -> int:
+def _take(done: Done, known: tuple[Distinct, ...], shelf: _Shelf) -> int:
     """Write the lines of one item that no other had; give how many they are."""
     fresh = [
         distinct.unseen(subjects, hashes)
@@ -210,7 +212,7 @@ def _take(done: Done, known: list[Distinct], shelf: _Shelf) -> int:
 
 
 def _kept(done: Done, fresh: list[Any], target: Path | None = None) -> Iterator[bytes]:
-    """Give the lines that are wanted, stretch by stretch; `fresh` tells for each triples map which ones, or `None`.
+    """Give the lines that are wanted, stretch by stretch; `fresh` tells for each circle which ones, or `None`.
 
     `target` is where lines are that were placed.
     """
@@ -224,13 +226,13 @@ def _kept(done: Done, fresh: list[Any], target: Path | None = None) -> Iterator[
             file = stack.enter_context(_unpacked(done.lines))
         for stretch in done.stretches:
             data = file.read(stretch.size)
-            mask = fresh[stretch.triples_map]
+            mask = fresh[stretch.circle]
             if mask is None:
                 yield data
                 continue
             lines = data.splitlines(keepends=True)
-            start = at[stretch.triples_map]
-            at[stretch.triples_map] = start + len(lines)
+            start = at[stretch.circle]
+            at[stretch.circle] = start + len(lines)
             yield b"".join(compress(lines, mask[start : start + len(lines)].tolist()))
 
 

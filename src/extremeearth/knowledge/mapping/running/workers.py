@@ -22,7 +22,7 @@ from odc.geo.crs import CRS
 from extremeearth.core.errors import StorageError
 from extremeearth.knowledge.mapping.frames import Frame
 from extremeearth.knowledge.mapping.running.distinct import Distinct, each_once
-from extremeearth.knowledge.mapping.running.lines import Run, frame_lines, may_overlap
+from extremeearth.knowledge.mapping.running.lines import Run, circle_lines
 from extremeearth.knowledge.mapping.running.shared_file import Held, Places
 from extremeearth.knowledge.mapping.sources.contract import Source
 from extremeearth.knowledge.mapping.sources.geometry_options import GeometryOptions
@@ -111,9 +111,9 @@ class SourcePiece:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some lines of one triples map that stand together: the number of the map, their bytes."""
+    """Some lines of one circle that stand together: the number of the circle, their bytes."""
 
-    triples_map: int
+    circle: int
     size: int
 
 
@@ -121,8 +121,8 @@ class Stretch:
 class Done:
     """What came of one item: its lines in a file, as bytes or placed in the target, and what was left out.
 
-    `lines` is the first byte of those that stand in the target already; `subjects` and `hashes` are, for each triples
-    map, the hashes of all subjects and those of the lines in their order; `found` is what was found in the geometries,
+    `lines` is the first byte of those that stand in the target already; `subjects` and `hashes` are, for each circle,
+    the hashes of all subjects and those of the lines in their order; `found` is what was found in the geometries,
     by source and reason, and `places` where the first of each was.
     """
 
@@ -214,22 +214,24 @@ class Work:
     desk: Desk
 
     def __call__(self, item: SourcePiece | PackedFrame) -> Done:
-        """Do the work on one item; each statement of a triples map is in the lines once."""
+        """Do the work on one item; each statement is in the lines once."""
         item, options = _counted(item)
         run = self.run.with_own_issues()
         maps = [run.mapping.triples_maps[name] for name in self.names]
-        made = [_Made() for _ in maps]
+        circles = {circle: number for number, circle in enumerate(run.circles_of(self.names))}
+        made = [_Made() for _ in circles]
         stretches: list[Stretch] = []
         rows = 0
         with ExitStack() as stack:
-            known = [stack.enter_context(Distinct(overlapping=may_overlap(m))) for m in maps]
+            known = [stack.enter_context(Distinct(overlapping=c.in_a_row)) for c in circles]
             sheet = stack.enter_context(self.desk.opened(item))
             for frame in item.frames():
-                for number, triples_map in enumerate(maps):
-                    said = frame_lines(run, triples_map, frame)
-                    made[number].subjects.append(said.subjects)
-                    new = known[number].new(said.subjects, said.parts)
-                    stretches.append(Stretch(number, made[number].write(new, sheet.file)))
+                for triples_map in maps:
+                    for circle, said in circle_lines(run, triples_map, frame):
+                        number = circles[circle]
+                        made[number].subjects.append(said.subjects)
+                        new = known[number].new(said.subjects, said.parts)
+                        stretches.append(Stretch(number, made[number].write(new, sheet.file)))
                 rows += frame.rows * len(maps)
         return Done(
             sheet.lines, tuple(stretches), tuple(m.all_subjects() for m in made), tuple(m.all_hashes() for m in made),
@@ -247,7 +249,7 @@ def _counted(item: SourcePiece | PackedFrame) -> tuple[SourcePiece | PackedFrame
 
 @dataclass(slots=True)
 class _Made:
-    """Hashes of what was made of one triples map."""
+    """Hashes of what was made of one circle."""
 
     subjects: list[Any] = field(default_factory=list)
     hashes: list[Any] = field(default_factory=list)
