@@ -25,7 +25,8 @@ def command_line() -> str:
     lines = [
         "# Command line",
         "",
-        "Every command has `--help`; data goes to standard output, messages to standard error.",
+        "Every command has `--help`; data goes to standard output, messages to standard error. Exit codes: 0 done,",
+        "1 failed, 2 wrong usage; 130 stopped by Ctrl-C, 143 by a shutdown (128 and the number of the signal).",
         "",
     ]
 

@@ -162,7 +162,10 @@ def test_a_folder_and_a_file_of_no_kind_are_told(run, tmp_path):
     assert "name a file in it" in run("mapping", tmp_path / "folder", code=1).stderr
 
 
-def test_a_mapping_goes_to_standard_output(run, fields):
+def test_a_mapping_goes_to_standard_output(run, fields, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("mapping", fields, "-o", "-").stdout.startswith("@prefix rml:")
+    assert not (tmp_path / "-").exists()
     assert run("mapping", fields, "--base", "https://my.org/").stdout.startswith("@prefix rml:")
     assert set(json.loads(run("mapping", fields, "--json").stdout)) == {
         "mapping",

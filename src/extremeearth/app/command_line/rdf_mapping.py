@@ -8,12 +8,28 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from extremeearth.app.command_line.item_searches import allowed_client, is_catalogue, search_at
-from extremeearth.app.command_line.options import DEFAULT_BASE, SOURCES, AsJson, Crs, shown_progress
+from extremeearth.app.command_line.options import DEFAULT_BASE, AsJson, Crs, shown_progress
+from extremeearth.app.command_line.rdf_mapping_options import (
+    Bbox,
+    Collections,
+    Condition,
+    Datetime,
+    IriBase,
+    KeyColumns,
+    MappedSource,
+    MappingFile,
+    Metrics,
+    OntologyFile,
+    RowNames,
+    SkipBad,
+    SourceLayer,
+    TableDatabase,
+)
 from extremeearth.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["mapping", "tell_loss"]
 
-_SEARCH, _MADE = "What is searched for", "What is made"
 _ITEMS = "items"
 _LONG = 40
 _DATABASE = re.compile(r"(?:sqlite|postgres(?:ql)?)(?:\+\w+)?://")
@@ -34,111 +49,28 @@ def tell_loss(count: int, reason: str, places: Mapping[str, str]) -> None:
 
 
 def mapping(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="Shapefile, GeoPackage, GeoJSON, CSV, Parquet, JSON, XML, STAC items, raster of classes ...; the "
-            "address of a catalogue (STAC API), catalogue: for this platform's own, catalogue:FOLDER for that of "
-            "another home; the URL of a database, or with --database the name of a table."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="File for the mapping; default: standard output."),
-    ] = None,
-    ontology: Annotated[
-        Path | None, typer.Option("--ontology", help="File for an OWL ontology of what it makes.")
-    ] = None,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            "--database",
-            help="URL of the database that the source is a table of, such as postgresql+psycopg://host/name.",
-            rich_help_panel=SOURCES,
-        ),
-    ] = None,
-    base: Annotated[
-        str, typer.Option("--base", help="Start of all IRIs.", rich_help_panel=_MADE)
-    ] = DEFAULT_BASE,
-    names: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--name",
-            help="What a row is, such as IceChart: its class, and in its IRIs; of several layers LAYER=IceChart, "
-            "again for each. Default: the name of the layer or the file.",
-            rich_help_panel=_MADE,
-        ),
-    ] = None,
-    key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--id",
-            help="Column that tells rows apart; several together where given again.",
-            rich_help_panel=_MADE,
-        ),
-    ] = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(
-            "--layer",
-            help="One layer of a file that has several (default: all); in JSON and XML where the records are, as "
-            "JSONPath or XPath (default: found); the table, where the source is the URL of a database.",
-            rich_help_panel=SOURCES,
-        ),
-    ] = None,
-    collection: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--collection",
-            help="Of a catalogue: a collection to search; can be repeated.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    bbox: Annotated[
-        str | None,
-        typer.Option(
-            "--bbox",
-            help="Of a catalogue: xmin,ymin,xmax,ymax in longitude, latitude.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    datetime: Annotated[
-        str | None,
-        typer.Option(
-            "--datetime",
-            help="Of a catalogue: an instant, a date, or start/end.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    query: Annotated[
-        str | None,
-        typer.Option(
-            "--query", help="Of a catalogue: a condition in CQL2 text.", rich_help_panel=_SEARCH
-        ),
-    ] = None,
-    metrics: Annotated[
-        bool,
-        typer.Option(
-            "--metrics",
-            help="Also area, length, dimension ... of geometries.",
-            rich_help_panel=_MADE,
-        ),
-    ] = False,
+    source: MappedSource,
+    out: MappingFile = None,
+    ontology: OntologyFile = None,
+    database: TableDatabase = None,
+    base: IriBase = DEFAULT_BASE,
+    names: RowNames = None,
+    key: KeyColumns = None,
+    layer: SourceLayer = None,
+    collection: Collections = None,
+    bbox: Bbox = None,
+    datetime: Datetime = None,
+    query: Condition = None,
+    metrics: Metrics = False,
     crs: Crs = None,
-    skip_bad: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad",
-            help="Look at what can be read of a damaged source.",
-            rich_help_panel=SOURCES,
-        ),
-    ] = False,
+    skip_bad: SkipBad = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a mapping of a source, to run or to change."""
     from extremeearth.core.files import write_atomic
     from extremeearth.knowledge.mapping import GeometryOptions, Search, draft_mapping
 
+    out = None if out is not None and str(out) == "-" else out
     called = _called(names or [])
     source, database, layer = _table_of(source, database, layer)
     options = GeometryOptions(crs=crs, on_error="skip" if skip_bad else "raise")
