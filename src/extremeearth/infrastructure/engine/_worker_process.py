@@ -11,6 +11,7 @@ import functools
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 FUNCTION = b"f"
 """Kind of a message that brings the function for the items from here on."""
 STOP_S = 2.0
+_ENVIRONMENT = threading.Lock()
+"""Of two threads that start workers each would take what the other set for what was there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,21 @@ class Worker:
         """Read what came of the item; a worker that died gives an error."""
         index = self.index
         assert index is not None
-        self.index = None
         try:
-            value, error = self.channel.receive().value()
+            message = self.channel.receive()
         except (EOFError, OSError):
             self.process.join(STOP_S)
+            self.index = None
             return Outcome(index, error=_death(self.process.exitcode))
+        except Exception as err:  # as too little memory: what is left of the answer cannot be read
+            self.process.kill()
+            self.process.join(STOP_S)
+            self.index = None
+            return Outcome(index, error=err)
+        # not before: of a worker whose answer was read in part, nothing more can be read
+        self.index = None
+        try:
+            value, error = message.value()
         except Exception as err:  # the value cannot be rebuilt on this side
             return Outcome(index, error=err)
         return Outcome(index, value, error)
@@ -172,12 +184,13 @@ def import_before_forking(function: Callable[[Any], Any]) -> None:
 @contextlib.contextmanager
 def _current_folder_left_out() -> Iterator[None]:
     """Let a Python that is started here not look for modules in the current folder, where any ``numpy.py`` may lie."""
-    before = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_SAFE_PATH]
-        else:
-            os.environ[_SAFE_PATH] = before
+    with _ENVIRONMENT:
+        before = os.environ.get(_SAFE_PATH)
+        os.environ[_SAFE_PATH] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_SAFE_PATH]
+            else:
+                os.environ[_SAFE_PATH] = before

@@ -55,11 +55,12 @@ class IdleWorkers:
 
     def keep(self, worker: Worker) -> None:
         """Take a worker back; one that is at work, or too many, ends."""
-        with self._lock:
-            wanted = len(self._workers) < self._most and not self._closed
-            if worker.index is None and wanted and os.getpid() == self._owner:
-                self._workers.append(worker)
-                return
+        # a copy of this process may have the lock as it was held then
+        if worker.index is None and os.getpid() == self._owner:
+            with self._lock:
+                if len(self._workers) < self._most and not self._closed:
+                    self._workers.append(worker)
+                    return
         worker.stop()
 
     def close(self) -> None:
