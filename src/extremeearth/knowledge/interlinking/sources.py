@@ -219,7 +219,8 @@ def _of_path(
         naming: Naming = wanted.pop("naming")
         fids = naming.column == FEATURE_NUMBER
         table = read_file(path, ending, geometry, layer, fids=fids)
-        naming, problem = naming.settled(path, _names(table), name=path.name, layer=layer)
+        described = table.columns if path.suffix in PACKED else path  # mappings read nothing packed
+        naming, problem = naming.settled(described, _names(table), name=path.name, layer=layer)
         if naming.column is not None and naming.column not in _names(table) and not fids:
             table = read_file(path, ending, geometry, layer, fids=True)
         if naming.prefix is None:

@@ -429,3 +429,10 @@ def test_an_address_of_no_kind_shows_no_secret():
     with pytest.raises(InputError, match="'mysql://' is no address") as caught:
         read_features("mysql://me:s3cret@host/fields")
     assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_features_of_a_packed_table_are_named_by_its_key(tmp_path):
+    path = tmp_path / "plots.csv.gz"
+    path.write_bytes(gzip.compress(b"crop,nr,wkt\na,7,POINT (1 1)\na,8,POINT (2 1)\n"))
+    read = read_features(path, prefix=None, crs=4326)
+    assert read.iris.to_pylist() == [f"https://example.org/plots/{nr}" for nr in (7, 8)]
