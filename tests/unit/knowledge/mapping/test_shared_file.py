@@ -101,6 +101,28 @@ def test_lines_that_come_again_leave_no_holes(notes):
         assert (report.triples, report.rows) == (100, len(ids))
 
 
+def test_a_placed_piece_that_is_lost_may_be_made_again_on_another_machine(notes):
+    """What stands behind it is placed already."""
+
+    class Again(Here):
+        def map(self, function, items, **_):
+            items = list(items)
+            done = [function(item) for item in items]
+            desk = function.desk
+            elsewhere = replace(desk, places=replace(desk.places, machine="another"))
+            for number in (0, 4):
+                done[number] = replace(function, desk=elsewhere)(items[number])
+            self.left = [type(one.lines).__name__ for one in done]
+            yield from done
+
+    for ids in ([n % 30 for n in range(100)], range(100)):
+        folder = notes(ids)
+        expected = Counter(mapped(folder)[0].splitlines())
+        engine = Again()
+        assert Counter(mapped(folder, engine)[0].splitlines()) == expected
+        assert engine.left[:5] == ["PosixPath", "int", "int", "int", "PosixPath"]
+
+
 def test_what_stands_before_and_behind_stays(notes):
     """Of several sources each begins where the one before it ended."""
     folder = notes([*range(30), *range(25)])

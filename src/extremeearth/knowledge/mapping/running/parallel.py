@@ -170,23 +170,28 @@ class _SharedShelf(_Shelf):
 
     def put(self, done: Done, fresh: list[Any]) -> None:
         if not isinstance(done.lines, int):
+            known = self._places.end(self._taken)  # of one that was placed, lost and made elsewhere
             super().put(done, fresh)
-            self._places.settle(self._taken, self.sink.tell())
+            self._end_at(known)
         elif done.lines != self.sink.tell():
             raise other_length(self._taken)
         elif all(mask is None for mask in fresh):
             self.sink.grown(done.size)
         else:
-            end = done.lines + done.size
-            self._write_again(b"".join(_kept(done, fresh, self._places.target)), end)
+            self.sink.write(b"".join(_kept(done, fresh, self._places.target)))
+            self._end_at(done.lines + done.size)
         self._taken += 1
 
-    def _write_again(self, lines: bytes, end: int) -> None:
-        """Put fewer lines where more were, up to some end."""
-        self.sink.write(lines)
+    def _end_at(self, known: int | None) -> None:
+        """End a piece that was written here; where its end is known, as what is behind it is placed, leave a hole."""
         at = self.sink.tell()
-        self._holes.append((at, end - at))
-        self.sink.grown(end - at)
+        if known is None:
+            self._places.settle(self._taken, at)
+        elif at > known:
+            raise other_length(self._taken)
+        elif at < known:
+            self._holes.append((at, known - at))
+            self.sink.grown(known - at)
 
     def close_holes(self) -> None:
         """Leave no place between lines."""
