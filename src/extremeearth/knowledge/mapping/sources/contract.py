@@ -39,8 +39,8 @@ class Source(Protocol):
         """Read the rows, batch by batch."""
 
 
-PIECE_BYTES = 8 << 20
-"""Size of the pieces of a file that several workers read."""
+PIECE_BYTES = (8 << 20) - (64 << 10)
+"""Size of the pieces of a file that several workers read: with the rest of its last row, two blocks of a CSV file."""
 
 
 @runtime_checkable
