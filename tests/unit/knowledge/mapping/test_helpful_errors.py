@@ -26,7 +26,7 @@ BODY = """<urn:m> rml:logicalSource [ rml:source [ rml:path "t" ] ] ;
     ("text", "message", "hint"),
     [
         (HEAD + BODY.replace("urn:{id}", "urn:{id"), "is not closed. It is in line 3.", "as {name}"),
-        (HEAD + BODY.replace("rml:predicate <", "rml:predicat <"), "what stands in [ ] is not known here. "
+        (HEAD + BODY.replace("rml:predicate <", "rml:predicade <"), "what stands in [ ] is not known here. "
          "It is in line 4.", "Did you mean predicate?"),
         (HEAD + BODY.replace("rml:template", "rr:template"), "line 3", "@prefix rr: <http://www.w3.org/ns/r2rml#> ."),
         (HEAD + BODY.replace("rml:template", "geo:template"), "line 3", "@prefix geo: <http://www.opengis.net/"),
