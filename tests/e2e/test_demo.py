@@ -85,7 +85,7 @@ def finished(folder: Path, stopped: tuple[int, str]) -> dict[str, Any]:
 
 def test_ctrl_c_ends_with_one_sentence(stopped: tuple[int, str]) -> None:
     code, err = stopped
-    assert code == 1
+    assert code == 128 + signal.SIGINT
     assert "Stopped." in err
     assert "run the same command again" in err
     assert "Traceback" not in err
