@@ -89,7 +89,8 @@ def errors() -> str:
     lines = [
         "# Errors", "",
         "An error says what happened and what to do. Over HTTP it is `application/problem+json` with the code below;",
-        "on the command line it is one sentence and exit code 1, or 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.",
+        "on the command line it is one sentence and exit code 1,",
+        "or 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.",
         "", "| code | status | class | when |", "| --- | --- | --- | --- |",
     ]  # fmt: skip
     for name in tree.__all__:
