@@ -229,8 +229,8 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     page = types.ModuleType("IPython.display")
     page.display = display  # type: ignore[attr-defined]  # made up
     shell = types.ModuleType("IPython")
-    shell.display = page  # type: ignore[attr-defined]
-    shell.get_ipython = lambda: types.SimpleNamespace(kernel=object())  # type: ignore[attr-defined]
+    shell.display = page  # type: ignore[attr-defined]  # made up
+    shell.get_ipython = lambda: types.SimpleNamespace(kernel=object())  # type: ignore[attr-defined]  # made up
     monkeypatch.setitem(sys.modules, "IPython", shell)
     monkeypatch.setitem(sys.modules, "IPython.display", page)
     return shown

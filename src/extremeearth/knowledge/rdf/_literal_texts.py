@@ -31,7 +31,7 @@ def from_wkt(texts: Any) -> NDArray[Any]:
     with np.errstate(all="ignore"):  # a number too large for a float64 is told as not finite
         try:
             return np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), dtype=object)
-        except NotImplementedError:
+        except NotImplementedError:  # a curve: Shapely knows none, and stops at the first
             straight = np.array([not _CURVED.search(t) for t in texts], bool)
             shapes: NDArray[Any] = np.full(len(texts), None, object)
             shapes[straight] = shapely.from_wkt(texts[straight], on_invalid="ignore")
@@ -45,7 +45,10 @@ def wkt_reason(text: str) -> str:
     try:
         with np.errstate(all="ignore"):
             shapely.from_wkt(text)
-    except (shapely.errors.ShapelyError, NotImplementedError) as err:
+    except (
+        shapely.errors.ShapelyError,
+        NotImplementedError,
+    ) as err:  # the latter of curves named otherwise
         return f"Not well-known text: {err}"
     except UnicodeDecodeError:
         pass  # GEOS cut its message in the middle of a letter

@@ -375,7 +375,7 @@ def test_features_are_named_as_a_mapping_of_their_source_names_them(ending, tmp_
         else:
             frame.to_file(path)
         told: list[str] = []
-        base = "https://farm.example/"
+        base = "https://fields.example/"
         found = read_features(path, prefix=None, base=base, crs=4326, notice=told.append)
         options = GeometryOptions(crs=4326)
         described = describe_source(path, layer=list_layers(path)[0], geometry=options)
@@ -386,7 +386,7 @@ def test_features_are_named_as_a_mapping_of_their_source_names_them(ending, tmp_
         assert sorted(found.iris.to_pylist()) == sorted(
             read_features(tmp_path / "m.nt").iris.to_pylist()
         )
-        assert found.iris[0].as_py().startswith(f"https://farm.example/{name}/")
+        assert found.iris[0].as_py().startswith(f"https://fields.example/{name}/")
         assert described.key == (key,)
         assert len(told) == 1
         assert f"named by {key}" in told[0]

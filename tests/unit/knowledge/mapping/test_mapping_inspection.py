@@ -32,10 +32,10 @@ FIELDS = (
     rml:subjectMap [ rml:template "https://example.org/field/{id}" ; rml:class ex:Field ] ;
     rml:predicateObjectMap
         [ rml:predicate ex:crop ; rml:objectMap [ rml:reference "crop" ] ],
-        [ rml:predicate ex:farm ; rml:objectMap [ rml:parentTriplesMap <urn:farms> ;
+        [ rml:predicate ex:holding ; rml:objectMap [ rml:parentTriplesMap <urn:holdings> ;
             rml:joinCondition [ rml:child "farm" ; rml:parent "nr" ] ] ] .
-<urn:farms> rml:logicalSource [ rml:source [ rml:path "farms" ] ] ;
-    rml:subjectMap [ rml:template "https://example.org/farm/{nr}" ] ;
+<urn:holdings> rml:logicalSource [ rml:source [ rml:path "farms" ] ] ;
+    rml:subjectMap [ rml:template "https://example.org/holding/{nr}" ] ;
     rml:predicateObjectMap [ rml:predicate ex:name ; rml:objectMap [ rml:reference "name" ] ] .
 """
 )
@@ -60,17 +60,19 @@ def test_a_preview_says_of_the_first_rows_what_a_run_says(tables, tmp_path):
     said = set(ox.parse(shown.turtle, format=ox.RdfFormat.TURTLE))
     map_to_rdf(FIELDS, sources=tables, target=tmp_path / "all.nt")
     whole = set(ox.parse(path=tmp_path / "all.nt"))
-    first = {q for q in whole if q.subject.value.endswith(("field/1", "farm/b"))}
+    first = {q for q in whole if q.subject.value.endswith(("field/1", "holding/b"))}
     assert said == first
     assert (shown.triples, shown.rows) == (len(first), 2)
     # the parent of a join is read whole: farm a is the second row
-    assert "    ex:farm <https://example.org/farm/a> ." in shown.turtle
+    assert "    ex:holding <https://example.org/holding/a> ." in shown.turtle
 
 
 def test_a_preview_reads_no_more_than_it_shows(tmp_path):
     lines = ["id,crop", *(f"{n},wheat" for n in range(50)), '50,"never closed']
     (tmp_path / "fields").write_text("\n".join(lines))
-    text = FIELDS.split("<urn:farms>")[0].split(",\n        [ rml:predicate ex:farm")[0] + " ."
+    text = (
+        FIELDS.split("<urn:holdings>")[0].split(",\n        [ rml:predicate ex:holding")[0] + " ."
+    )
     (tmp_path / "m.ttl").write_text(
         text.replace(
             'rml:path "fields" ]', 'rml:path "fields" ] ; rml:referenceFormulation rml:CSV'
@@ -137,7 +139,7 @@ def test_a_sound_mapping(tables):
     assert found.rows == 5
     assert [(m.name, m.subject, m.statements) for m in found.maps] == [
         ("<urn:fields>", "https://example.org/field/{id}", 3),
-        ("<urn:farms>", "https://example.org/farm/{nr}", 1),
+        ("<urn:holdings>", "https://example.org/holding/{nr}", 1),
     ]
     assert "can run" in found._repr_html_()
 
@@ -184,7 +186,8 @@ def test_what_is_probably_not_meant(tables):
 
 def test_broken_terms_and_empty_sources_are_warnings(tables):
     text = FIELDS.replace(
-        'rml:template "https://example.org/farm/{nr}"', 'rml:reference "nr" ; rml:termType rml:IRI'
+        'rml:template "https://example.org/holding/{nr}"',
+        'rml:reference "nr" ; rml:termType rml:IRI',
     )
     bad = tables | {"farms": pa.table({"nr": ["a b", "http://x y"], "name": ["n", "m"]})}
     found = check_mapping(text, sources=bad)
