@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^```(?P<language>[a-z]+)\n(?P<code>.*?)^```", re.MULTILINE 
 
 
 def walk(page: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """Run a page's blocks in the current folder and compare what is printed; give its names, and its kinds of blocks."""
+    """Run a page's blocks in the current folder and compare what is printed; give its names, and counts of blocks."""
     names: dict[str, Any] = {}
     printed = shown = ""
     done: Counter[str] = Counter()

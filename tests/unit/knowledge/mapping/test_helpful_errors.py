@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from extremeearth.core.errors import DataBrokenError, InputError, MappingError
+from extremeearth.core.errors import DataBrokenError, DataMissingError, InputError, MappingError
 from extremeearth.knowledge.interlinking import LinkOptions, LinkReport, read_features
 from extremeearth.knowledge.mapping import (
     describe_source,
@@ -41,6 +41,17 @@ def test_a_mapping_that_cannot_be_read(text, message, hint):
         read_mapping(text)
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_data_in_place_of_a_mapping_is_told(tmp_path):
+    (tmp_path / "parcels.gpkg").write_bytes(b"SQLite format 3\x00\xa0")
+    with pytest.raises(MappingError, match=r"parcels\.gpkg is no text in UTF-8") as caught:
+        read_mapping(tmp_path / "parcels.gpkg")
+    assert "rdf mapping FILE" in caught.value.hint
+    with pytest.raises(
+        DataMissingError, match=r"no\.ttl cannot be read: No such file or directory\."
+    ):
+        read_mapping(tmp_path / "no.ttl")
 
 
 def test_no_line_is_named_where_it_could_be_another():

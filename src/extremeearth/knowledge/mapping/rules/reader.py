@@ -136,17 +136,27 @@ def read_mapping(mapping: str | Path) -> Mapping:
     ['<urn:fields>']
     """
     if isinstance(mapping, Path):
-        try:
-            mapping = mapping.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as err:
-            raise DataMissingError(
-                f"The mapping {mapping} cannot be read: {err}.", hint="Check its path."
-            ) from err
+        mapping = _text_of(mapping)
     document = Document(mapping)
     try:
         return _read(document)
     except MappingError as err:
         raise with_line(err, mapping) from err
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as err:
+        raise DataMissingError(
+            f"The mapping {path} cannot be read: {err.strerror or err}.", hint="Check its path."
+        ) from err
+    except UnicodeDecodeError as err:
+        raise MappingError(
+            f"The mapping {path} is no text in UTF-8.",
+            hint="A mapping is Turtle. Make one of a source of data: extremeearth rdf mapping FILE, or draft_mapping "
+            "in Python.",
+        ) from err
 
 
 def _read(document: Document) -> Mapping:
